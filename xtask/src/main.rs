@@ -1,1 +1,57 @@
-fn main() {}
+//! The project's own commands: `cargo xtask layers`, `test-matrix`, `package`, `consumers`.
+//!
+//! They are a crate rather than scripts so that they run alike on every platform and need nothing but cargo.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command of the project speaks on its standard streams"
+)]
+
+mod cargo;
+mod consumers;
+mod error;
+mod layers;
+mod package;
+mod test_matrix;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check that every crate depends only on the layers below it.
+    Layers,
+    /// Run every test, then the conformance suite over each ordered pair of providers, and print one table.
+    TestMatrix(test_matrix::Options),
+    /// Package every published crate, build each from its package alone, then build the consumers.
+    Package(package::Options),
+    /// Build and run the small crates outside the workspace that use ours as anybody would.
+    Consumers,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Layers => layers::run(),
+        Command::TestMatrix(options) => return test_matrix::run(&options),
+        Command::Package(options) => package::run(&options),
+        Command::Consumers => consumers::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

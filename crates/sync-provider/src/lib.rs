@@ -1,1 +1,40 @@
-//! (documentation follows)
+//! The contract of a synchronisation provider, and the pure decisions behind it.
+//!
+//! An orchestrator holds two [`SyncProvider`]s and moves [`ChangeBatch`]es between them. What a provider decides on the way is not its own
+//! affair: what to send ([`Selection`]), whether an incoming row is needed, applied, settled or in conflict ([`Judge`]), who wins
+//! ([`ConflictPolicy`]), which version the outcome gets ([`Stamper`]) and what the direction teaches ([`learn`]) are functions of this
+//! crate, called alike by the databases and by the in-memory reference provider (feature `memory`). So what is proved of the one holds for
+//! the others.
+#![forbid(unsafe_code)]
+
+mod batch;
+mod compatible;
+mod conflict;
+mod decide;
+mod error;
+mod learn;
+#[cfg(feature = "memory")]
+pub mod memory;
+mod policy;
+mod provider;
+mod row_set;
+mod select;
+mod session;
+mod settlement;
+mod verdict;
+
+pub use batch::{
+    BatchKind, BatchOutcome, ChangeBatch, ChangeBatchRequest, Next, RowHead, SyncBatchParameters, TableChanges, TableKeys,
+};
+pub use compatible::check_compatible;
+pub use conflict::{ConflictRecord, ConflictSide, ConflictType};
+pub use decide::{Decision, Judge, RowFacts, Rules, Sameness, Stamp, Stamper};
+pub use error::ProviderError;
+pub use learn::{Lesson, is_alone, learn, worth_storing};
+pub use policy::{ConflictPolicy, Contender, Winner};
+pub use provider::{Ending, SyncProvider};
+pub use row_set::{Cells, RowRef, RowSet, RowWriter};
+pub use select::{Selection, check_not_outdated};
+pub use session::{BeginSession, Position, ReplicaInfo, SessionId};
+pub use verdict::{Arbiter, IncomingRow, LocalRow, Outcome, TableShape, Verdict};
+pub use settlement::{greatest_settlement_tick, is_settlement, settlement_order, settlement_replica};

@@ -1,1 +1,23 @@
-//! (documentation follows)
+//! What relational synchronisation providers do alike, behind a connection seam.
+//!
+//! A provider for one engine implements [`Store`], a connection at slice granularity, and hands it to [`Sessions`]; enumeration in
+//! snapshots, apply in slices, repeats, deferral, learning and the turn of the calls are the same for all engines and live here. What is
+//! decided on the way are the pure functions of `sync-provider`.
+//!
+//! A session has one owner: the thread or task that holds its connection and serves its calls in turn. A call never holds a lock of the
+//! provider while the database works, and a caller that goes away leaves no transaction open.
+#![forbid(unsafe_code)]
+
+mod apply;
+mod columns;
+mod enumerate;
+mod page;
+mod scope;
+mod session;
+mod sessions;
+mod store;
+
+pub use page::{Attributes, Lens, Needed};
+pub use session::StopFlag;
+pub use sessions::{Owner, Sessions};
+pub use store::{Commit, Cursor, Learned, LocalEntry, LocalSlice, Page, RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write};

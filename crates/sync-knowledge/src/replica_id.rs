@@ -1,0 +1,111 @@
+//! The name of a replica, the same everywhere.
+
+use alloc::boxed::Box;
+use core::cmp::Ordering;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+use uuid::Uuid;
+
+/// The longest id that the binary form can hold: a 16-bit length that counts its own two bytes.
+const MAX_LENGTH: usize = u16::MAX as usize - 2;
+
+/// The name of a replica, the same for everyone who knows it.
+///
+/// The database providers use 16 bytes, a GUID in RFC 4122 byte order; other stores use ids of any length. Ids are ordered bytewise.
+/// An id of 16 bytes is held in place, without an allocation.
+///
+/// ```
+/// use sync_knowledge::ReplicaId;
+///
+/// let id: ReplicaId = ReplicaId::from_uuid("f5d67568-36c4-41ba-8b43-349c4bb7767f".parse().unwrap());
+/// assert_eq!(id.as_bytes()[..2], [0xf5, 0xd6]);
+/// assert_eq!(id.to_string(), "f5d67568-36c4-41ba-8b43-349c4bb7767f");
+/// assert_eq!(ReplicaId::from_bytes(&[0x0a, 0xff]).to_string(), "0aff");
+/// ```
+#[derive(Clone)]
+pub struct ReplicaId(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Guid([u8; 16]),
+    Other(Box<[u8]>),
+}
+
+impl ReplicaId {
+    /// The replica named by a GUID.
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        ReplicaId(Repr::Guid(uuid.into_bytes()))
+    }
+
+    /// The GUID, for an id of 16 bytes.
+    pub fn as_uuid(&self) -> Option<Uuid> {
+        match &self.0 {
+            Repr::Guid(bytes) => Some(Uuid::from_bytes(*bytes)),
+            Repr::Other(_) => None,
+        }
+    }
+
+    /// The replica named by these bytes. The binary form cannot hold more than 65 533 of them; what is longer is cut there.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        match bytes.try_into() {
+            Ok(guid) => ReplicaId(Repr::Guid(guid)),
+            Err(_) => ReplicaId(Repr::Other(bytes[..bytes.len().min(MAX_LENGTH)].into())),
+        }
+    }
+
+    /// The bytes of the id, as they are written.
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Guid(bytes) => bytes,
+            Repr::Other(bytes) => bytes,
+        }
+    }
+}
+
+impl From<Uuid> for ReplicaId {
+    fn from(uuid: Uuid) -> Self {
+        ReplicaId::from_uuid(uuid)
+    }
+}
+
+impl PartialEq for ReplicaId {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for ReplicaId {}
+
+impl PartialOrd for ReplicaId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ReplicaId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for ReplicaId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl fmt::Display for ReplicaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Guid(bytes) => Uuid::from_bytes(*bytes).fmt(f),
+            Repr::Other(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+        }
+    }
+}
+
+impl fmt::Debug for ReplicaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReplicaId({self})")
+    }
+}

@@ -1,0 +1,93 @@
+//! One direction: batches from a source to a destination, until what they teach is committed.
+
+use sync_provider::{
+    BatchKind, BatchOutcome, ChangeBatch, ChangeBatchRequest, ConflictRecord, Next, ProviderError, SessionId, SyncProvider,
+};
+
+use crate::progress::{SessionProgress, SyncStage};
+use crate::statistics::DirectionStatistics;
+
+/// A source, a destination, and who listens.
+pub(crate) struct Direction<'a> {
+    pub(crate) session: SessionId,
+    pub(crate) uploading: bool,
+    pub(crate) source: &'a dyn SyncProvider,
+    pub(crate) destination: &'a dyn SyncProvider,
+    pub(crate) on_progress: Option<&'a (dyn Fn(&SessionProgress) + Send + Sync)>,
+    pub(crate) on_conflict: Option<&'a (dyn Fn(&ConflictRecord) + Send + Sync)>,
+}
+
+/// How often a direction may start again before something must be wrong.
+const MOST_RESTARTS: u32 = 64;
+
+impl Direction<'_> {
+    pub(crate) async fn run(&self) -> Result<DirectionStatistics, ProviderError> {
+        let mut restarts = 0;
+        loop {
+            if let Some(statistics) = self.attempt().await? {
+                return Ok(statistics);
+            }
+            restarts += 1;
+            if restarts > MOST_RESTARTS {
+                return Err(ProviderError::malformed("destination", format!("it asked for the direction to start again {restarts} times")));
+            }
+        }
+    }
+
+    /// `None` when the destination asks for the direction to start again.
+    async fn attempt(&self) -> Result<Option<DirectionStatistics>, ProviderError> {
+        let mut statistics = DirectionStatistics::default();
+        // Conflicts of an attempt that is rolled back have not happened, so they wait for the commit.
+        let mut conflicts = Vec::new();
+        let parameters = self.destination.get_sync_batch_parameters(self.session).await?;
+        self.report(SyncStage::SelectingChanges, Vec::new(), statistics);
+        let mut batch = self.source.get_change_batch(self.session, ChangeBatchRequest::First(parameters)).await?;
+        self.report(SyncStage::ApplyingChanges, Vec::new(), statistics);
+        loop {
+            statistics.count_batch(&batch);
+            let tables = batch.tables.iter().map(|changes| changes.table.clone()).collect();
+            let (mut outcome, following) = self.step(batch).await?;
+            if following.as_ref().is_some_and(|batch| batch.kind == BatchKind::LastChanges) {
+                self.report(SyncStage::ChangesSelected, Vec::new(), statistics);
+            }
+            statistics.count_outcome(&outcome);
+            conflicts.append(&mut outcome.records);
+            batch = match (outcome.next, following) {
+                (Next::Committed, _) => {
+                    conflicts.iter().for_each(|record| self.on_conflict.iter().for_each(|listen| listen(record)));
+                    self.report(SyncStage::ChangesApplied, tables, statistics);
+                    return Ok(Some(statistics));
+                }
+                (Next::Restart, _) => {
+                    self.report(SyncStage::Restarting, Vec::new(), statistics);
+                    return Ok(None);
+                }
+                (Next::Rows(keys), _) => self.source.rows_by_key(self.session, keys).await?,
+                (Next::Changes, Some(following)) => following,
+                (Next::Changes, None) => {
+                    return Err(ProviderError::malformed("destination", "it asked for changes after the last batch"));
+                }
+            };
+            self.report(SyncStage::BatchApplied, tables, statistics);
+        }
+    }
+
+    /// Applies a batch and, unless it is the last one, enumerates the next at the same time.
+    async fn step(&self, batch: ChangeBatch) -> Result<(BatchOutcome, Option<ChangeBatch>), ProviderError> {
+        if batch.kind != BatchKind::Changes {
+            return Ok((self.destination.process_change_batch(self.session, batch).await?, None));
+        }
+        let (outcome, following) = tokio::try_join!(
+            self.destination.process_change_batch(self.session, batch),
+            self.source.get_change_batch(self.session, ChangeBatchRequest::Next),
+        )?;
+        Ok((outcome, Some(following)))
+    }
+
+    fn report(&self, stage: SyncStage, tables: Vec<String>, statistics: DirectionStatistics) {
+        tracing::debug!(?stage, uploading = self.uploading, changes = statistics.changes_total, "direction");
+        if let Some(listen) = self.on_progress {
+            listen(&SessionProgress { uploading: self.uploading, stage, tables, statistics });
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The session.
+
+use std::sync::Arc;
+
+use sync_provider::{
+    BeginSession, ConflictPolicy, ConflictRecord, Ending, Position, ProviderError, ReplicaInfo, SessionId, SyncProvider, check_compatible,
+};
+use uuid::Uuid;
+
+use crate::cancel::Cancellation;
+use crate::clock;
+use crate::direction::Direction;
+use crate::progress::SessionProgress;
+use crate::statistics::{DirectionStatistics, SyncOperationStatistics};
+
+/// Which directions a session has, and in which order (`SyncDirectionOrder`).
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SyncDirectionOrder {
+    /// Local to remote, then remote to local.
+    #[default]
+    UploadAndDownload,
+    /// Remote to local, then local to remote.
+    DownloadAndUpload,
+    /// Local to remote only.
+    Upload,
+    /// Remote to local only.
+    Download,
+}
+
+impl SyncDirectionOrder {
+    /// The name used on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            SyncDirectionOrder::UploadAndDownload => "upload-and-download",
+            SyncDirectionOrder::DownloadAndUpload => "download-and-upload",
+            SyncDirectionOrder::Upload => "upload",
+            SyncDirectionOrder::Download => "download",
+        }
+    }
+
+    /// The directions in order; `true` is the upload.
+    fn steps(self) -> &'static [bool] {
+        match self {
+            SyncDirectionOrder::UploadAndDownload => &[true, false],
+            SyncDirectionOrder::DownloadAndUpload => &[false, true],
+            SyncDirectionOrder::Upload => &[true],
+            SyncDirectionOrder::Download => &[false],
+        }
+    }
+}
+
+/// A session that did not get to its end, with what was completed before: an upload that committed stays committed.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct SyncFailure {
+    /// What went wrong.
+    #[source]
+    pub error: ProviderError,
+    /// The directions that were completed.
+    pub completed: SyncOperationStatistics,
+}
+
+type ProgressListener = Box<dyn Fn(&SessionProgress) + Send + Sync>;
+type ConflictListener = Box<dyn Fn(&ConflictRecord) + Send + Sync>;
+
+/// Runs sessions between two providers (`SyncOrchestrator`).
+pub struct SyncOrchestrator {
+    local: Arc<dyn SyncProvider>,
+    remote: Arc<dyn SyncProvider>,
+    direction: SyncDirectionOrder,
+    policy: ConflictPolicy,
+    batch_bytes: u64,
+    cancellation: Cancellation,
+    on_progress: Option<ProgressListener>,
+    on_conflict: Option<ConflictListener>,
+}
+
+impl std::fmt::Debug for SyncOrchestrator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SyncOrchestrator").field("direction", &self.direction).field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+impl SyncOrchestrator {
+    /// Rows per batch, in bytes, unless [`batch_bytes`](Self::batch_bytes) says otherwise.
+    pub const DEFAULT_BATCH_BYTES: u64 = 1024 * 1024;
+
+    /// A session between these two: upload, then download, and the destination wins conflicts.
+    pub fn new(local: Arc<dyn SyncProvider>, remote: Arc<dyn SyncProvider>) -> Self {
+        SyncOrchestrator {
+            local,
+            remote,
+            direction: SyncDirectionOrder::default(),
+            policy: ConflictPolicy::default(),
+            batch_bytes: Self::DEFAULT_BATCH_BYTES,
+            cancellation: Cancellation::new(),
+            on_progress: None,
+            on_conflict: None,
+        }
+    }
+
+    /// Sets the directions.
+    pub fn direction(mut self, direction: SyncDirectionOrder) -> Self {
+        self.direction = direction;
+        self
+    }
+
+    /// Sets how conflicts are settled.
+    pub fn policy(mut self, policy: ConflictPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Sets about how many bytes of rows a batch may hold; at least 1. A row larger than that travels alone.
+    pub fn batch_bytes(mut self, bytes: u64) -> Self {
+        self.batch_bytes = bytes.max(1);
+        self
+    }
+
+    /// Lets `cancellation` cancel the session.
+    pub fn cancellation(mut self, cancellation: &Cancellation) -> Self {
+        self.cancellation = cancellation.clone();
+        self
+    }
+
+    /// Calls `listen` as the session goes on (`SessionProgress`).
+    pub fn on_progress(mut self, listen: impl Fn(&SessionProgress) + Send + Sync + 'static) -> Self {
+        self.on_progress = Some(Box::new(listen));
+        self
+    }
+
+    /// Calls `listen` with every conflict of a direction once that is committed.
+    pub fn on_conflict(mut self, listen: impl Fn(&ConflictRecord) + Send + Sync + 'static) -> Self {
+        self.on_conflict = Some(Box::new(listen));
+        self
+    }
+
+    /// Runs a session.
+    ///
+    /// # Errors
+    /// [`SyncFailure`] says what went wrong and which direction was completed before. The direction under way leaves no trace.
+    pub async fn synchronize(&self) -> Result<SyncOperationStatistics, SyncFailure> {
+        let now = clock::now();
+        let mut statistics =
+            SyncOperationStatistics { scope: String::new(), started: now, finished: now, upload: None, download: None };
+        let session = SessionId(Uuid::new_v4());
+        let result = tokio::select! {
+            biased;
+            () = self.cancellation.cancelled() => Err(ProviderError::Cancelled),
+            result = self.run(session, &mut statistics) => result,
+        };
+        let ending = if result.is_ok() { Ending::Completed } else { Ending::Aborted };
+        let ended = [self.local.end_session(session, ending).await, self.remote.end_session(session, ending).await];
+        statistics.finished = clock::now();
+        match result.and_then(|()| ended.into_iter().collect()) {
+            Ok(()) => Ok(statistics),
+            Err(error) => Err(SyncFailure { error, completed: statistics }),
+        }
+    }
+
+    async fn run(&self, session: SessionId, statistics: &mut SyncOperationStatistics) -> Result<(), ProviderError> {
+        let begin = |position| BeginSession { session, position, policy: self.policy.clone(), batch_bytes: self.batch_bytes };
+        let local = self.local.begin_session(begin(Position::Local)).await?;
+        let remote = self.remote.begin_session(begin(Position::Remote)).await?;
+        statistics.scope.clone_from(&local.description.name);
+        self.check(&local, &remote)?;
+        for &uploading in self.direction.steps() {
+            let done = self.one_direction(session, uploading).await?;
+            *(if uploading { &mut statistics.upload } else { &mut statistics.download }) = Some(done);
+        }
+        Ok(())
+    }
+
+    async fn one_direction(&self, session: SessionId, uploading: bool) -> Result<DirectionStatistics, ProviderError> {
+        let (source, destination) = if uploading { (&self.local, &self.remote) } else { (&self.remote, &self.local) };
+        let direction = Direction {
+            session,
+            uploading,
+            source: source.as_ref(),
+            destination: destination.as_ref(),
+            on_progress: self.on_progress.as_deref(),
+            on_conflict: self.on_conflict.as_deref(),
+        };
+        direction.run().await
+    }
+
+    fn check(&self, local: &ReplicaInfo, remote: &ReplicaInfo) -> Result<(), ProviderError> {
+        let object = || format!("scope {}", local.description.name);
+        if local.replica == remote.replica {
+            return Err(ProviderError::refused(
+                object(),
+                format!("both sides are replica {}: they are one database, or one is a plain copy of the other", local.replica),
+                "synchronise two different databases; provision a copy as a replica of its own",
+            ));
+        }
+        if self.policy.needs_attributes() && !(local.attributes && remote.attributes) {
+            return Err(ProviderError::refused(
+                object(),
+                format!("policy {} needs the time and the writer of each row, which tables provisioned by Microsoft's provider lack", self.policy.name()),
+                "choose another policy",
+            ));
+        }
+        check_compatible(&local.description, &remote.description)
+    }
+}

@@ -1,0 +1,130 @@
+//! Change batches and what a destination answers to them. Every value here is owned and serialisable, so that a provider can be a proxy.
+
+use serde::{Deserialize, Serialize};
+use sync_knowledge::{ReplicaKey, Version};
+
+use crate::conflict::ConflictRecord;
+use crate::row_set::RowSet;
+
+/// What a source needs to know of a destination (`GetSyncBatchParameters`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SyncBatchParameters {
+    /// The destination's knowledge, encoded (version 5).
+    pub knowledge: Vec<u8>,
+    /// Row ids that are exceptions in the knowledge and that the destination asks for by key. A source leaves them out of account when it
+    /// looks for the tick from which to enumerate.
+    pub remembered: Vec<Vec<u8>>,
+}
+
+/// What is asked of a source (`GetChangeBatch`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ChangeBatchRequest {
+    /// The first batch: enumeration starts, in a snapshot of its own. Also after a [`Next::Restart`].
+    First(SyncBatchParameters),
+    /// The batch after the last one.
+    Next,
+}
+
+/// Changes on their way from a source to a destination.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChangeBatch {
+    /// Number of the batch in its direction, from 0; repeats go on counting.
+    pub sequence: u32,
+    /// What the batch is.
+    pub kind: BatchKind,
+    /// The source's knowledge when the enumeration started, encoded: made-with knowledge, and what the whole direction teaches. It is
+    /// given with the first batch and empty in the others.
+    pub made_with: Vec<u8>,
+    /// The source's forgotten knowledge, encoded; with the first batch.
+    pub forgotten: Vec<u8>,
+    /// The changes in the order in which they should be applied.
+    pub tables: Vec<TableChanges>,
+    /// Tracking rows that were looked at.
+    pub examined: u64,
+    /// Live tracking rows without their base row, which are skipped and reported: (global table name, count).
+    pub orphans: Vec<(String, u64)>,
+}
+
+/// Which part of a direction a batch is.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BatchKind {
+    /// Enumerated changes; more batches follow.
+    Changes,
+    /// The last enumerated changes.
+    LastChanges,
+    /// Rows that the destination asked for by key.
+    Repeats,
+}
+
+/// Changes of one table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableChanges {
+    /// Global name of the table.
+    pub table: String,
+    /// Names of the columns in `rows`, in their order: the key columns for deletions, all columns otherwise.
+    pub columns: Vec<String>,
+    /// Whether these are deletions.
+    pub deleted: bool,
+    /// One head per row.
+    pub heads: Vec<RowHead>,
+    /// The rows.
+    pub rows: RowSet,
+}
+
+/// What travels with a row besides its cells. Replica keys are those of the source's made-with knowledge.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowHead {
+    /// Version of the row's creation.
+    pub create: Version,
+    /// Version of its last change.
+    pub update: Version,
+    /// Time of that write, microseconds UTC, where the source's tables keep it.
+    pub time: Option<i64>,
+    /// The replica that wrote, where the source's tables keep it.
+    pub writer: Option<ReplicaKey>,
+}
+
+/// Keys of one table, for rows that are asked for (again).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableKeys {
+    /// Global name of the table.
+    pub table: String,
+    /// Names of the key columns.
+    pub columns: Vec<String>,
+    /// The keys.
+    pub keys: RowSet,
+}
+
+/// What a destination answers to a batch (`ProcessChangeBatch`): counts of this batch alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BatchOutcome {
+    /// Rows that the destination did not know.
+    pub offered: u64,
+    /// Rows settled for good: stored, or kept against by a policy.
+    pub applied: u64,
+    /// Rows that could not be written.
+    pub failed: u64,
+    /// Rows that met a conflict.
+    pub conflicts: u64,
+    /// Rows left for the next session.
+    pub deferred: u64,
+    /// The conflicts.
+    pub records: Vec<ConflictRecord>,
+    /// What the destination wants next.
+    pub next: Next,
+}
+
+/// What a destination wants after a batch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Next {
+    /// The next batch.
+    #[default]
+    Changes,
+    /// These rows by key ([`crate::SyncProvider::rows_by_key`]), after which the direction goes on.
+    Rows(Vec<TableKeys>),
+    /// The direction once more from its first batch: everything was rolled back because rows turned out, at the end, to break a constraint;
+    /// they are known now. The counts of the direction start again.
+    Restart,
+    /// Nothing: the direction is committed together with what it taught.
+    Committed,
+}

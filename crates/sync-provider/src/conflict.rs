@@ -1,0 +1,60 @@
+//! Conflicts: their types and the record that is kept of each.
+
+use serde::{Deserialize, Serialize};
+use sync_knowledge::{ReplicaId, Tick};
+use sync_metadata::Value;
+
+use crate::policy::Winner;
+
+/// The conflict types of Microsoft Sync Framework (`DbConflictType`); "local" is the database at which the conflict is met.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ConflictType {
+    /// The row could not be written: a constraint or another error.
+    ErrorsOccurred,
+    /// Both sides updated the row.
+    LocalUpdateRemoteUpdate,
+    /// Updated here, deleted there.
+    LocalUpdateRemoteDelete,
+    /// Deleted here, updated there.
+    LocalDeleteRemoteUpdate,
+    /// Inserted on both sides under the same key.
+    LocalInsertRemoteInsert,
+    /// Deleted on both sides; settled silently.
+    LocalDeleteRemoteDelete,
+    /// Deleted here, with the tombstone already cleaned up, and updated there.
+    LocalCleanedupDeleteRemoteUpdate,
+}
+
+/// One side of a conflict: a version and the row it stands for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConflictSide {
+    /// The replica whose change this is.
+    pub replica: ReplicaId,
+    /// Its tick.
+    pub tick: Tick,
+    /// Whether the change is a deletion.
+    pub deleted: bool,
+    /// The row in the order of [`ConflictRecord::columns`]; `None` where there is none.
+    pub row: Option<Vec<Value>>,
+}
+
+/// What is kept of a conflict, so that no version is overwritten without a trace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConflictRecord {
+    /// Global name of the table.
+    pub table: String,
+    /// The columns of the rows, key columns included.
+    pub columns: Vec<String>,
+    /// The key of the row.
+    pub key: Vec<Value>,
+    /// What kind of conflict it was.
+    pub conflict: ConflictType,
+    /// The row as it was at the destination; `None` where there was neither row nor tombstone.
+    pub local: Option<ConflictSide>,
+    /// The row that came in.
+    pub remote: ConflictSide,
+    /// Who won; `None` when the row was deferred or failed.
+    pub winner: Option<Winner>,
+    /// Why: the policy's name, the handler, or the database's message.
+    pub reason: String,
+}

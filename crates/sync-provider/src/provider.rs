@@ -1,0 +1,66 @@
+//! The contract between an orchestrator and a database.
+
+use async_trait::async_trait;
+
+use crate::batch::{BatchOutcome, ChangeBatch, ChangeBatchRequest, SyncBatchParameters, TableKeys};
+use crate::error::ProviderError;
+use crate::session::{BeginSession, ReplicaInfo, SessionId};
+
+/// How a session ends for a provider.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Ending {
+    /// All directions are done.
+    Completed,
+    /// The session failed or was cancelled; a direction under way is rolled back.
+    Aborted,
+}
+
+/// One database in one scope, as an orchestrator sees it.
+///
+/// The verbs are those of Microsoft Sync Framework's `KnowledgeSyncProvider`. In one direction the orchestrator asks the destination for
+/// [`get_sync_batch_parameters`](SyncProvider::get_sync_batch_parameters), then moves batches from the source's
+/// [`get_change_batch`](SyncProvider::get_change_batch) to the destination's [`process_change_batch`](SyncProvider::process_change_batch)
+/// until that answers [`Next::Committed`](crate::Next::Committed). All arguments and results are owned and serialisable: a provider may be
+/// a proxy.
+///
+/// A provider takes part in any number of sessions at the same time; dropping it, or ending a session as [`Ending::Aborted`], leaves no
+/// transaction open.
+#[async_trait]
+pub trait SyncProvider: Send + Sync {
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// The scope is missing, its metadata has a version that cannot be used, or the database fails.
+    async fn begin_session(&self, request: BeginSession) -> Result<ReplicaInfo, ProviderError>;
+
+    /// As destination: what this replica knows, and the row ids that it will ask for by key.
+    ///
+    /// # Errors
+    /// The session is unknown or the database fails.
+    async fn get_sync_batch_parameters(&self, session: SessionId) -> Result<SyncBatchParameters, ProviderError>;
+
+    /// As source: the first or the next batch of changes that the destination does not know.
+    ///
+    /// # Errors
+    /// The destination's knowledge does not decode, it is outdated, or the database fails.
+    async fn get_change_batch(&self, session: SessionId, request: ChangeBatchRequest) -> Result<ChangeBatch, ProviderError>;
+
+    /// As source, within the snapshot of the enumeration: the rows with these keys that the destination does not know.
+    ///
+    /// # Errors
+    /// No enumeration is under way, a table is unknown, or the database fails.
+    async fn rows_by_key(&self, session: SessionId, keys: Vec<TableKeys>) -> Result<ChangeBatch, ProviderError>;
+
+    /// As destination: applies a batch. The first batch opens the apply transaction; the answer [`Next::Committed`](crate::Next::Committed)
+    /// says that it is committed together with what the direction taught.
+    ///
+    /// # Errors
+    /// The batch does not fit the scope or the database fails; nothing of the direction stays then.
+    async fn process_change_batch(&self, session: SessionId, batch: ChangeBatch) -> Result<BatchOutcome, ProviderError>;
+
+    /// Closes a session. Ending it as aborted also stops a call that is still under way, between two slices.
+    ///
+    /// # Errors
+    /// The database fails while it is let go.
+    async fn end_session(&self, session: SessionId, ending: Ending) -> Result<(), ProviderError>;
+}

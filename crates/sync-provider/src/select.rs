@@ -1,0 +1,88 @@
+//! Which changes a destination needs: from which tick a table is enumerated, and which of its rows are sent.
+
+use sync_knowledge::{Knowledge, ReplicaKey, Tick, Version};
+use sync_metadata::table_id_range;
+
+use crate::error::ProviderError;
+
+/// The destination's knowledge as a source looks at it: in the source's own key map.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    destination: Knowledge,
+    remembered: Vec<Vec<u8>>,
+}
+
+impl Selection {
+    /// Re-keys what a destination sent through the source's key map.
+    ///
+    /// # Errors
+    /// The destination's knowledge does not decode.
+    pub fn new(source: &Knowledge, destination: &[u8], mut remembered: Vec<Vec<u8>>) -> Result<Self, ProviderError> {
+        let remote = Knowledge::from_bytes(destination)
+            .map_err(|error| ProviderError::malformed("knowledge of the destination", error.to_string()))?;
+        remembered.sort_unstable();
+        Ok(Selection { destination: source.clone().map_remote_to_local(&remote), remembered })
+    }
+
+    /// The destination's knowledge in the source's key map.
+    pub fn destination(&self) -> &Knowledge {
+        &self.destination
+    }
+
+    /// The tick of the source's own above which a table's tracking rows have to be looked at.
+    ///
+    /// That is the destination's tick for the source, least over the table's part of the id space; rows that the destination remembers
+    /// and asks for by key do not lower it.
+    pub fn floor(&self, global_name: &str) -> Tick {
+        if self.destination.is_uniform() {
+            return self.destination.tick_at(&[], ReplicaKey::LOCAL);
+        }
+        let (from, to) = table_id_range(global_name);
+        self.destination
+            .ranges_within(&from, Some(&to))
+            .filter(|range| self.remembered.binary_search_by(|id| id.as_slice().cmp(range.lower_bound.as_bytes())).is_err())
+            .map(|range| range.vector.tick(ReplicaKey::LOCAL))
+            .min()
+            .unwrap_or(0)
+    }
+
+    /// Whether row ids are without influence, so that a caller need not build them.
+    pub fn ignores_ids(&self) -> bool {
+        self.destination.is_uniform()
+    }
+
+    /// Whether the destination needs this version of a row; `item` is read only unless [`Selection::ignores_ids`].
+    pub fn needs(&self, item: &[u8], version: Version) -> bool {
+        !self.destination.contains(item, version)
+    }
+
+    /// Whether the destination knows nothing of the source, so that every row is needed and the order of ticks is no help.
+    pub fn is_first(&self) -> bool {
+        self.destination.is_uniform() && self.destination.tick_at(&[], ReplicaKey::LOCAL) == 0
+    }
+}
+
+/// Checks that the source has not forgotten deletions that the destination never heard of.
+///
+/// A destination that knows no replica but itself is new rather than outdated.
+///
+/// # Errors
+/// [`ProviderError::Outdated`] names what is missing.
+pub fn check_not_outdated(scope: &str, selection: &Selection, forgotten: Option<&Knowledge>) -> Result<(), ProviderError> {
+    let Some(forgotten) = forgotten else { return Ok(()) };
+    let destination = selection.destination();
+    if destination.contains_knowledge(forgotten) || selection.is_first() {
+        return Ok(());
+    }
+    let missing: Vec<String> = forgotten
+        .key_map()
+        .iter()
+        .filter(|(_, id)| destination.find_min_tick_count_for_replica(id) < forgotten.find_min_tick_count_for_replica(id))
+        .map(|(_, id)| format!("{id} up to {}", forgotten.find_min_tick_count_for_replica(id)))
+        .collect();
+    Err(ProviderError::Outdated {
+        object: format!("scope {scope}"),
+        reason: format!("the destination has not seen deletions that the source has cleaned up: {}", missing.join(", ")),
+        remedy: "initialise the destination anew".into(),
+    })
+}

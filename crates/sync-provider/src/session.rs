@@ -1,0 +1,45 @@
+//! What a session is called, where a provider stands in it, and what it says of itself when one begins.
+
+use serde::{Deserialize, Serialize};
+use sync_knowledge::ReplicaId;
+use sync_metadata::ScopeDescription;
+use uuid::Uuid;
+
+use crate::policy::ConflictPolicy;
+
+/// Names one session at both of its providers.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SessionId(pub Uuid);
+
+/// Where a provider stands in a session (`SyncProviderPosition`).
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Position {
+    /// The orchestrator's local provider: its changes are uploaded.
+    Local,
+    /// The remote provider: its changes are downloaded.
+    Remote,
+}
+
+/// What the orchestrator tells a provider when a session begins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BeginSession {
+    /// The session; every later call names it.
+    pub session: SessionId,
+    /// Where this provider stands.
+    pub position: Position,
+    /// How conflicts are settled when this provider is the destination.
+    pub policy: ConflictPolicy,
+    /// About how many bytes of rows a change batch may hold; a row larger than that travels alone.
+    pub batch_bytes: u64,
+}
+
+/// What a provider says of itself when a session begins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReplicaInfo {
+    /// The replica: this database for this scope.
+    pub replica: ReplicaId,
+    /// The scope and its tables as this side sees them.
+    pub description: ScopeDescription,
+    /// Whether rows carry the time and the writer of their last change, which two of the policies need.
+    pub attributes: bool,
+}

@@ -1,0 +1,246 @@
+//! From a decision to what is written: the one copy of everything that is decided about an incoming row.
+
+use std::cmp::Ordering;
+
+use sync_knowledge::{Knowledge, ReplicaKey, Version};
+use sync_metadata::{SqlType, TableDescription, ValueRef, content_cmp, content_eq};
+
+use crate::conflict::{ConflictRecord, ConflictSide, ConflictType};
+use crate::decide::{Decision, Judge, RowFacts, Sameness, Stamper};
+use crate::policy::{ConflictPolicy, Contender, Winner};
+use crate::row_set::{RowRef, RowSet};
+use crate::session::Position;
+
+/// What the arbiter needs to know of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableShape {
+    /// Global name.
+    pub global_name: String,
+    /// Column names, in the order of the cells.
+    pub columns: Vec<String>,
+    /// Their types.
+    pub types: Vec<SqlType>,
+    /// Positions of the key columns, in key order.
+    pub key: Vec<usize>,
+}
+
+impl TableShape {
+    /// The shape of a table as it is described.
+    pub fn of(table: &TableDescription) -> Self {
+        TableShape {
+            global_name: table.global_name.clone(),
+            columns: table.columns.iter().map(|column| column.name.clone()).collect(),
+            types: table.columns.iter().map(|column| column.sql_type.clone()).collect(),
+            key: table.key_positions().collect(),
+        }
+    }
+
+    /// Names of the key columns.
+    pub fn key_columns(&self) -> Vec<String> {
+        self.key.iter().map(|&column| self.columns[column].clone()).collect()
+    }
+
+    /// The key cells of a row that has all columns.
+    pub fn key_of(&self, row: RowRef<'_>) -> RowSet {
+        let cells: Vec<ValueRef<'_>> = row.values().collect();
+        let mut key = RowSet::new(self.key.len());
+        key.push(self.key.iter().map(|&column| cells.get(column).copied().unwrap_or(ValueRef::Null)));
+        key
+    }
+}
+
+/// A row (or tombstone) that came in. Versions and writer are in the destination's key map; `cells` holds all columns in the order of the
+/// [`TableShape`], or the key columns alone for a deletion.
+#[derive(Copy, Clone, Debug)]
+pub struct IncomingRow<'a> {
+    /// Versions and kind.
+    pub facts: RowFacts,
+    /// Time of the write.
+    pub time: Option<i64>,
+    /// Who wrote.
+    pub writer: Option<ReplicaKey>,
+    /// The cells.
+    pub cells: RowRef<'a>,
+}
+
+/// What the destination has under the key: `cells` is `None` for a tombstone.
+#[derive(Copy, Clone, Debug)]
+pub struct LocalRow<'a> {
+    /// Versions and kind.
+    pub facts: RowFacts,
+    /// Time of the write.
+    pub time: Option<i64>,
+    /// Who wrote.
+    pub writer: Option<ReplicaKey>,
+    /// All columns in the order of the [`TableShape`].
+    pub cells: Option<RowRef<'a>>,
+}
+
+/// What is to be stored for a row.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whether the base row has to be made like the incoming one: written, or deleted where that is a tombstone.
+    pub base: bool,
+    /// Whether the row is a tombstone afterwards.
+    pub tombstone: bool,
+    /// Creation version to store.
+    pub create: Version,
+    /// Update version to store.
+    pub update: Version,
+    /// Time of the write that won.
+    pub time: Option<i64>,
+    /// Who wrote it.
+    pub writer: Option<ReplicaKey>,
+}
+
+/// What becomes of an incoming row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Known already.
+    NotNeeded,
+    /// The local row stays as it is.
+    Keep,
+    /// This is to be written; with the record of the conflict that was settled by it, if there was one.
+    Write(Outcome, Option<Box<ConflictRecord>>),
+    /// The policy leaves the conflict for the next session.
+    Defer(Box<ConflictRecord>),
+}
+
+/// Decides, settles and records, row by row, within one apply transaction.
+#[derive(Debug)]
+pub struct Arbiter<'a> {
+    /// The decision's surroundings.
+    pub judge: Judge<'a>,
+    /// How conflicts are settled.
+    pub policy: &'a ConflictPolicy,
+    /// Where the destination stands.
+    pub position: Position,
+    /// Hands out settlement versions.
+    pub stamper: Stamper,
+}
+
+impl Arbiter<'_> {
+    /// The verdict about one row. `item` is read only unless [`Judge::ignores_ids`]; `local_change` makes a plain local version (used by
+    /// proofs alone).
+    pub fn verdict(
+        &mut self,
+        table: &TableShape,
+        item: &[u8],
+        local: Option<LocalRow<'_>>,
+        remote: IncomingRow<'_>,
+        local_change: impl FnOnce() -> Version,
+    ) -> Verdict {
+        let decision = self.judge.decide(item, local.map(|local| local.facts), remote.facts, || sameness(table, local.as_ref(), &remote));
+        match (decision, local) {
+            (Decision::NotNeeded, _) => Verdict::NotNeeded,
+            (Decision::Keep, _) => Verdict::Keep,
+            (Decision::Apply { content }, _) => Verdict::Write(take(&remote, remote.facts.update, content), None),
+            (Decision::Settle, Some(local)) => {
+                let version = self.stamper.stamp(local.facts.update, local_change);
+                Verdict::Write(keep(&local, version), None)
+            }
+            // Without a local row there is nothing to be equal to.
+            (Decision::Settle, None) => Verdict::Write(take(&remote, remote.facts.update, true), None),
+            (Decision::Conflict(conflict), local) => self.settle_conflict(table, conflict, local, remote, local_change),
+        }
+    }
+
+    fn settle_conflict(
+        &mut self,
+        table: &TableShape,
+        conflict: ConflictType,
+        local: Option<LocalRow<'_>>,
+        remote: IncomingRow<'_>,
+        local_change: impl FnOnce() -> Version,
+    ) -> Verdict {
+        let known = self.judge.known;
+        let local_side = local.map_or_else(Contender::default, |local| contender(known, local.time, local.writer));
+        let remote_side = contender(known, remote.time, remote.writer);
+        let winner = self.policy.winner(self.position, &local_side, &remote_side, || {
+            let cells = local.and_then(|local| local.cells);
+            content_order(table, cells, (!remote.facts.tombstone).then_some(remote.cells))
+        });
+        let record = Box::new(record(known, table, conflict, local.as_ref(), &remote, winner, self.policy.name()));
+        let Some(winner) = winner else { return Verdict::Defer(record) };
+        let outcome = match (winner, local) {
+            (Winner::Local, Some(local)) => keep(&local, self.stamper.stamp(local.facts.update, local_change)),
+            (Winner::Local, None) => {
+                // The deletion that was cleaned up here stays: it becomes a tombstone again, so that it can travel.
+                let version = self.stamper.stamp(remote.facts.update, local_change);
+                Outcome { tombstone: true, ..take(&remote, version, false) }
+            }
+            (Winner::Remote, local) => {
+                let content = sameness(table, local.as_ref(), &remote) != Sameness::Identical;
+                take(&remote, self.stamper.stamp(remote.facts.update, local_change), content)
+            }
+        };
+        Verdict::Write(outcome, Some(record))
+    }
+}
+
+fn take(remote: &IncomingRow<'_>, update: Version, base: bool) -> Outcome {
+    let RowFacts { create, tombstone, .. } = remote.facts;
+    Outcome { base, tombstone, create, update, time: remote.time, writer: remote.writer }
+}
+
+fn keep(local: &LocalRow<'_>, update: Version) -> Outcome {
+    let RowFacts { create, tombstone, .. } = local.facts;
+    Outcome { base: false, tombstone, create, update, time: local.time, writer: local.writer }
+}
+
+fn sameness(table: &TableShape, local: Option<&LocalRow<'_>>, remote: &IncomingRow<'_>) -> Sameness {
+    let Some(local) = local else { return Sameness::Different };
+    match (local.cells, remote.facts.tombstone) {
+        (None, true) => Sameness::Identical,
+        (Some(here), false) if here.as_bytes() == remote.cells.as_bytes() => Sameness::Identical,
+        (Some(here), false) if rows_equal(table, here, remote.cells) => Sameness::Equal,
+        _ => Sameness::Different,
+    }
+}
+
+fn rows_equal(table: &TableShape, a: RowRef<'_>, b: RowRef<'_>) -> bool {
+    table.types.iter().zip(a.values().zip(b.values())).all(|(ty, (a, b))| content_eq(ty, a, b))
+}
+
+/// Canonical order of two contents of a table; a deletion (`None`) counts least.
+fn content_order(table: &TableShape, a: Option<RowRef<'_>>, b: Option<RowRef<'_>>) -> Ordering {
+    let (Some(a), Some(b)) = (a, b) else { return a.is_some().cmp(&b.is_some()) };
+    let cells = table.types.iter().zip(a.values().zip(b.values()));
+    cells.map(|(ty, (a, b))| content_cmp(ty, a, b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+}
+
+fn contender(known: &Knowledge, time: Option<i64>, writer: Option<ReplicaKey>) -> Contender {
+    Contender { time, writer: writer.and_then(|key| known.key_map().id(key)).cloned() }
+}
+
+fn record(
+    known: &Knowledge,
+    table: &TableShape,
+    conflict: ConflictType,
+    local: Option<&LocalRow<'_>>,
+    remote: &IncomingRow<'_>,
+    winner: Option<Winner>,
+    reason: &str,
+) -> ConflictRecord {
+    let side = |facts: RowFacts, cells: Option<RowRef<'_>>| ConflictSide {
+        replica: known.key_map().id(facts.update.replica).cloned().unwrap_or_else(|| known.key_map().own().clone()),
+        tick: facts.update.tick,
+        deleted: facts.tombstone,
+        row: cells.map(|cells| cells.values().map(|cell| cell.to_owned()).collect()),
+    };
+    let key = if remote.facts.tombstone {
+        remote.cells.values().map(|cell| cell.to_owned()).collect()
+    } else {
+        table.key_of(remote.cells).row(0).values().map(|cell| cell.to_owned()).collect()
+    };
+    ConflictRecord {
+        table: table.global_name.clone(),
+        columns: table.columns.clone(),
+        key,
+        conflict,
+        local: local.map(|local| side(local.facts, local.cells)),
+        remote: side(remote.facts, (!remote.facts.tombstone).then_some(remote.cells)),
+        winner,
+        reason: reason.to_owned(),
+    }
+}

@@ -1,0 +1,412 @@
+//! The destination's side of a direction: one transaction that takes batches in and ends with what they taught.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use sync_knowledge::{ItemId, KeyMapping, Knowledge, ReplicaId, ReplicaKey, Version};
+use sync_metadata::{row_id, table_id_range, write_row_id};
+use sync_provider::{
+    Arbiter, BatchKind, BatchOutcome, ChangeBatch, ConflictPolicy, IncomingRow, Judge, Lesson, Next, Position, ProviderError, RowFacts,
+    RowHead, RowRef, RowSet, Rules, Stamper, TableChanges, TableKeys, TableShape, Verdict, is_alone, learn, settlement_replica,
+    worth_storing,
+};
+
+use crate::columns::ColumnMap;
+use crate::scope::own_knowledge;
+use crate::store::{Commit, Learned, LocalSlice, Slice, Store, Waiting, Write};
+
+/// Rows that are decided and written together.
+const SLICE_ROWS: usize = 1000;
+/// Bytes of rows that are decided and written together.
+const SLICE_BYTES: usize = 1 << 20;
+/// Rows of one table that are remembered by key; beyond that the whole table stays unlearned instead.
+const MOST_REMEMBERED: usize = 10_000;
+
+/// Rows that have to wait until the end of a direction, from one attempt to the next: (table, packed key) and why.
+pub(crate) type Withheld = BTreeMap<(usize, Vec<u8>), String>;
+
+/// A direction being applied.
+#[derive(Debug)]
+pub(crate) struct Applying {
+    policy: ConflictPolicy,
+    position: Position,
+    /// Knowledge as the scope row holds it, re-keyed for the source's replicas.
+    known: Knowledge,
+    /// The same with this replica's settlement replica in its key map.
+    known_and_own: Knowledge,
+    stored: Knowledge,
+    made_with: Knowledge,
+    forgotten: Option<Knowledge>,
+    mapping: KeyMapping,
+    settlement: ReplicaId,
+    newcomer: bool,
+    stamper: Stamper,
+    lesson: Lesson,
+    waiting: Vec<Waiting>,
+    withheld: Withheld,
+    /// Rows to try again after all others, and why.
+    again: Withheld,
+    rejected: Withheld,
+    deferred: BTreeSet<(usize, Vec<u8>)>,
+    unlearned: HashSet<usize>,
+    moved: u64,
+    examined: u64,
+    asked: bool,
+}
+
+/// What a batch led to.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// The direction goes on.
+    Going(Box<Applying>, BatchOutcome),
+    /// It is committed.
+    Done(BatchOutcome),
+    /// It was rolled back and starts again, holding these rows back.
+    Again(Withheld),
+}
+
+impl Applying {
+    pub(crate) async fn begin(
+        store: &mut dyn Store,
+        first: &ChangeBatch,
+        policy: ConflictPolicy,
+        position: Position,
+        withheld: Withheld,
+    ) -> Result<Self, ProviderError> {
+        let remote = Knowledge::from_bytes(&first.made_with)
+            .map_err(|error| ProviderError::malformed("made-with knowledge of the batch", error.to_string()))?;
+        let (_, waiting) = store.state().await?;
+        let state = store.begin_apply().await?;
+        let stored = own_knowledge(store.scope(), state.knowledge.as_deref())?;
+        let mut known = stored.clone();
+        known.set_local_tick(state.mark.max(stored.local_tick()));
+        let newcomer = !state.was_source && is_alone(&known);
+        let mapping = known.mapping_from(remote.key_map());
+        let made_with = known.map_remote_to_local(&remote);
+        let settlement = settlement_replica(known.key_map().own());
+        let mut known_and_own = known.clone();
+        let key = known_and_own.find_or_add_replica(&settlement);
+        let forgotten = match state.forgotten {
+            Some(bytes) => Some(known_and_own.clone().map_remote_to_local(
+                &Knowledge::from_bytes(&bytes).map_err(|error| ProviderError::malformed("forgotten knowledge", error.to_string()))?,
+            )),
+            None => None,
+        };
+        Ok(Applying {
+            policy,
+            position,
+            stamper: Stamper::new(Rules::SOUND, key, &known, &made_with),
+            known,
+            known_and_own,
+            stored,
+            made_with,
+            forgotten,
+            mapping,
+            settlement,
+            newcomer,
+            lesson: Lesson::default(),
+            waiting,
+            withheld,
+            again: Withheld::new(),
+            rejected: Withheld::new(),
+            deferred: BTreeSet::new(),
+            unlearned: HashSet::new(),
+            moved: 0,
+            examined: 0,
+            asked: false,
+        })
+    }
+
+    pub(crate) async fn process(
+        mut self: Box<Self>,
+        store: &mut dyn Store,
+        batch: &ChangeBatch,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Step, ProviderError> {
+        let mut outcome = BatchOutcome::default();
+        self.examined += batch.examined;
+        let repeats = batch.kind == BatchKind::Repeats;
+        let tried = if repeats { std::mem::take(&mut self.again) } else { Withheld::new() };
+        for changes in &batch.tables {
+            self.apply_changes(store, changes, repeats, &mut outcome, cancelled).await?;
+        }
+        self.moved += outcome.offered;
+        if batch.kind == BatchKind::Changes {
+            return Ok(Step::Going(self, outcome));
+        }
+        // Rows that fail are tried again as long as another one made progress.
+        if self.wants_rows(&tried) {
+            outcome.next = Next::Rows(self.wanted(store.shapes()));
+            self.asked = true;
+            return Ok(Step::Going(self, outcome));
+        }
+        self.finish(store, outcome).await
+    }
+
+    fn wants_rows(&self, tried: &Withheld) -> bool {
+        let first = !self.asked && !(self.again.is_empty() && self.waiting.is_empty());
+        let progress = self.asked && !self.again.is_empty() && self.again.len() < tried.len();
+        first || progress
+    }
+
+    fn wanted(&self, shapes: &[TableShape]) -> Vec<TableKeys> {
+        let waiting = self.waiting.iter().filter(|_| !self.asked).map(|waiting| (waiting.table, &waiting.key));
+        let keys: BTreeSet<(usize, &Vec<u8>)> = self.again.keys().map(|(table, key)| (*table, key)).chain(waiting).collect();
+        let mut wanted: BTreeMap<usize, TableKeys> = BTreeMap::new();
+        for (table, key) in keys {
+            let shape = &shapes[table];
+            let entry = wanted.entry(table).or_insert_with(|| TableKeys {
+                table: shape.global_name.clone(),
+                columns: shape.key_columns(),
+                keys: RowSet::new(shape.key.len()),
+            });
+            entry.keys.push_encoded(key);
+        }
+        wanted.into_values().collect()
+    }
+
+    async fn apply_changes(
+        &mut self,
+        store: &mut dyn Store,
+        changes: &TableChanges,
+        repeats: bool,
+        outcome: &mut BatchOutcome,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(), ProviderError> {
+        let (table, columns) = ColumnMap::of(store.shapes(), changes)?;
+        let mut slice_rows = RowSet::new(columns.width());
+        let mut start = 0;
+        while start < changes.heads.len() {
+            if cancelled() {
+                return Err(ProviderError::Cancelled);
+            }
+            slice_rows.clear();
+            let mut end = start;
+            while end < changes.heads.len() && end - start < SLICE_ROWS && slice_rows.bytes() < SLICE_BYTES {
+                columns.push(changes.rows.row(end), &mut slice_rows);
+                end += 1;
+            }
+            let slice = Slice { table, deleted: changes.deleted, rows: &slice_rows };
+            self.apply_slice(store, slice, &changes.heads[start..end], repeats, outcome).await?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    async fn apply_slice(
+        &mut self,
+        store: &mut dyn Store,
+        slice: Slice<'_>,
+        heads: &[RowHead],
+        repeats: bool,
+        outcome: &mut BatchOutcome,
+    ) -> Result<(), ProviderError> {
+        let local = store.local_rows(slice).await?;
+        let shape = store.shapes()[slice.table].clone();
+        let plan = self.decide(&shape, slice, heads, &local, repeats, outcome)?;
+        let failures = store.write(slice, &local, &plan.writes).await?;
+        let failed: BTreeMap<usize, String> = failures.into_iter().map(|failure| (failure.row, failure.reason)).collect();
+        let mut records = plan.records;
+        for write in &plan.writes {
+            match failed.get(&write.row) {
+                None => {
+                    outcome.offered += 1;
+                    outcome.applied += 1;
+                    if let Some(record) = records.remove(&write.row) {
+                        outcome.conflicts += 1;
+                        outcome.records.push(record);
+                    }
+                    self.note_beyond(&shape, slice, heads, write)?;
+                }
+                Some(reason) => self.set_aside(&shape, slice, write.row, reason.clone()),
+            }
+        }
+        Ok(())
+    }
+
+    /// The pure part of a slice.
+    fn decide(
+        &mut self,
+        shape: &TableShape,
+        slice: Slice<'_>,
+        heads: &[RowHead],
+        local: &LocalSlice,
+        repeats: bool,
+        outcome: &mut BatchOutcome,
+    ) -> Result<Plan, ProviderError> {
+        let mut plan = Plan::default();
+        let judge = Judge {
+            known: &self.known_and_own,
+            made_with: &self.made_with,
+            forgotten: self.forgotten.as_ref(),
+            newcomer: self.newcomer,
+            rules: Rules::SOUND,
+        };
+        let mut arbiter = Arbiter { judge, policy: &self.policy, position: self.position, stamper: self.stamper };
+        let mut id = Vec::new();
+        let mut aside = Vec::new();
+        for (row, head) in heads.iter().enumerate() {
+            let cells = slice.rows.row(row);
+            if !judge.ignores_ids() {
+                id.clear();
+                write_id(&mut id, shape, slice, cells)?;
+            }
+            let version = |version: Version| self.mapping.version(version).ok_or_else(|| unknown_key(version.replica));
+            let facts = RowFacts { create: version(head.create)?, update: version(head.update)?, tombstone: slice.deleted };
+            let writer = head.writer.map(|key| self.mapping.key(key).ok_or_else(|| unknown_key(key))).transpose()?;
+            let remote = IncomingRow { facts, time: head.time, writer, cells };
+            let verdict = arbiter.verdict(shape, &id, local.row(row), remote, || facts.update);
+            match verdict {
+                Verdict::NotNeeded => {}
+                Verdict::Keep => {
+                    outcome.offered += 1;
+                    outcome.applied += 1;
+                }
+                Verdict::Write(write, record) => {
+                    if !repeats && !self.withheld.is_empty() {
+                        let key = packed_key(shape, slice, cells);
+                        if let Some(reason) = self.withheld.get(&(slice.table, key)) {
+                            aside.push((row, reason.clone()));
+                            continue;
+                        }
+                    }
+                    plan.writes.push(Write { row, outcome: write });
+                    if let Some(record) = record {
+                        plan.records.insert(row, *record);
+                    }
+                }
+                Verdict::Defer(record) => {
+                    if self.deferred.insert((slice.table, packed_key(shape, slice, cells))) {
+                        outcome.offered += 1;
+                        outcome.conflicts += 1;
+                        outcome.deferred += 1;
+                        outcome.records.push(*record);
+                    }
+                }
+            }
+        }
+        self.stamper = arbiter.stamper;
+        for (row, reason) in aside {
+            self.set_aside(shape, slice, row, reason);
+        }
+        Ok(plan)
+    }
+
+    /// Leaves a row for the end of the direction.
+    fn set_aside(&mut self, shape: &TableShape, slice: Slice<'_>, row: usize, reason: String) {
+        if self.unlearned.contains(&slice.table) {
+            return;
+        }
+        self.again.insert((slice.table, packed_key(shape, slice, slice.rows.row(row))), reason);
+        if self.again.len() > MOST_REMEMBERED && self.again.keys().filter(|(table, _)| *table == slice.table).count() > MOST_REMEMBERED {
+            self.unlearned.insert(slice.table);
+            self.again.retain(|(table, _), _| *table != slice.table);
+        }
+    }
+
+    /// Remembers a row that is stored under a version above the mark of its source: the made-with knowledge does not claim it.
+    fn note_beyond(&mut self, shape: &TableShape, slice: Slice<'_>, heads: &[RowHead], write: &Write) -> Result<(), ProviderError> {
+        let own = self.mapping.version(heads[write.row].update) == Some(write.outcome.update);
+        if !own || self.made_with.contains_uniform(write.outcome.update) == Some(true) || self.lesson.beyond.len() >= MOST_REMEMBERED {
+            return Ok(());
+        }
+        let id = item_id(shape, slice, slice.rows.row(write.row))?;
+        if !self.made_with.contains(id.as_bytes(), write.outcome.update) {
+            self.lesson.beyond.insert(id, write.outcome.update);
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self: Box<Self>, store: &mut dyn Store, mut outcome: BatchOutcome) -> Result<Step, ProviderError> {
+        self.rejected = std::mem::take(&mut self.again);
+        let failed = self.rejected.len() as u64;
+        outcome.offered += failed;
+        outcome.failed += failed;
+        outcome.deferred += failed;
+        self.moved += failed;
+        let shapes = store.shapes().to_vec();
+        let mut remember = Vec::new();
+        let deferred = self.deferred.iter().map(|key| (key, "conflict deferred"));
+        for ((table, key), reason) in self.rejected.iter().map(|(key, reason)| (key, reason.as_str())).chain(deferred) {
+            let id = id_of_key(&shapes[*table], key)?;
+            remember.push(Waiting { id, table: *table, key: key.clone(), reason: reason.to_owned() });
+        }
+        for table in &self.unlearned {
+            let (from, to) = table_id_range(&shapes[*table].global_name);
+            self.lesson.rejected_ranges.push((from, Some(to)));
+            outcome.failed += 1;
+            outcome.deferred += 1;
+            self.moved += 1;
+        }
+        self.lesson.rejected = remember.iter().map(|waiting| waiting.id.clone()).collect();
+        self.lesson.settlement = self.stamper.issued();
+        if self.lesson.settlement.is_some() {
+            self.known.find_or_add_replica(&self.settlement);
+        }
+        let learned = learn(&self.known, &self.made_with, &self.lesson);
+        let source = self.mapping.key(ReplicaKey::LOCAL).unwrap_or(ReplicaKey::LOCAL);
+        let mut stored = self.stored.clone();
+        stored.set_local_tick(self.known.local_tick());
+        let store_it = worth_storing(&stored, &learned, source, self.moved, self.examined);
+        // A row waits as long as its id is an exception in the knowledge.
+        let exceptions: BTreeSet<&ItemId> = learned.ranges().map(|range| range.lower_bound).collect();
+        let forget = self.waiting.iter().map(|waiting| &waiting.id).filter(|id| store_it && !exceptions.contains(id)).cloned().collect();
+        let changes = Learned { knowledge: store_it.then(|| learned.to_bytes()), remember, forget };
+        match store.commit(&changes).await? {
+            Commit::Done => {
+                outcome.next = Next::Committed;
+                Ok(Step::Done(outcome))
+            }
+            Commit::Offenders(rows) => {
+                let mut withheld = self.withheld;
+                let before = withheld.len();
+                withheld.extend(rows.into_iter().map(|(table, key, reason)| ((table, key), reason)));
+                if withheld.len() == before {
+                    return Err(ProviderError::database(
+                        format!("scope {}", store.scope().description.name),
+                        "the commit breaks a constraint that no row of the session accounts for",
+                        "check the foreign keys of the database",
+                    ));
+                }
+                Ok(Step::Again(withheld))
+            }
+        }
+    }
+}
+
+/// What is to be written of a slice, and the conflicts settled by it.
+#[derive(Debug, Default)]
+struct Plan {
+    writes: Vec<Write>,
+    records: BTreeMap<usize, sync_provider::ConflictRecord>,
+}
+
+fn packed_key(shape: &TableShape, slice: Slice<'_>, cells: RowRef<'_>) -> Vec<u8> {
+    if slice.deleted { cells.as_bytes().to_vec() } else { shape.key_of(cells).row(0).as_bytes().to_vec() }
+}
+
+fn write_id(id: &mut Vec<u8>, shape: &TableShape, slice: Slice<'_>, cells: RowRef<'_>) -> Result<(), ProviderError> {
+    let types = shape.key.iter().map(|&column| &shape.types[column]);
+    let written = if slice.deleted {
+        write_row_id(id, &shape.global_name, types.zip(cells.values()))
+    } else {
+        let key = shape.key_of(cells);
+        write_row_id(id, &shape.global_name, types.zip(key.row(0).values()))
+    };
+    written.map_err(|error| ProviderError::malformed(format!("table {}", shape.global_name), error.to_string()))
+}
+
+fn item_id(shape: &TableShape, slice: Slice<'_>, cells: RowRef<'_>) -> Result<ItemId, ProviderError> {
+    id_of_key(shape, &packed_key(shape, slice, cells))
+}
+
+fn id_of_key(shape: &TableShape, key: &[u8]) -> Result<ItemId, ProviderError> {
+    let mut row = RowSet::new(shape.key.len());
+    row.push_encoded(key);
+    let types = shape.key.iter().map(|&column| &shape.types[column]);
+    row_id(&shape.global_name, types.zip(row.row(0).values()))
+        .map_err(|error| ProviderError::malformed(format!("table {}", shape.global_name), error.to_string()))
+}
+
+fn unknown_key(key: ReplicaKey) -> ProviderError {
+    ProviderError::malformed("change batch", format!("replica key {} of a row is not in the made-with knowledge", key.0))
+}

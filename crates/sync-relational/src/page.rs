@@ -1,0 +1,84 @@
+//! Filling a page from tracking rows: the same rules for every engine.
+
+use sync_knowledge::ReplicaKey;
+use sync_metadata::{TrackingRow, ValueRef, write_row_id};
+use sync_provider::{RowFacts, RowHead, Selection, TableShape};
+
+use crate::store::Page;
+
+/// Which columns a scope looks at in a tracking row: its own id and how often the database was restored.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Lens {
+    /// `scope_local_id`.
+    pub scope_local_id: i32,
+    /// `scope_restore_count`.
+    pub restore_count: i32,
+}
+
+/// The columns of ours that follow Microsoft's in a tracking row.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// `sync_write_time`: when a change that came through a scope was written, microseconds UTC.
+    pub write_time: Option<i64>,
+    /// `sync_writer`: who wrote it, where that is not the replica of its version; a key of the scope it came through.
+    pub writer: Option<i32>,
+}
+
+impl Lens {
+    /// A tracking row as the decision sees it.
+    pub fn facts(self, tracking: &TrackingRow) -> RowFacts {
+        RowFacts {
+            create: tracking.create_version(self.scope_local_id, self.restore_count),
+            update: tracking.update_version(self.scope_local_id, self.restore_count),
+            tombstone: tracking.tombstone,
+        }
+    }
+
+    /// When and by whom the row was written. A local change was written here, at `last_change_datetime`; what came through another scope
+    /// counts as written here too, at the time it brought.
+    pub fn written(self, tracking: &TrackingRow, attributes: Attributes) -> (Option<i64>, Option<ReplicaKey>) {
+        match tracking.update_scope_local_id {
+            None => (tracking.last_change, Some(ReplicaKey::LOCAL)),
+            Some(scope) if scope == self.scope_local_id => {
+                let writer = attributes.writer.or(tracking.scope_update_peer_key).and_then(|key| u32::try_from(key).ok());
+                (attributes.write_time, writer.map(ReplicaKey))
+            }
+            Some(_) => (attributes.write_time, Some(ReplicaKey::LOCAL)),
+        }
+    }
+}
+
+/// Tells which rows a destination needs, building row ids only where they matter and in one buffer.
+#[derive(Debug)]
+pub struct Needed<'a> {
+    selection: &'a Selection,
+    shape: &'a TableShape,
+    id: Vec<u8>,
+}
+
+impl<'a> Needed<'a> {
+    /// For the rows of one table.
+    pub fn new(selection: &'a Selection, shape: &'a TableShape) -> Self {
+        Needed { selection, shape, id: Vec::new() }
+    }
+
+    /// Whether the destination needs a row with this key in this state.
+    pub fn is(&mut self, facts: RowFacts, key: impl Iterator<Item = ValueRef<'a>>) -> bool {
+        self.id.clear();
+        if !self.selection.ignores_ids() {
+            let types = self.shape.key.iter().map(|&column| &self.shape.types[column]);
+            if write_row_id(&mut self.id, &self.shape.global_name, types.zip(key)).is_err() {
+                // A key too long for a row id cannot be an exception, so the table's first id stands for it.
+                self.id.clear();
+            }
+        }
+        self.selection.needs(&self.id, facts.update)
+    }
+}
+
+impl Page {
+    /// Adds the head of a row; its cells follow in `rows`.
+    pub fn push_head(&mut self, facts: RowFacts, written: (Option<i64>, Option<ReplicaKey>)) {
+        self.heads.push(RowHead { create: facts.create, update: facts.update, time: written.0, writer: written.1 });
+    }
+}

@@ -1,0 +1,220 @@
+//! The seam between what relational providers do alike and one database engine: a connection at slice granularity.
+
+use async_trait::async_trait;
+use sync_knowledge::{ItemId, ReplicaId, ReplicaKey, Tick};
+use sync_metadata::ScopeDescription;
+use sync_provider::{LocalRow, Outcome, ProviderError, RowFacts, RowHead, RowRef, RowSet, Selection, TableShape};
+
+/// A scope as it is stored: who this replica is and which tables it holds. It does not change during a session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scope {
+    /// The replica id (`scope_id`).
+    pub replica: ReplicaId,
+    /// The tables; a table's index here names it in every call of [`Store`].
+    pub description: ScopeDescription,
+    /// Whether the tracking tables keep the time and the writer of a change.
+    pub attributes: bool,
+}
+
+/// What of a scope changes with every session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScopeState {
+    /// Encoded knowledge; `None` until the first session.
+    pub knowledge: Option<Vec<u8>>,
+    /// Encoded forgotten knowledge.
+    pub forgotten: Option<Vec<u8>>,
+    /// Greatest local tick below which every change is committed and visible: as source the mark of the session.
+    pub mark: Tick,
+    /// Whether changes of this replica were ever handed to another one.
+    pub was_source: bool,
+}
+
+/// A row that earlier sessions could not apply, remembered by key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its row id, an exception in the knowledge.
+    pub id: ItemId,
+    /// Its table.
+    pub table: usize,
+    /// Its key, as one packed row ([`RowRef::as_bytes`]).
+    pub key: Vec<u8>,
+    /// Why it waits.
+    pub reason: String,
+}
+
+/// Where the enumeration of a table's part stands; made and read by the engine alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cursor {
+    /// Tick of the last tracking row looked at.
+    pub tick: i64,
+    /// Its key, one row.
+    pub key: RowSet,
+}
+
+/// One part of an enumeration: the live rows or the tombstones of a table above a tick.
+#[derive(Debug)]
+pub struct Scan<'a> {
+    /// The table.
+    pub table: usize,
+    /// Tombstones rather than live rows.
+    pub deleted: bool,
+    /// Only tracking rows whose local tick is above.
+    pub floor: Tick,
+    /// Go on behind this row.
+    pub after: Option<Cursor>,
+    /// Which of them the destination needs.
+    pub selection: &'a Selection,
+    /// Stop once about so many bytes are packed.
+    pub budget: usize,
+}
+
+/// What a scan found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// Heads of the rows.
+    pub heads: Vec<RowHead>,
+    /// The rows: key columns for tombstones, all columns of the scope otherwise.
+    pub rows: RowSet,
+    /// Tracking rows looked at.
+    pub examined: u64,
+    /// Live tracking rows without a base row.
+    pub orphans: u64,
+    /// Where to go on; `None` when the part is done.
+    pub next: Option<Cursor>,
+}
+
+impl Page {
+    /// An empty page of rows that are `width` cells wide.
+    pub fn new(width: usize) -> Self {
+        Page { heads: Vec::new(), rows: RowSet::new(width), examined: 0, orphans: 0, next: None }
+    }
+}
+
+/// Incoming rows of one table that are decided and written together. All rows are live, with all columns of the scope in the order of the
+/// table's shape, or all are deletions, with the key columns.
+#[derive(Copy, Clone, Debug)]
+pub struct Slice<'a> {
+    /// The table.
+    pub table: usize,
+    /// Deletions.
+    pub deleted: bool,
+    /// The rows.
+    pub rows: &'a RowSet,
+}
+
+/// What the destination has under the keys of a slice, in the slice's order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LocalSlice {
+    /// One entry per row of the slice.
+    pub entries: Vec<Option<LocalEntry>>,
+    /// Cells of the live rows among them.
+    pub cells: RowSet,
+}
+
+/// A row or tombstone at the destination.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct LocalEntry {
+    /// Versions and kind, for this scope.
+    pub facts: RowFacts,
+    /// Time of the write.
+    pub time: Option<i64>,
+    /// Who wrote.
+    pub writer: Option<ReplicaKey>,
+    /// The tracking row's own tick: what a guarded write compares.
+    pub local_tick: i64,
+    /// Index of its cells; `None` for a tombstone, and for a live tracking row without a base row.
+    pub cells: Option<usize>,
+}
+
+impl LocalSlice {
+    /// The entry at `index` as the decision sees it.
+    pub fn row(&self, index: usize) -> Option<LocalRow<'_>> {
+        let entry = self.entries.get(index)?.as_ref()?;
+        let cells: Option<RowRef<'_>> = entry.cells.map(|cells| self.cells.row(cells));
+        Some(LocalRow { facts: entry.facts, time: entry.time, writer: entry.writer, cells })
+    }
+}
+
+/// A row of a slice that is to be written.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// Index of the row in its slice.
+    pub row: usize,
+    /// What to store.
+    pub outcome: Outcome,
+}
+
+/// A row of a slice that could not be written. The other rows of the slice are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowFailure {
+    /// Index of the row in its slice.
+    pub row: usize,
+    /// The constraint or error, in the database's words.
+    pub reason: String,
+}
+
+/// What is stored when a direction ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// The new knowledge, encoded; `None` leaves the scope row alone.
+    pub knowledge: Option<Vec<u8>>,
+    /// Rows to remember.
+    pub remember: Vec<Waiting>,
+    /// Row ids that need not be remembered any longer.
+    pub forget: Vec<ItemId>,
+}
+
+/// How a commit went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Commit {
+    /// Committed.
+    Done,
+    /// Rolled back: these rows (table, packed key), written in this transaction, break a constraint that is checked at its end.
+    Offenders(Vec<(usize, Vec<u8>, String)>),
+}
+
+/// One connection to a database that holds a scope.
+///
+/// A store is owned by one session and used from one thread or task at a time. Dropping it closes the connection, so that no transaction
+/// stays open. All replica keys in its results are keys of the scope's own key map.
+#[async_trait]
+pub trait Store: Send {
+    /// Who and what the scope is.
+    fn scope(&self) -> &Scope;
+
+    /// The shapes of the scope's tables, in its order.
+    fn shapes(&self) -> &[TableShape];
+
+    /// The scope row and the rows that wait, outside any transaction.
+    async fn state(&mut self) -> Result<(ScopeState, Vec<Waiting>), ProviderError>;
+
+    /// As source: takes the mark and opens the read snapshot of an enumeration. No change whose transaction was open then is at or below
+    /// the mark.
+    async fn begin_enumeration(&mut self) -> Result<ScopeState, ProviderError>;
+
+    /// As source: the next rows of a part, in the snapshot.
+    async fn scan(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError>;
+
+    /// As source: rows by key, in the snapshot: first the tombstones among them, then the live rows.
+    async fn fetch(&mut self, table: usize, keys: &RowSet, selection: &Selection) -> Result<[Page; 2], ProviderError>;
+
+    /// As source: closes the snapshot.
+    async fn end_enumeration(&mut self) -> Result<(), ProviderError>;
+
+    /// As destination: opens the apply transaction and reads the scope row under its lock.
+    async fn begin_apply(&mut self) -> Result<ScopeState, ProviderError>;
+
+    /// As destination: what is there under the keys of a slice.
+    async fn local_rows(&mut self, slice: Slice<'_>) -> Result<LocalSlice, ProviderError>;
+
+    /// As destination: writes rows of a slice whose local side still is what `local` says. Rows that block each other on a unique key are
+    /// written together.
+    async fn write(&mut self, slice: Slice<'_>, local: &LocalSlice, writes: &[Write]) -> Result<Vec<RowFailure>, ProviderError>;
+
+    /// As destination: stores what the direction taught and commits.
+    async fn commit(&mut self, learned: &Learned) -> Result<Commit, ProviderError>;
+
+    /// Ends whatever transaction is open, undoing it.
+    async fn rollback(&mut self) -> Result<(), ProviderError>;
+}
+

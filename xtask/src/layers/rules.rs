@@ -1,0 +1,168 @@
+//! The table of layers as data. `docs/architecture.md` says why; a change here is a change of the architecture.
+
+/// What one crate may know.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) name: &'static str,
+    /// The crates of ours that it may depend on, development dependencies included.
+    pub(crate) below: Below,
+    /// What it may take from outside.
+    pub(crate) outside: Outside,
+    /// Crates that must not be built into it, however indirectly.
+    pub(crate) unreached: &'static [&'static str],
+    /// Whether its sources are searched for I/O, clocks, threads and async.
+    pub(crate) pure: bool,
+    /// Whether it may switch on features that exist for tests (`TEST_FEATURES`) outside its development dependencies.
+    pub(crate) for_tests: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Below {
+    Only(&'static [&'static str]),
+    /// The crates that test or measure the whole.
+    Everything,
+}
+
+/// Development dependencies are free in every case: they never reach a user.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Outside {
+    /// A crate that does no I/O names what it takes, so that each new dependency is a decision.
+    Only(&'static [&'static str]),
+    AllBut(&'static [&'static str]),
+}
+
+/// Features that exist for tests, as (crate, feature): only development dependencies and the test crates switch them on.
+pub(crate) const TEST_FEATURES: &[(&str, &str)] = &[("sync-provider", "memory")];
+
+const SQLITE: &[&str] = &["rusqlite", "libsqlite3-sys"];
+const SQL_SERVER: &[&str] = &["tiberius"];
+const DATABASES: &[&str] = &["rusqlite", "libsqlite3-sys", "tiberius"];
+/// Runtimes, sockets and databases. The list need not be complete: pure crates also name what they take.
+const IO: &[&str] = &[
+    "async-std",
+    "async-trait",
+    "chrono",
+    "futures",
+    "libsqlite3-sys",
+    "mio",
+    "rayon",
+    "reqwest",
+    "rusqlite",
+    "smol",
+    "socket2",
+    "tempfile",
+    "tiberius",
+    "time",
+    "tokio",
+];
+
+pub(crate) const RULES: &[Rule] = &[
+    Rule {
+        name: "sync-knowledge",
+        below: Below::Only(&[]),
+        outside: Outside::Only(&["bincode", "serde", "thiserror", "uuid"]),
+        unreached: IO,
+        pure: true,
+        for_tests: false,
+    },
+    Rule {
+        name: "sync-metadata",
+        below: Below::Only(&["sync-knowledge"]),
+        outside: Outside::Only(&["bincode", "quick-xml", "serde", "thiserror", "uuid"]),
+        unreached: IO,
+        pure: true,
+        for_tests: false,
+    },
+    Rule {
+        name: "sync-provider",
+        below: Below::Only(&["sync-knowledge", "sync-metadata"]),
+        outside: Outside::AllBut(&[]),
+        unreached: DATABASES,
+        pure: false,
+        for_tests: false,
+    },
+    Rule {
+        name: "sync-relational",
+        below: Below::Only(&["sync-knowledge", "sync-metadata", "sync-provider"]),
+        outside: Outside::AllBut(&[]),
+        unreached: DATABASES,
+        pure: false,
+        for_tests: false,
+    },
+    Rule {
+        name: "sync-provider-sqlite",
+        below: Below::Only(&[
+            "sync-knowledge",
+            "sync-metadata",
+            "sync-provider",
+            "sync-relational",
+        ]),
+        outside: Outside::AllBut(&[]),
+        unreached: SQL_SERVER,
+        pure: false,
+        for_tests: false,
+    },
+    Rule {
+        name: "sync-provider-mssql",
+        below: Below::Only(&[
+            "sync-knowledge",
+            "sync-metadata",
+            "sync-provider",
+            "sync-relational",
+        ]),
+        outside: Outside::AllBut(&[]),
+        unreached: SQLITE,
+        pure: false,
+        for_tests: false,
+    },
+    Rule {
+        name: "sync-orchestrator",
+        below: Below::Only(&["sync-knowledge", "sync-metadata", "sync-provider"]),
+        outside: Outside::AllBut(&[]),
+        unreached: DATABASES,
+        pure: false,
+        for_tests: false,
+    },
+    Rule {
+        name: "sync-cli",
+        // Knowledge only to show it; the seam of the relational providers is none of its business.
+        below: Below::Only(&[
+            "sync-knowledge",
+            "sync-metadata",
+            "sync-orchestrator",
+            "sync-provider",
+            "sync-provider-mssql",
+            "sync-provider-sqlite",
+        ]),
+        // It holds no SQL text, so it needs no driver.
+        outside: Outside::AllBut(DATABASES),
+        unreached: &[],
+        pure: false,
+        for_tests: false,
+    },
+    Rule {
+        name: "sync-tests",
+        below: Below::Everything,
+        outside: Outside::AllBut(&[]),
+        unreached: &[],
+        pure: false,
+        for_tests: true,
+    },
+    Rule {
+        name: "sync-benches",
+        below: Below::Everything,
+        outside: Outside::AllBut(&[]),
+        unreached: &[],
+        pure: false,
+        for_tests: true,
+    },
+    Rule {
+        name: "xtask",
+        // It must build, and say so, when nothing else does.
+        below: Below::Only(&[]),
+        outside: Outside::AllBut(DATABASES),
+        unreached: DATABASES,
+        pure: false,
+        for_tests: false,
+    },
+];

@@ -1,0 +1,200 @@
+//! The conformance suite: the binary `conformance` of package `sync-tests`.
+//!
+//! It prints one JSON object per line and result, `{"pair": "sqlite → sqlite", "scenario": "…", "outcome": "passed" | "failed" |
+//! "skipped", "reason": "…"}`, nothing else on its standard output, and names every scenario for every pair: what does not
+//! apply to a pair is skipped with the reason. Given `--filter TEXT` it may leave out what does not contain the text.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use serde::Deserialize;
+
+use super::tally::Tally;
+use crate::cargo;
+use crate::error::Error;
+
+/// One scenario over one ordered pair of providers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Finding {
+    pub(super) pair: String,
+    pub(super) scenario: String,
+    pub(super) outcome: Outcome,
+    #[serde(default)]
+    pub(super) reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Outcome {
+    Passed,
+    Failed,
+    Skipped,
+}
+
+/// Runs the suite and counts what it finds.
+///
+/// # Errors
+/// If cargo cannot be run or its output cannot be read. A suite that fails is no error here: it is counted.
+pub(super) fn run(filter: Option<&str>, tally: &mut Tally) -> Result<Vec<Finding>, Error> {
+    let mut command = cargo::command();
+    command.args([
+        "run",
+        "--quiet",
+        "--package",
+        "sync-tests",
+        "--bin",
+        "conformance",
+    ]);
+    if let Some(filter) = filter {
+        command.args(["--", "--filter", filter]);
+    }
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(cargo::start_error(&command))?;
+
+    let mut findings = Vec::new();
+    let mut failed = 0;
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line.map_err(cargo::start_error(&command))?;
+            match serde_json::from_str::<Finding>(&line) {
+                Ok(finding) if filter.is_none_or(|text| matches(&finding, text)) => {
+                    failed += usize::from(finding.outcome == Outcome::Failed);
+                    count(&finding, tally);
+                    findings.push(finding);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tally.fail(format!("conformance printed no result ({error}): {line}"))
+                }
+            }
+        }
+    }
+    let status = child.wait().map_err(cargo::start_error(&command))?;
+    if !status.success() && failed == 0 {
+        tally.fail(format!(
+            "conformance ended with {status} without naming a failure"
+        ));
+    } else if findings.is_empty() && filter.is_none() {
+        tally.fail("conformance named no pair of providers".to_owned());
+    }
+    for hole in holes(&findings) {
+        tally.fail(hole);
+    }
+    Ok(findings)
+}
+
+fn matches(finding: &Finding, text: &str) -> bool {
+    finding.pair.contains(text) || finding.scenario.contains(text)
+}
+
+fn count(finding: &Finding, tally: &mut Tally) {
+    let Finding {
+        pair,
+        scenario,
+        outcome,
+        reason,
+    } = finding;
+    let reason = reason.as_deref().unwrap_or("no reason given");
+    match outcome {
+        Outcome::Passed => tally.passed += 1,
+        Outcome::Failed => tally.fail(format!("{pair}: {scenario}: {reason}")),
+        Outcome::Skipped => tally.skip(format!("{pair}: {scenario}: {reason}")),
+    }
+}
+
+/// A scenario that is silently missing for one pair, or told twice, is a fault of the suite: nobody would see that it does
+/// not run.
+fn holes(findings: &[Finding]) -> Vec<String> {
+    let mut holes = Vec::new();
+    for pair in distinct(findings, |finding| finding.pair.as_str()) {
+        for scenario in distinct(findings, |finding| finding.scenario.as_str()) {
+            let told = findings
+                .iter()
+                .filter(|finding| finding.pair == pair && finding.scenario == scenario)
+                .count();
+            if told != 1 {
+                holes.push(format!(
+                    "{pair}: {scenario}: told {told} times instead of once"
+                ));
+            }
+        }
+    }
+    holes
+}
+
+/// The distinct values of a field, in the order of their first appearance.
+pub(super) fn distinct(findings: &[Finding], field: impl Fn(&Finding) -> &str) -> Vec<&str> {
+    let mut values: Vec<&str> = Vec::new();
+    for value in findings.iter().map(field) {
+        // Tens of scenarios and a handful of pairs: a search is fine.
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(line: &str) -> Finding {
+        serde_json::from_str(line).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_read() {
+        assert_eq!(
+            finding(
+                r#"{"pair": "a → b", "scenario": "deletes", "outcome": "skipped", "reason": "later"}"#
+            ),
+            Finding {
+                pair: "a → b".to_owned(),
+                scenario: "deletes".to_owned(),
+                outcome: Outcome::Skipped,
+                reason: Some("later".to_owned()),
+            }
+        );
+        assert!(
+            serde_json::from_str::<Finding>(r#"{"pair": "a", "scenario": "b", "outcome": "odd"}"#)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn a_missing_and_a_repeated_result_are_found() {
+        let findings = [
+            finding(r#"{"pair": "a → b", "scenario": "x", "outcome": "passed"}"#),
+            finding(r#"{"pair": "a → b", "scenario": "y", "outcome": "passed"}"#),
+            finding(r#"{"pair": "b → a", "scenario": "x", "outcome": "passed"}"#),
+            finding(r#"{"pair": "b → a", "scenario": "x", "outcome": "failed"}"#),
+        ];
+        assert_eq!(
+            holes(&findings),
+            [
+                "b → a: x: told 2 times instead of once",
+                "b → a: y: told 0 times instead of once"
+            ]
+        );
+        assert_eq!(holes(&findings[..2]), [""; 0]);
+    }
+
+    #[test]
+    fn outcomes_are_counted() {
+        let mut tally = Tally::default();
+        for line in [
+            r#"{"pair": "a → b", "scenario": "x", "outcome": "passed", "reason": ""}"#,
+            r#"{"pair": "a → b", "scenario": "y", "outcome": "skipped", "reason": "no server"}"#,
+            r#"{"pair": "a → b", "scenario": "z", "outcome": "failed", "reason": null}"#,
+        ] {
+            count(&finding(line), &mut tally);
+        }
+        assert_eq!(tally.line(), "1 passed, 1 failed, 1 skipped");
+        assert_eq!(
+            tally.reasons(),
+            "skipped: a → b: y: no server\nfailed: a → b: z: no reason given\n"
+        );
+    }
+}
