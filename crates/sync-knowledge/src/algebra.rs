@@ -28,6 +28,22 @@ impl Knowledge {
         self.join(other, None);
     }
 
+    /// What either contains, over this key map with the other's new replicas added: what
+    /// [`Self::combine`] makes of a copy, without making the copy first.
+    #[must_use]
+    pub fn combined(&self, other: &Knowledge) -> Knowledge {
+        match (self.fragments.as_uniform(), other.fragments.as_uniform()) {
+            (Some(mine), Some(theirs)) if Arc::ptr_eq(&self.key_map, &other.key_map) => {
+                self.with_fragments(Fragments::uniform(mine.merged(theirs)))
+            }
+            _ => {
+                let mut combined = self.clone();
+                combined.combine(other);
+                combined
+            }
+        }
+    }
+
     /// [`Self::combine`] with a mapping made before, by [`Self::mapping_from`] the other's key map.
     /// What is known of replicas that the mapping leaves out is not learned.
     pub fn combine_mapped(&mut self, remote: &Knowledge, mapping: &KeyMapping) {
@@ -128,17 +144,11 @@ impl Knowledge {
     /// The table from the keys of another owner's map to the keys of this one, to which the replicas
     /// that are new are added first.
     pub fn mapping_from(&mut self, remote: &ReplicaKeyMap) -> KeyMapping {
-        let mapping = KeyMapping::between(remote, &self.key_map);
-        if mapping.is_complete() {
-            return mapping;
-        }
-        let unknown = remote.iter().filter(|(key, _)| mapping.key(*key).is_none());
-        let unknown: alloc::vec::Vec<_> = unknown.map(|(_, id)| id.clone()).collect();
-        unknown
-            .iter()
-            .for_each(|id| widen(&mut self.formats.replica, id));
-        Arc::make_mut(&mut self.key_map).add_all(unknown);
-        KeyMapping::between(remote, &self.key_map)
+        let known = self.key_map.len();
+        let mapping = KeyMapping::adding(remote, &mut self.key_map);
+        let added = self.key_map.iter().skip(known);
+        added.for_each(|(_, id)| widen(&mut self.formats.replica, id));
+        mapping
     }
 
     pub(crate) fn with_fragments(&self, fragments: Fragments) -> Knowledge {
@@ -191,11 +201,7 @@ impl Knowledge {
             .fragments
             .lift(&self.fitted(other), |mine, theirs| match mapping {
                 None => mine.merged(theirs),
-                Some(mapping) => {
-                    let mut merged = mine.clone();
-                    merged.merge_mapped(theirs, mapping);
-                    merged
-                }
+                Some(mapping) => mine.merged_mapped(theirs, mapping),
             });
     }
 

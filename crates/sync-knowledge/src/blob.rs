@@ -100,30 +100,11 @@ impl KnowledgeBlob {
     /// [`DecodeError::NoLowestRange`] and [`DecodeError::FirstVectorNotEmpty`], for shapes that can
     /// be parsed but were never seen, so that it would be a guess what they mean.
     pub fn knowledge(&self) -> Result<Knowledge, DecodeError> {
-        let lowest = ItemId::lowest(&self.formats.item);
-        if self
-            .ranges
-            .first()
-            .is_none_or(|range| range.lower_bound != lowest)
-        {
-            return Err(DecodeError::NoLowestRange);
-        }
-        if self.version == VERSION_5 && !self.vector(0).is_empty() {
-            return Err(DecodeError::FirstVectorNotEmpty);
-        }
-        let vectors = self.vectors().map(|elements| {
-            let elements = elements.iter().filter(|(_, tick)| *tick > 0);
-            ClockVector::from_pairs(elements.map(|(key, tick)| (key.0, *tick)).collect())
-        });
-        let mut ranges = RangeSet::uniform(self.ranges[0].vector);
-        for range in &self.ranges[1..] {
-            ranges.put(Some(range.lower_bound.clone()), range.vector);
-        }
-        let fragments = Fragments::assemble(vectors.collect(), ranges, Vec::new());
+        let replicas = Arc::new(self.replicas.clone());
         Ok(Knowledge::from_parts(
             self.formats,
-            Arc::new(self.replicas.clone()),
-            fragments,
+            replicas,
+            self.fragments()?,
         ))
     }
 
@@ -198,6 +179,31 @@ impl KnowledgeBlob {
     }
 }
 
+impl KnowledgeBlob {
+    fn fragments(&self) -> Result<Fragments, DecodeError> {
+        let lowest = ItemId::lowest(&self.formats.item);
+        if self
+            .ranges
+            .first()
+            .is_none_or(|range| range.lower_bound != lowest)
+        {
+            return Err(DecodeError::NoLowestRange);
+        }
+        if self.version == VERSION_5 && !self.vector(0).is_empty() {
+            return Err(DecodeError::FirstVectorNotEmpty);
+        }
+        let vectors = self.vectors().map(|elements| {
+            let elements = elements.iter().filter(|(_, tick)| *tick > 0);
+            ClockVector::from_pairs(elements.map(|(key, tick)| (key.0, *tick)).collect())
+        });
+        let mut ranges = RangeSet::uniform(self.ranges[0].vector);
+        for range in &self.ranges[1..] {
+            ranges.put(Some(range.lower_bound.clone()), range.vector);
+        }
+        Ok(Fragments::assemble(vectors.collect(), ranges, Vec::new()))
+    }
+}
+
 /// Version 5 of the knowledge: see [`Knowledge::to_bytes`].
 impl From<&Knowledge> for KnowledgeBlob {
     fn from(knowledge: &Knowledge) -> Self {
@@ -241,6 +247,12 @@ impl Knowledge {
     ///
     /// Those of these two.
     pub fn from_bytes(bytes: &[u8]) -> Result<Knowledge, DecodeError> {
-        KnowledgeBlob::parse(bytes)?.knowledge()
+        let blob = KnowledgeBlob::parse(bytes)?;
+        let fragments = blob.fragments()?;
+        Ok(Knowledge::from_parts(
+            blob.formats,
+            Arc::new(blob.replicas),
+            fragments,
+        ))
     }
 }

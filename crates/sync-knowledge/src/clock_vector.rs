@@ -222,7 +222,9 @@ impl ClockVector {
 
     /// The vector of these pairs: ascending keys, no tick 0.
     pub(crate) fn from_pairs(pairs: Vec<(u32, Tick)>) -> Self {
-        let length = pairs.last().map_or(0, |pair| pair.0 as usize + 1);
+        let length = pairs
+            .last()
+            .map_or(0, |pair| (pair.0 as usize).saturating_add(1));
         if length > 2 * pairs.len() {
             return ClockVector {
                 repr: Repr::Sparse(pairs),

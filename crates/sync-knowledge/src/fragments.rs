@@ -33,11 +33,10 @@ pub(crate) struct Column {
 impl Fragments {
     /// The same is known of everything.
     pub(crate) fn uniform(vector: ClockVector) -> Self {
-        let mut table = VectorTable::new();
-        let scope = RangeSet::uniform(table.intern(vector));
+        let (table, slot) = VectorTable::single(vector);
         Fragments {
             table,
-            scope,
+            scope: RangeSet::uniform(slot),
             columns: Vec::new(),
         }
     }
@@ -70,20 +69,20 @@ impl Fragments {
 
     /// The vector of everything, if it is the same everywhere.
     pub(crate) fn as_uniform(&self) -> Option<&ClockVector> {
-        let slot = self
-            .scope
-            .as_uniform()
-            .filter(|_| self.columns.is_empty())?;
-        Some(self.table.vector(slot))
+        self.uniform_slot().map(|slot| self.table.vector(slot))
     }
 
     /// Changes every vector.
     pub(crate) fn change_all(&mut self, mut change: impl FnMut(&mut ClockVector)) {
-        if let Some(slot) = self.scope.as_uniform().filter(|_| self.columns.is_empty()) {
-            let vector = self.table.vector_mut(slot);
-            change(vector);
-            if vector.is_empty() != (slot == EMPTY) {
-                *self = Fragments::uniform(mem::take(vector));
+        if let Some(slot) = self.uniform_slot() {
+            self.table.change(slot, &mut change);
+            if self.table.vector(slot).is_empty() {
+                // It was empty before, or has become so.
+                let mut vector = ClockVector::new();
+                if slot == EMPTY {
+                    change(&mut vector);
+                }
+                *self = Fragments::uniform(vector);
             }
             return;
         }
@@ -284,6 +283,10 @@ impl Fragments {
             .into_iter()
             .map(|((x, y), units)| (units, ranges(self, x), ranges(other, y)));
         core::iter::once(scope).chain(columns).collect()
+    }
+
+    fn uniform_slot(&self) -> Option<u32> {
+        self.scope.as_uniform().filter(|_| self.columns.is_empty())
     }
 
     fn reassemble(&mut self) {

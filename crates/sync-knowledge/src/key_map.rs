@@ -22,17 +22,18 @@ use crate::{ReplicaId, ReplicaKey};
 pub struct ReplicaKeyMap {
     /// By key; never empty.
     ids: Vec<ReplicaId>,
-    /// By id, ascending. A sorted array rather than a hash table: nobody can choose ids that make it slow, and two maps are matched
-    /// by walking along both.
+    /// By id, ascending. A sorted array rather than a hash table: nobody can choose ids that make it
+    /// slow, and two maps are matched by walking along both.
     sorted: Vec<Entry>,
 }
 
-/// An id's first bytes beside its key, so that the walk seldom has to look at the id itself.
+/// An id's first bytes beside its key, so that one seldom has to look at the id itself.
 #[derive(Copy, Clone, Debug)]
-pub(crate) struct Entry {
-    prefix: (u64, u64),
+struct Entry {
+    high: u64,
+    low: u64,
     length: u32,
-    pub(crate) key: u32,
+    key: u32,
 }
 
 impl ReplicaKeyMap {
@@ -45,11 +46,27 @@ impl ReplicaKeyMap {
         }
     }
 
-    /// The map of `own` and `others`, keys in this order. An id that comes twice keeps its first place.
+    /// The map of `own` and `others`, keys in this order. An id that comes twice keeps its first
+    /// place.
     pub fn with_replicas(own: ReplicaId, others: impl IntoIterator<Item = ReplicaId>) -> Self {
-        let mut map = ReplicaKeyMap::new(own);
-        map.add_all(others.into_iter().collect());
-        map
+        let all: Vec<ReplicaId> = core::iter::once(own).chain(others).collect();
+        let mut sorted = sorted(&all);
+        sorted.dedup_by(|later, first| later.order(first, &all, &all).is_eq());
+        let mut keys = alloc::vec![None; all.len()];
+        for entry in &sorted {
+            keys[entry.key as usize] = Some(0);
+        }
+        for (key, new) in keys.iter_mut().flatten().zip(0..) {
+            *key = new;
+        }
+        for entry in &mut sorted {
+            entry.key = keys[entry.key as usize].unwrap_or_default();
+        }
+        let kept = all.into_iter().zip(&keys).filter(|(_, key)| key.is_some());
+        ReplicaKeyMap {
+            ids: kept.map(|(id, _)| id).collect(),
+            sorted,
+        }
     }
 
     /// The owner's id, that of key 0.
@@ -82,7 +99,8 @@ impl ReplicaKeyMap {
         match self.position(id) {
             Ok(at) => ReplicaKey(self.sorted[at].key),
             Err(at) => {
-                let key = self.next_key();
+                // More than 2^32 ids do not fit into any memory.
+                let key = self.ids.len() as u32;
                 self.sorted.insert(at, Entry::new(id, key));
                 self.ids.push(id.clone());
                 ReplicaKey(key)
@@ -98,47 +116,68 @@ impl ReplicaKeyMap {
             .map(|(key, id)| (ReplicaKey(key as u32), id))
     }
 
-    /// The map of these ids in this order, or the place of the first that repeats an earlier one. `None` also where there is no id.
+    /// The map of these ids in this order, or the place of the first that repeats an earlier one.
+    /// `None` also where there is no id.
     pub(crate) fn from_distinct(ids: Vec<ReplicaId>) -> Result<Self, Option<usize>> {
         if ids.is_empty() {
             return Err(None);
         }
-        let mut sorted: Vec<Entry> = ids
-            .iter()
-            .zip(0..)
-            .map(|(id, key)| Entry::new(id, key))
-            .collect();
-        sorted.sort_unstable_by(|a, b| a.order(b, &ids, &ids).then(a.key.cmp(&b.key)));
-        let repeated = sorted
+        let sorted = sorted(&ids);
+        let repeats = |pair: &&[Entry]| pair[0].order(&pair[1], &ids, &ids).is_eq();
+        match sorted
             .windows(2)
-            .filter(|pair| pair[0].order(&pair[1], &ids, &ids).is_eq())
-            .map(|pair| pair[1].key);
-        match repeated.min() {
+            .filter(repeats)
+            .map(|pair| pair[1].key)
+            .min()
+        {
             Some(key) => Err(Some(key as usize)),
             None => Ok(ReplicaKeyMap { ids, sorted }),
         }
     }
 
-    /// Adds those of `ids` that are new, in this order.
-    pub(crate) fn add_all(&mut self, ids: Vec<ReplicaId>) {
-        let mut all: Vec<(Entry, ReplicaId)> = ids
-            .into_iter()
-            .zip(0..)
-            .map(|(id, n)| (Entry::new(&id, n), id))
-            .collect();
-        all.sort_unstable_by(|(a, left), (b, right)| {
-            a.order_ids(b, left, right).then(a.key.cmp(&b.key))
-        });
-        all.dedup_by(|(b, right), (a, left)| a.order_ids(b, left, right).is_eq());
-        all.retain(|(_, id)| self.position(id).is_err());
-        all.sort_unstable_by_key(|(entry, _)| entry.key);
-        for (mut entry, id) in all {
-            entry.key = self.next_key();
-            self.sorted.push(entry);
-            self.ids.push(id);
+    /// Adds those replicas of `other` whose place in `keys` is `unknown`, in the order of their keys
+    /// there, and puts their new keys into these places.
+    pub(crate) fn grow(&mut self, other: &ReplicaKeyMap, keys: &mut [u32], unknown: u32) {
+        let old = self.ids.len();
+        for (key, id) in keys
+            .iter_mut()
+            .zip(&other.ids)
+            .filter(|(key, _)| **key == unknown)
+        {
+            *key = self.ids.len() as u32;
+            self.ids.push(id.clone());
         }
-        let ids = &self.ids;
-        self.sorted.sort_by(|a, b| a.order(b, ids, ids));
+        let mut added = Vec::with_capacity(self.ids.len() - old);
+        let rekeyed = other.sorted.iter().map(|entry| Entry {
+            key: keys[entry.key as usize],
+            ..*entry
+        });
+        added.extend(rekeyed.filter(|entry| entry.key as usize >= old));
+        // From the end, so that nothing is overwritten before it has been moved.
+        self.sorted.extend_from_slice(&added);
+        let (mut mine, mut free) = (old, self.sorted.len());
+        while let [before @ .., last] = &added[..] {
+            free -= 1;
+            let order = |at: usize| self.sorted[at].order(last, &self.ids, &self.ids);
+            if mine > 0 && order(mine - 1).is_gt() {
+                mine -= 1;
+                self.sorted[free] = self.sorted[mine];
+            } else {
+                self.sorted[free] = *last;
+                added.truncate(before.len());
+            }
+        }
+    }
+
+    /// A copy that can take `more` replicas without being moved.
+    pub(crate) fn with_room(&self, more: usize) -> Self {
+        let mut copy = ReplicaKeyMap {
+            ids: Vec::with_capacity(self.ids.len() + more),
+            sorted: Vec::with_capacity(self.ids.len() + more),
+        };
+        copy.ids.extend_from_slice(&self.ids);
+        copy.sorted.extend_from_slice(&self.sorted);
+        copy
     }
 
     /// Whether keys that both maps have mean the same replicas.
@@ -149,34 +188,28 @@ impl ReplicaKeyMap {
             .all(|(mine, theirs)| mine == theirs)
     }
 
-    /// Walks along the ids of both maps and calls `met` with each key of `other` and the key of the same id here.
+    /// Walks along the ids of both maps and calls `met` with each key of `other` and the key of the
+    /// same id here.
     pub(crate) fn match_with(&self, other: &ReplicaKeyMap, mut met: impl FnMut(u32, u32)) {
-        let (mut mine, mut theirs) = (
-            self.sorted.iter().peekable(),
-            other.sorted.iter().peekable(),
-        );
-        while let (Some(a), Some(b)) = (mine.peek(), theirs.peek()) {
-            match a.order(b, &self.ids, &other.ids) {
-                Ordering::Less => drop(mine.next()),
-                Ordering::Greater => drop(theirs.next()),
-                Ordering::Equal => {
-                    met(b.key, a.key);
-                    mine.next();
-                    theirs.next();
-                }
+        let (mut mine, mut theirs) = (&self.sorted[..], &other.sorted[..]);
+        while let ([a, after_a @ ..], [b, after_b @ ..]) = (mine, theirs) {
+            let order = a.order(b, &self.ids, &other.ids);
+            if order.is_eq() {
+                met(b.key, a.key);
+                (mine, theirs) = (after_a, after_b);
+                continue;
             }
+            // Which one is less cannot be predicted, so there is no branch.
+            mine = if order.is_lt() { after_a } else { mine };
+            theirs = if order.is_lt() { theirs } else { after_b };
         }
     }
 
     fn position(&self, id: &ReplicaId) -> Result<usize, usize> {
         let wanted = Entry::new(id, 0);
+        let id = core::slice::from_ref(id);
         self.sorted
-            .binary_search_by(|entry| entry.order_ids(&wanted, &self.ids[entry.key as usize], id))
-    }
-
-    /// More than 2^32 replicas do not fit into any memory that could hold their ids.
-    fn next_key(&self) -> u32 {
-        self.ids.len() as u32
+            .binary_search_by(|entry| entry.order(&wanted, &self.ids, id))
     }
 }
 
@@ -191,30 +224,48 @@ impl Entry {
             u64::from_be_bytes(word)
         };
         Entry {
-            prefix: (word(0), word(8)),
+            high: word(0),
+            low: word(8),
             length: bytes.len() as u32,
             key,
         }
     }
 
+    /// The order of the ids behind the keys.
+    #[inline]
     fn order(&self, other: &Entry, ids: &[ReplicaId], other_ids: &[ReplicaId]) -> Ordering {
-        self.prefix.cmp(&other.prefix).then_with(|| {
-            if self.length <= 16 && other.length <= 16 {
-                return self.length.cmp(&other.length);
-            }
-            ids[self.key as usize].cmp(&other_ids[other.key as usize])
-        })
+        match self.begin().cmp(&other.begin()) {
+            Ordering::Equal if self.length == 16 && other.length == 16 => Ordering::Equal,
+            Ordering::Equal => self.order_alike(other, ids, other_ids),
+            order => order,
+        }
     }
 
-    fn order_ids(&self, other: &Entry, id: &ReplicaId, other_id: &ReplicaId) -> Ordering {
-        self.prefix.cmp(&other.prefix).then_with(|| {
-            if self.length <= 16 && other.length <= 16 {
-                self.length.cmp(&other.length)
-            } else {
-                id.cmp(other_id)
-            }
-        })
+    /// The order of ids that begin alike and are not both GUIDs.
+    #[cold]
+    fn order_alike(&self, other: &Entry, ids: &[ReplicaId], other_ids: &[ReplicaId]) -> Ordering {
+        if self.length.max(other.length) <= 16 {
+            // The rest of the longer one is zeros.
+            return self.length.cmp(&other.length);
+        }
+        ids[self.key as usize].cmp(&other_ids[other.key as usize])
     }
+
+    #[inline]
+    fn begin(&self) -> u128 {
+        u128::from(self.high) << 64 | u128::from(self.low)
+    }
+}
+
+/// The entries of ids with their places as keys, by id and then by place.
+fn sorted(ids: &[ReplicaId]) -> Vec<Entry> {
+    let mut sorted: Vec<Entry> = ids
+        .iter()
+        .zip(0..)
+        .map(|(id, key)| Entry::new(id, key))
+        .collect();
+    sorted.sort_unstable_by(|a, b| a.order(b, ids, ids).then(a.key.cmp(&b.key)));
+    sorted
 }
 
 /// The same replicas under the same keys.

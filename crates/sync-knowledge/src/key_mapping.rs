@@ -1,5 +1,6 @@
 //! Translating another owner's replica keys into one's own.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::{ReplicaKey, ReplicaKeyMap, Version};
@@ -24,25 +25,59 @@ pub(crate) const UNKNOWN: u32 = u32::MAX;
 /// assert_eq!(mapping.version(Version::new(ReplicaKey(1), 9)), Some(Version::new(ReplicaKey::LOCAL, 9)));
 /// assert_eq!(mapping.key(ReplicaKey(0)), None);
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct KeyMapping {
-    /// By remote key.
-    keys: Vec<u32>,
+    keys: Keys,
     /// The least length of a local map in which all of `keys` have a meaning.
     bound: u32,
     identity: bool,
 }
 
+/// Local keys by remote key. A few are held in place: small communities map without allocating.
+#[derive(Clone, Debug)]
+enum Keys {
+    Few([u32; FEW], usize),
+    Many(Vec<u32>),
+}
+
+const FEW: usize = 16;
+
 impl KeyMapping {
     /// The mapping from the keys of `remote` to those of `local`, as far as `local` knows the replicas.
     pub fn between(remote: &ReplicaKeyMap, local: &ReplicaKeyMap) -> Self {
-        let mut keys = alloc::vec![UNKNOWN; remote.len()];
-        let (mut bound, mut identity) = (0, remote.len() <= local.len());
-        local.match_with(remote, |theirs, ours| {
-            keys[theirs as usize] = ours;
-            bound = bound.max(ours + 1);
-        });
-        identity &= keys.iter().zip(0..).all(|(ours, theirs)| *ours == theirs);
+        let mut keys = match remote.len() {
+            few @ ..=FEW => Keys::Few([UNKNOWN; FEW], few),
+            many => Keys::Many(alloc::vec![UNKNOWN; many]),
+        };
+        let table = keys.as_mut();
+        local.match_with(remote, |theirs, ours| table[theirs as usize] = ours);
+        KeyMapping::from_keys(keys)
+    }
+
+    /// The mapping from all keys of `remote` to those of `local`, to which it adds the replicas that
+    /// are new.
+    pub(crate) fn adding(remote: &ReplicaKeyMap, local: &mut Arc<ReplicaKeyMap>) -> Self {
+        let mut mapping = KeyMapping::between(remote, local);
+        let unknown = mapping
+            .table()
+            .iter()
+            .filter(|key| **key == UNKNOWN)
+            .count();
+        if unknown > 0 {
+            if Arc::get_mut(local).is_none() {
+                *local = Arc::new(local.with_room(unknown));
+            }
+            Arc::make_mut(local).grow(remote, mapping.keys.as_mut(), UNKNOWN);
+            mapping = KeyMapping::from_keys(mapping.keys);
+        }
+        mapping
+    }
+
+    fn from_keys(mut keys: Keys) -> Self {
+        let table = &*keys.as_mut();
+        let known = |key: &u32| if *key == UNKNOWN { 0 } else { key + 1 };
+        let bound = table.iter().map(known).max().unwrap_or(0);
+        let identity = table.iter().zip(0..).all(|(ours, theirs)| *ours == theirs);
         KeyMapping {
             keys,
             bound,
@@ -52,7 +87,7 @@ impl KeyMapping {
 
     /// The local key of a remote one, or `None` if the local map did not know that replica.
     pub fn key(&self, remote: ReplicaKey) -> Option<ReplicaKey> {
-        self.keys
+        self.table()
             .get(remote.0 as usize)
             .filter(|key| **key != UNKNOWN)
             .map(|key| ReplicaKey(*key))
@@ -71,7 +106,7 @@ impl KeyMapping {
 
     /// Whether every remote replica has a local key.
     pub fn is_complete(&self) -> bool {
-        !self.keys.contains(&UNKNOWN)
+        !self.table().contains(&UNKNOWN)
     }
 
     /// The same for a local map of `length` replicas: keys beyond it have no meaning there.
@@ -83,20 +118,41 @@ impl KeyMapping {
                 UNKNOWN
             }
         };
-        let keys: Vec<u32> = self.keys.iter().map(|key| known(*key)).collect();
-        KeyMapping {
-            keys,
-            bound: length as u32,
-            identity: false,
-        }
+        let mut limited = self.clone();
+        limited
+            .keys
+            .as_mut()
+            .iter_mut()
+            .for_each(|key| *key = known(*key));
+        KeyMapping::from_keys(limited.keys)
     }
 
     /// The table by remote key, with [`UNKNOWN`] where there is no local key.
     pub(crate) fn table(&self) -> &[u32] {
-        &self.keys
+        match &self.keys {
+            Keys::Few(keys, length) => &keys[..*length],
+            Keys::Many(keys) => keys,
+        }
     }
 
     pub(crate) fn bound(&self) -> usize {
         self.bound as usize
     }
 }
+
+impl Keys {
+    fn as_mut(&mut self) -> &mut [u32] {
+        match self {
+            Keys::Few(keys, length) => &mut keys[..*length],
+            Keys::Many(keys) => keys,
+        }
+    }
+}
+
+impl PartialEq for KeyMapping {
+    fn eq(&self, other: &Self) -> bool {
+        self.table() == other.table()
+    }
+}
+
+impl Eq for KeyMapping {}

@@ -24,42 +24,46 @@ const MAX_LENGTH: usize = u16::MAX as usize - 2;
 /// assert_eq!(ReplicaId::from_bytes(&[0x0a, 0xff]).to_string(), "0aff");
 /// ```
 #[derive(Clone)]
-pub struct ReplicaId(Repr);
-
-#[derive(Clone)]
-enum Repr {
-    Guid([u8; 16]),
-    Other(Box<[u8]>),
+pub struct ReplicaId {
+    guid: [u8; 16],
+    /// The bytes of an id that is not 16 bytes long; `guid` has no meaning then.
+    other: Option<Box<Other>>,
 }
+
+/// Behind one pointer instead of two words: nearly every id is a GUID and pays for the room only.
+#[derive(Clone)]
+struct Other(Box<[u8]>);
 
 impl ReplicaId {
     /// The replica named by a GUID.
     pub const fn from_uuid(uuid: Uuid) -> Self {
-        ReplicaId(Repr::Guid(uuid.into_bytes()))
+        ReplicaId {
+            guid: uuid.into_bytes(),
+            other: None,
+        }
     }
 
     /// The GUID, for an id of 16 bytes.
     pub fn as_uuid(&self) -> Option<Uuid> {
-        match &self.0 {
-            Repr::Guid(bytes) => Some(Uuid::from_bytes(*bytes)),
-            Repr::Other(_) => None,
-        }
+        self.other.is_none().then(|| Uuid::from_bytes(self.guid))
     }
 
-    /// The replica named by these bytes. The binary form cannot hold more than 65 533 of them; what is longer is cut there.
+    /// The replica named by these bytes. The binary form cannot hold more than 65 533 of them; what
+    /// is longer is cut there.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        match bytes.try_into() {
-            Ok(guid) => ReplicaId(Repr::Guid(guid)),
-            Err(_) => ReplicaId(Repr::Other(bytes[..bytes.len().min(MAX_LENGTH)].into())),
+        if let Ok(guid) = bytes.try_into() {
+            return ReplicaId { guid, other: None };
+        }
+        let other = Other(bytes[..bytes.len().min(MAX_LENGTH)].into());
+        ReplicaId {
+            guid: [0; 16],
+            other: Some(Box::new(other)),
         }
     }
 
     /// The bytes of the id, as they are written.
     pub fn as_bytes(&self) -> &[u8] {
-        match &self.0 {
-            Repr::Guid(bytes) => bytes,
-            Repr::Other(bytes) => bytes,
-        }
+        self.other.as_ref().map_or(&self.guid, |other| &other.0)
     }
 }
 
@@ -97,9 +101,12 @@ impl Hash for ReplicaId {
 
 impl fmt::Display for ReplicaId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Repr::Guid(bytes) => Uuid::from_bytes(*bytes).fmt(f),
-            Repr::Other(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+        match self.as_uuid() {
+            Some(uuid) => uuid.fmt(f),
+            None => self
+                .as_bytes()
+                .iter()
+                .try_for_each(|byte| write!(f, "{byte:02x}")),
         }
     }
 }
@@ -107,5 +114,20 @@ impl fmt::Display for ReplicaId {
 impl fmt::Debug for ReplicaId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ReplicaId({self})")
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for ReplicaId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.as_bytes())
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for ReplicaId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = alloc::vec::Vec::<u8>::deserialize(deserializer)?;
+        Ok(ReplicaId::from_bytes(&bytes))
     }
 }

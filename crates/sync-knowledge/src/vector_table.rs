@@ -11,10 +11,13 @@ pub(crate) const EMPTY: u32 = 0;
 /// vectors, so equal vectors are equal slots. Slot 0 is the empty vector.
 #[derive(Clone, Debug)]
 pub(crate) struct VectorTable {
-    slots: Vec<Slot>,
+    /// Slot 1, in place: most knowledge has no other.
+    first: Slot,
+    /// The slots from 2 on.
+    further: Vec<Slot>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default, Debug)]
 struct Slot {
     vector: ClockVector,
     /// How many ranges refer to it. A slot without uses is free.
@@ -23,12 +26,32 @@ struct Slot {
     fingerprint: u64,
 }
 
+static NOTHING: ClockVector = ClockVector::new();
+
 impl VectorTable {
-    /// The table of the empty vector alone.
+    /// The table that has no vector but the empty one.
     pub(crate) fn new() -> Self {
         VectorTable {
-            slots: [Slot::default()].into(),
+            first: Slot::default(),
+            further: Vec::new(),
         }
+    }
+
+    /// The table of one vector, used once, and its slot.
+    pub(crate) fn single(vector: ClockVector) -> (Self, u32) {
+        let slot = if vector.is_empty() { EMPTY } else { 1 };
+        let first = Slot {
+            vector,
+            uses: slot,
+            fingerprint: 0,
+        };
+        (
+            VectorTable {
+                first,
+                further: Vec::new(),
+            },
+            slot,
+        )
     }
 
     /// The table of these vectors, none of them used yet, and the slot of each.
@@ -48,21 +71,12 @@ impl VectorTable {
             }
         }
         let mut table = VectorTable::new();
-        if vectors.is_empty() {
-            return (table, [EMPTY].into());
-        }
         let mut slots: Vec<u32> = Vec::with_capacity(vectors.len());
         for (at, vector) in vectors.into_iter().enumerate() {
             let slot = match first[at] {
                 _ if vector.is_empty() => EMPTY,
                 earlier if earlier < at => slots[earlier],
-                _ => {
-                    table.slots.push(Slot {
-                        vector,
-                        ..Slot::default()
-                    });
-                    (table.slots.len() - 1) as u32
-                }
+                _ => table.add(vector),
             };
             slots.push(slot);
         }
@@ -71,44 +85,57 @@ impl VectorTable {
 
     /// The vector in a slot.
     pub(crate) fn vector(&self, slot: u32) -> &ClockVector {
-        &self.slots[slot as usize].vector
+        match slot {
+            EMPTY => &NOTHING,
+            1 => &self.first.vector,
+            _ => &self.further[slot as usize - 2].vector,
+        }
     }
 
-    /// The vector in a slot, to be changed into none that another used slot holds.
-    pub(crate) fn vector_mut(&mut self, slot: u32) -> &mut ClockVector {
-        let slot = &mut self.slots[slot as usize];
-        slot.fingerprint = 0;
-        &mut slot.vector
+    /// Changes the vector of a slot into one that no other used slot holds. The empty vector cannot
+    /// be changed.
+    pub(crate) fn change(&mut self, slot: u32, change: impl FnOnce(&mut ClockVector)) {
+        if let Some(slot) = self.slot(slot) {
+            change(&mut slot.vector);
+            slot.fingerprint = 0;
+        }
     }
 
     /// How many slots there are, the free ones included.
     pub(crate) fn len(&self) -> usize {
-        self.slots.len()
+        self.further.len() + 2
     }
 
     /// The vectors by slot.
     pub(crate) fn into_vectors(self) -> Vec<ClockVector> {
-        self.slots.into_iter().map(|slot| slot.vector).collect()
+        let further = self.further.into_iter().map(|slot| slot.vector);
+        [ClockVector::new(), self.first.vector]
+            .into_iter()
+            .chain(further)
+            .collect()
     }
 
     /// Counts one more use of a slot.
     pub(crate) fn retain(&mut self, slot: u32) -> u32 {
-        self.slots[slot as usize].uses += 1;
+        if let Some(slot) = self.slot(slot) {
+            slot.uses += 1;
+        }
         slot
     }
 
     /// Counts one use less; the last one frees the slot.
     pub(crate) fn release(&mut self, slot: u32) {
-        let used = &mut self.slots[slot as usize];
-        used.uses -= 1;
-        if used.uses == 0 {
-            *used = Slot::default();
+        if let Some(slot) = self.slot(slot) {
+            slot.uses -= 1;
+            if slot.uses == 0 {
+                *slot = Slot::default();
+            }
         }
     }
 
     /// Frees what has no use.
     pub(crate) fn shrink(&mut self) {
-        for slot in self.slots.iter_mut().filter(|slot| slot.uses == 0) {
+        for (slot, _) in self.slots().filter(|(slot, _)| slot.uses == 0) {
             *slot = Slot::default();
         }
     }
@@ -116,13 +143,13 @@ impl VectorTable {
     /// The slot of a vector, with one more use; a free or new one if the vector is new.
     pub(crate) fn intern(&mut self, vector: ClockVector) -> u32 {
         if vector.is_empty() {
-            return self.retain(EMPTY);
+            return EMPTY;
         }
         let wanted = fingerprint(&vector);
         let mut free = None;
-        for (at, slot) in self.slots.iter_mut().enumerate().skip(1) {
+        for (slot, number) in self.slots() {
             if slot.uses == 0 {
-                free = Some(at);
+                free = Some(number);
                 continue;
             }
             if slot.fingerprint == 0 {
@@ -130,23 +157,46 @@ impl VectorTable {
             }
             if slot.fingerprint == wanted && slot.vector == vector {
                 slot.uses += 1;
-                return at as u32;
+                return number;
             }
         }
+        let number = free.unwrap_or_else(|| self.add(ClockVector::new()));
+        if let Some(slot) = self.slot(number) {
+            *slot = Slot {
+                vector,
+                uses: 1,
+                fingerprint: wanted,
+            };
+        }
+        number
+    }
+
+    /// Puts a vector into a slot that was not there before.
+    fn add(&mut self, vector: ClockVector) -> u32 {
         let slot = Slot {
             vector,
-            uses: 1,
-            fingerprint: wanted,
+            ..Slot::default()
         };
-        match free {
-            Some(at) => {
-                self.slots[at] = slot;
-                at as u32
-            }
-            None => {
-                self.slots.push(slot);
-                (self.slots.len() - 1) as u32
-            }
+        if self.first.vector.is_empty() && self.further.is_empty() {
+            self.first = slot;
+            return 1;
+        }
+        self.further.push(slot);
+        self.further.len() as u32 + 1
+    }
+
+    /// All slots but that of the empty vector, with their numbers.
+    fn slots(&mut self) -> impl Iterator<Item = (&mut Slot, u32)> {
+        core::iter::once(&mut self.first)
+            .chain(&mut self.further)
+            .zip(1..)
+    }
+
+    fn slot(&mut self, slot: u32) -> Option<&mut Slot> {
+        match slot {
+            EMPTY => None,
+            1 => Some(&mut self.first),
+            _ => self.further.get_mut(slot as usize - 2),
         }
     }
 }

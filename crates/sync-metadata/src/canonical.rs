@@ -109,6 +109,10 @@ pub(crate) fn format_key_text(
     value: ValueRef<'_>,
     sink: &mut impl fmt::Write,
 ) -> fmt::Result {
+    // Most keys; the way round by decimals would write the same digits.
+    if let (ValueRef::Integer(number), TypeFamily::Integer) = (value, sql_type.family()) {
+        return write!(sink, "{number}");
+    }
     match Canonical::new(sql_type, value) {
         Canonical::Null => Ok(()),
         Canonical::Number(number) => number.format(sql_type, sink),
@@ -125,21 +129,20 @@ pub(crate) fn format_key_text(
         }
         Canonical::Text(text) => {
             sink.write_str(text)?;
-            for _ in
-                text.encode_utf16().count()..padded_length(sql_type, SqlKind::Char, SqlKind::NChar)
-            {
-                sink.write_char(' ')?;
-            }
-            Ok(())
+            let length = padded_length(sql_type, &[SqlKind::Char, SqlKind::NChar]);
+            let missing = if length == 0 {
+                0
+            } else {
+                length.saturating_sub(text.encode_utf16().count())
+            };
+            (0..missing).try_for_each(|_| sink.write_char(' '))
         }
         Canonical::Blob(bytes) => {
             for byte in bytes {
                 write!(sink, "{byte:02x}")?;
             }
-            for _ in bytes.len()..padded_length(sql_type, SqlKind::Binary, SqlKind::Binary) {
-                sink.write_str("00")?;
-            }
-            Ok(())
+            let missing = padded_length(sql_type, &[SqlKind::Binary]).saturating_sub(bytes.len());
+            (0..missing).try_for_each(|_| sink.write_str("00"))
         }
     }
 }
@@ -222,12 +225,10 @@ impl<'a> Canonical<'a> {
     }
 }
 
-/// The length to which values of a fixed-length type are padded; 8000 is the most that SQL Server allows.
-fn padded_length(sql_type: &SqlType, kind: SqlKind, other_kind: SqlKind) -> usize {
+/// The length to which values are padded where the type is one of `kinds`, otherwise 0; 8000 is the most that SQL Server allows.
+fn padded_length(sql_type: &SqlType, kinds: &[SqlKind]) -> usize {
     match sql_type.size {
-        Some(Size::Length(length)) if sql_type.kind == kind || sql_type.kind == other_kind => {
-            length.min(8_000) as usize
-        }
+        Some(Size::Length(length)) if kinds.contains(&sql_type.kind) => length.min(8_000) as usize,
         _ => 0,
     }
 }

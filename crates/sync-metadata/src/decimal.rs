@@ -105,7 +105,7 @@ impl Decimal {
 
     /// The decimal that a binary floating-point number stands for.
     ///
-    /// Whole numbers below 2^63 are taken exactly, as SQLite takes them when it turns a real into an integer; every
+    /// Whole numbers of 64 bits are taken exactly, as SQLite takes them when it turns a real into an integer; every
     /// other number is the shortest decimal that reads back as the same `f64`, so that a `0.99` which a database keeps as a
     /// floating-point number is the decimal 0.99 again. `None` for NaN, infinities and numbers beyond 38 digits.
     ///
@@ -117,7 +117,7 @@ impl Decimal {
     #[must_use]
     pub fn from_f64(number: f64) -> Option<Self> {
         const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
-        if number.abs() < TWO_TO_63 && number.trunc() == number {
+        if (-TWO_TO_63..TWO_TO_63).contains(&number) && number.trunc() == number {
             return Some(Self {
                 mantissa: number as i128,
                 scale: 0,

@@ -212,16 +212,19 @@ fn take_part<'a>(rest: &'a str, whole: &str) -> Result<(String, &'a str), Metada
     };
 
     let mut part = String::new();
-    let mut chars = rest[1..].char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
+    let mut chars = rest.chars();
+    chars.next();
+    while let Some(c) = chars.next() {
         if c != close {
             part.push(c);
-        } else if chars.next_if(|&(_, next)| next == close).is_some() {
-            part.push(close);
-        } else {
-            // The opening and the closing character are one byte each.
-            return Ok((part, &rest[at + 2..]));
+            continue;
         }
+        let after = chars.as_str();
+        let Some(doubled) = after.strip_prefix(close) else {
+            return Ok((part, after));
+        };
+        part.push(close);
+        chars = doubled.chars();
     }
     Err(MetadataError::name(whole, "a quoted part is not closed"))
 }

@@ -188,7 +188,7 @@ impl fmt::Display for Time {
             return Ok(());
         }
         let mut width = 7;
-        while fraction % 10 == 0 {
+        while fraction.is_multiple_of(10) {
             fraction /= 10;
             width -= 1;
         }
@@ -413,12 +413,12 @@ pub(crate) fn read_time(text: &str) -> Option<Time> {
 }
 
 pub(crate) fn read_date_time(text: &str) -> Option<DateTime> {
-    let date = read_date(text.get(..10)?)?;
-    let rest = &text[10..];
-    let time = match rest.as_bytes() {
-        [] => Time::MIDNIGHT,
-        [b' ' | b'T', ..] => read_time(&rest[1..])?,
-        _ => return None,
+    let (date, rest) = text.split_at_checked(10)?;
+    let date = read_date(date)?;
+    let time = match rest.strip_prefix([' ', 'T']) {
+        Some(time) => read_time(time)?,
+        None if rest.is_empty() => Time::MIDNIGHT,
+        None => return None,
     };
     Some(DateTime { date, time })
 }
@@ -455,7 +455,7 @@ fn number(digits: &[u8]) -> Option<u32> {
 }
 
 fn day_of(year: u32, month: u32, day: u32) -> Option<Date> {
-    let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    let leap = (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);
     let month_length = match month {
         2 => 28 + u32::from(leap),
         4 | 6 | 9 | 11 => 30,

@@ -74,8 +74,8 @@ impl Applying {
     ) -> Result<Self, ProviderError> {
         let remote = Knowledge::from_bytes(&first.made_with)
             .map_err(|error| ProviderError::malformed("made-with knowledge of the batch", error.to_string()))?;
-        let (_, waiting) = store.state().await?;
         let state = store.begin_apply().await?;
+        let (_, waiting) = store.state().await?;
         let stored = own_knowledge(store.scope(), state.knowledge.as_deref())?;
         let mut known = stored.clone();
         known.set_local_tick(state.mark.max(stored.local_tick()));
@@ -185,8 +185,8 @@ impl Applying {
                 columns.push(changes.rows.row(end), &mut slice_rows);
                 end += 1;
             }
-            let slice = Slice { table, deleted: changes.deleted, rows: &slice_rows };
-            self.apply_slice(store, slice, &changes.heads[start..end], repeats, outcome).await?;
+            let slice = Slice { table, deleted: changes.deleted, repeated: repeats, rows: &slice_rows };
+            self.apply_slice(store, slice, &changes.heads[start..end], outcome).await?;
             start = end;
         }
         Ok(())
@@ -197,12 +197,11 @@ impl Applying {
         store: &mut dyn Store,
         slice: Slice<'_>,
         heads: &[RowHead],
-        repeats: bool,
         outcome: &mut BatchOutcome,
     ) -> Result<(), ProviderError> {
         let local = store.local_rows(slice).await?;
         let shape = store.shapes()[slice.table].clone();
-        let plan = self.decide(&shape, slice, heads, &local, repeats, outcome)?;
+        let plan = self.decide(&shape, slice, heads, &local, outcome)?;
         let failures = store.write(slice, &local, &plan.writes).await?;
         let failed: BTreeMap<usize, String> = failures.into_iter().map(|failure| (failure.row, failure.reason)).collect();
         let mut records = plan.records;
@@ -230,7 +229,6 @@ impl Applying {
         slice: Slice<'_>,
         heads: &[RowHead],
         local: &LocalSlice,
-        repeats: bool,
         outcome: &mut BatchOutcome,
     ) -> Result<Plan, ProviderError> {
         let mut plan = Plan::default();
@@ -262,7 +260,7 @@ impl Applying {
                     outcome.applied += 1;
                 }
                 Verdict::Write(write, record) => {
-                    if !repeats && !self.withheld.is_empty() {
+                    if !slice.repeated && !self.withheld.is_empty() {
                         let key = packed_key(shape, slice, cells);
                         if let Some(reason) = self.withheld.get(&(slice.table, key)) {
                             aside.push((row, reason.clone()));

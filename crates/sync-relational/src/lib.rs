@@ -11,12 +11,14 @@
 mod apply;
 mod columns;
 mod enumerate;
+mod inspect;
 mod page;
 mod scope;
 mod session;
 mod sessions;
 mod store;
 
+pub use inspect::{ProvisionedBy, ReplicaReader, ReplicaRow, ScopeStatus, TableStatus};
 pub use page::{Attributes, Lens, Needed};
 pub use session::StopFlag;
 pub use sessions::{Owner, Sessions};

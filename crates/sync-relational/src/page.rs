@@ -1,7 +1,7 @@
 //! Filling a page from tracking rows: the same rules for every engine.
 
 use sync_knowledge::ReplicaKey;
-use sync_metadata::{TrackingRow, ValueRef, write_row_id};
+use sync_metadata::{SqlType, TrackingRow, ValueRef, write_row_id};
 use sync_provider::{RowFacts, RowHead, Selection, TableShape};
 
 use crate::store::Page;
@@ -62,18 +62,29 @@ impl<'a> Needed<'a> {
         Needed { selection, shape, id: Vec::new() }
     }
 
+    /// Whether keys are without influence, so that a caller need not give them.
+    pub fn ignores_ids(&self) -> bool {
+        self.selection.ignores_ids()
+    }
+
     /// Whether the destination needs a row with this key in this state.
-    pub fn is(&mut self, facts: RowFacts, key: impl Iterator<Item = ValueRef<'a>>) -> bool {
+    pub fn is<'v>(&mut self, facts: RowFacts, key: impl Iterator<Item = ValueRef<'v>>) -> bool {
         self.id.clear();
         if !self.selection.ignores_ids() {
-            let types = self.shape.key.iter().map(|&column| &self.shape.types[column]);
-            if write_row_id(&mut self.id, &self.shape.global_name, types.zip(key)).is_err() {
+            let shape = self.shape;
+            let typed = shape.key.iter().zip(key).map(|(&column, cell)| (&shape.types[column], cell));
+            if write_row_id(&mut self.id, &shape.global_name, shorten(typed)).is_err() {
                 // A key too long for a row id cannot be an exception, so the table's first id stands for it.
                 self.id.clear();
             }
         }
         self.selection.needs(&self.id, facts.update)
     }
+}
+
+/// Lets type and cell have the same lifetime.
+fn shorten<'s, 'a: 's, 'v: 's>(typed: impl Iterator<Item = (&'a SqlType, ValueRef<'v>)>) -> impl Iterator<Item = (&'s SqlType, ValueRef<'s>)> {
+    typed.map(|(sql_type, cell)| -> (&'s SqlType, ValueRef<'s>) { (sql_type, cell) })
 }
 
 impl Page {

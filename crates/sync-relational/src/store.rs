@@ -98,6 +98,8 @@ pub struct Slice<'a> {
     pub table: usize,
     /// Deletions.
     pub deleted: bool,
+    /// The rows come again, by key, after all others: constraints that are otherwise checked at the commit are checked for each.
+    pub repeated: bool,
     /// The rows.
     pub rows: &'a RowSet,
 }
@@ -185,7 +187,7 @@ pub trait Store: Send {
     /// The shapes of the scope's tables, in its order.
     fn shapes(&self) -> &[TableShape];
 
-    /// The scope row and the rows that wait, outside any transaction.
+    /// The scope row and the rows that wait, in whatever transaction is open.
     async fn state(&mut self) -> Result<(ScopeState, Vec<Waiting>), ProviderError>;
 
     /// As source: takes the mark and opens the read snapshot of an enumeration. No change whose transaction was open then is at or below

@@ -1,6 +1,8 @@
 //! Clock vectors over another owner's keys.
 
-use super::{ClockVector, Repr, STRIDE, count};
+use alloc::vec::Vec;
+
+use super::{ClockVector, Repr, STRIDE};
 use crate::{KeyMapping, Relation, Tick};
 
 impl ClockVector {
@@ -22,20 +24,34 @@ impl ClockVector {
 
     /// [`ClockVector::merge`] with a vector over the keys of `mapping`.
     pub(crate) fn merge_mapped(&mut self, other: &ClockVector, mapping: &KeyMapping) {
-        let (Repr::Dense(mine), Repr::Dense(theirs)) = (&mut self.repr, &other.repr) else {
-            return self.merge(&other.rekeyed(mapping));
-        };
-        let bound = mapping.bound();
-        if bound <= mine.len() {
+        match (&mut self.repr, &other.repr) {
             // No key is added, so dense stays dense.
-            scatter(mine, theirs, mapping.table());
-        } else if bound <= 2 * (count(mine) + count(theirs)) {
-            mine.resize(bound, 0);
-            scatter(mine, theirs, mapping.table());
-            *self = ClockVector::from_ticks(core::mem::take(mine));
-        } else {
-            self.merge(&other.rekeyed(mapping));
+            (Repr::Dense(mine), Repr::Dense(theirs)) if mapping.bound() <= mine.len() => {
+                scatter(mine, theirs, mapping.table());
+            }
+            _ => *self = self.merged_mapped(other, mapping),
         }
+    }
+
+    /// [`ClockVector::merged`] with a vector over the keys of `mapping`.
+    pub(crate) fn merged_mapped(&self, other: &ClockVector, mapping: &KeyMapping) -> ClockVector {
+        if let (Repr::Dense(mine), Repr::Dense(theirs)) = (&self.repr, &other.repr)
+            && mapping.bound() <= 2 * (mine.len() + theirs.len())
+        {
+            let length = mine.len().max(mapping.bound());
+            let mut ticks = Vec::with_capacity(length);
+            ticks.extend_from_slice(mine);
+            ticks.resize(length, 0);
+            scatter(&mut ticks, theirs, mapping.table());
+            return if length == mine.len() {
+                ClockVector {
+                    repr: Repr::Dense(ticks),
+                }
+            } else {
+                ClockVector::from_ticks(ticks)
+            };
+        }
+        self.merged(&other.rekeyed(mapping))
     }
 
     /// [`ClockVector::contains_vector`] of a vector over the keys of `mapping`.
@@ -45,36 +61,62 @@ impl ClockVector {
                 .iter()
                 .all(|(key, tick)| mapping.key(key).is_some_and(|key| tick <= self.tick(key)));
         };
-        let (theirs, table) = match theirs.split_at_checked(mapping.table().len()) {
-            Some((_, unknown)) if unknown.iter().any(|tick| *tick > 0) => return false,
-            Some((known, _)) => (known, mapping.table()),
-            None => (&theirs[..], &mapping.table()[..theirs.len()]),
-        };
-        theirs
-            .chunks(STRIDE)
-            .zip(table.chunks(STRIDE))
-            .all(|(theirs, table)| {
-                theirs.iter().zip(table).fold(true, |all, (theirs, key)| {
-                    all & (*theirs <= mine.get(*key as usize).copied().unwrap_or(0))
+        let table = mapping.table();
+        let (known, unknown) = theirs.split_at(theirs.len().min(table.len()));
+        unknown.iter().all(|tick| *tick == 0)
+            && known
+                .chunks(STRIDE)
+                .zip(table.chunks(STRIDE))
+                .all(|(theirs, table)| {
+                    theirs.iter().zip(table).fold(true, |all, (theirs, key)| {
+                        all & (*theirs <= mine.get(*key as usize).copied().unwrap_or(0))
+                    })
                 })
-            })
     }
 
     /// [`ClockVector::compare`] to a vector over the keys of `mapping`.
     pub(crate) fn compare_mapped(&self, other: &ClockVector, mapping: &KeyMapping) -> Relation {
-        let (mut contains, mut contained) = (true, true);
-        let mut met = 0;
-        for (key, theirs) in other.iter() {
-            let mine = mapping.key(key).map_or(0, |key| self.tick(key));
-            contains &= theirs <= mine;
-            contained &= mine <= theirs;
-            met += usize::from(mine > 0);
-            if !contains && !contained {
-                return Relation::Concurrent;
+        let mut seen = Seen {
+            contains: true,
+            contained: true,
+            met: 0,
+        };
+        if let (Repr::Dense(mine), Repr::Dense(theirs)) = (&self.repr, &other.repr) {
+            let known = theirs.len().min(mapping.table().len());
+            let (known, unknown) = theirs.split_at(known);
+            seen.contains = unknown.iter().all(|tick| *tick == 0);
+            for (theirs, table) in known.chunks(STRIDE).zip(mapping.table().chunks(STRIDE)) {
+                for (theirs, key) in theirs.iter().zip(table) {
+                    seen.look(mine.get(*key as usize).copied().unwrap_or(0), *theirs);
+                }
+                if !seen.contains && !seen.contained {
+                    break;
+                }
+            }
+        } else {
+            for (key, theirs) in other.iter() {
+                seen.look(mapping.key(key).map_or(0, |key| self.tick(key)), theirs);
             }
         }
         // What is here and was not met is not there.
-        Relation::from_containment(contains, contained && met == self.len())
+        let contained = seen.contained && seen.met == self.len();
+        Relation::from_containment(seen.contains, contained)
+    }
+}
+
+/// What comparing two vectors has shown so far.
+struct Seen {
+    contains: bool,
+    contained: bool,
+    /// How many ticks above 0 were met on this side.
+    met: usize,
+}
+
+impl Seen {
+    fn look(&mut self, mine: Tick, theirs: Tick) {
+        self.contains &= theirs <= mine;
+        self.contained &= mine <= theirs;
+        self.met += usize::from(mine > 0);
     }
 }
 

@@ -51,6 +51,11 @@ pub(super) fn read(xml: &str) -> Result<ScopeConfig, MetadataError> {
                 *is_template = Some(source.boolean(name, &value)?);
             }
             _ if NAMESPACES.contains(&(name, &value)) => {}
+            _ if NAMESPACES.iter().any(|(prefix, _)| *prefix == name) => {
+                return Err(
+                    source.refuse(format!("{name} names another namespace than XML Schema's"))
+                );
+            }
             _ => other_attributes.push((name.to_owned(), value.into_owned())),
         }
     }

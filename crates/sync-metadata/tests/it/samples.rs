@@ -5,7 +5,7 @@ use sync_metadata::{Date, DateTime, DateTimeOffset, Decimal, SqlType, Time, Valu
 use uuid::Uuid;
 
 /// One type of each kind that has rules of its own.
-pub const TYPES: [&str; 27] = [
+pub(crate) const TYPES: [&str; 27] = [
     "bigint",
     "int",
     "bit",
@@ -35,15 +35,15 @@ pub const TYPES: [&str; 27] = [
     "geography",
 ];
 
-pub fn sql_type(text: &str) -> SqlType {
+pub(crate) fn sql_type(text: &str) -> SqlType {
     text.parse().unwrap()
 }
 
-pub fn any_type() -> impl Strategy<Value = SqlType> {
+pub(crate) fn any_type() -> impl Strategy<Value = SqlType> {
     prop::sample::select(&TYPES[..]).prop_map(sql_type)
 }
 
-pub fn any_decimal() -> impl Strategy<Value = Decimal> {
+pub(crate) fn any_decimal() -> impl Strategy<Value = Decimal> {
     let limit = 10_i128.pow(38);
     let mantissa = prop_oneof![
         -200_i128..200,
@@ -56,7 +56,7 @@ pub fn any_decimal() -> impl Strategy<Value = Decimal> {
         .prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale).unwrap())
 }
 
-pub fn any_real() -> impl Strategy<Value = f64> {
+pub(crate) fn any_real() -> impl Strategy<Value = f64> {
     let special = [
         0.0,
         -0.0,
@@ -82,12 +82,12 @@ pub fn any_real() -> impl Strategy<Value = f64> {
     ]
 }
 
-pub fn any_date() -> impl Strategy<Value = Date> {
+pub(crate) fn any_date() -> impl Strategy<Value = Date> {
     prop_oneof![0..=3_652_058_i32, 730_000..730_002_i32]
         .prop_map(|days| Date::from_days(days).unwrap())
 }
 
-pub fn any_time() -> impl Strategy<Value = Time> {
+pub(crate) fn any_time() -> impl Strategy<Value = Time> {
     prop_oneof![
         0..864_000_000_000_u64,
         (0_u64..86_400).prop_map(|s| s * 10_000_000),
@@ -96,23 +96,23 @@ pub fn any_time() -> impl Strategy<Value = Time> {
     .prop_map(|units| Time::from_units(units).unwrap())
 }
 
-pub fn any_date_time() -> impl Strategy<Value = DateTime> {
+pub(crate) fn any_date_time() -> impl Strategy<Value = DateTime> {
     (any_date(), any_time()).prop_map(|(date, time)| DateTime::new(date, time))
 }
 
-pub fn any_date_time_offset() -> impl Strategy<Value = DateTimeOffset> {
+pub(crate) fn any_date_time_offset() -> impl Strategy<Value = DateTimeOffset> {
     (any_date_time(), prop_oneof![-840_i16..=840, Just(0)])
         .prop_filter_map("outside the years 1 to 9999", |(local, offset)| {
             DateTimeOffset::new(local, offset).ok()
         })
 }
 
-pub fn any_guid() -> impl Strategy<Value = Uuid> {
+pub(crate) fn any_guid() -> impl Strategy<Value = Uuid> {
     prop_oneof![any::<u128>(), 0_u128..3].prop_map(Uuid::from_u128)
 }
 
 /// Values of every storage class; texts and blobs are often what another class looks like.
-pub fn any_value() -> impl Strategy<Value = Value> {
+pub(crate) fn any_value() -> impl Strategy<Value = Value> {
     let number = prop_oneof![
         any::<i64>().prop_map(Value::Integer),
         (-3_i64..4).prop_map(Value::Integer),

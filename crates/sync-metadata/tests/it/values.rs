@@ -1,13 +1,11 @@
 //! Decimals, dates and times: what is read, what is refused, what is written.
 
-mod common;
-
 use std::cmp::Ordering;
 use std::fmt::Debug;
 use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
 
-use common::*;
+use crate::samples::*;
 use proptest::prelude::*;
 use sync_metadata::{
     Date, DateTime, DateTimeOffset, Decimal, MetadataError, Time, Value, ValueRef,
@@ -32,7 +30,7 @@ fn decimals_are_read() {
     same("99999999999999999999999999999999999999");
     same("-0.00000000000000000000000000000000000001");
     same("1234567890123456789.0123456789012345678");
-    let as_is = |text, written| check::<Decimal>(text, Some(written));
+    let as_is = |text: &str, written: &str| check::<Decimal>(text, Some(written));
     as_is("+7", "7");
     as_is(".5", "0.5");
     as_is("5.", "5");

@@ -1,0 +1,74 @@
+//! Cells between SQLite and the values of a change batch.
+
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef as SqlRef};
+use sync_metadata::{Decimal, ValueRef};
+
+use crate::types::Affinity;
+
+/// A cell as SQLite stores it: its storage class is the value's kind. `None` for text that is not UTF-8, which cannot travel.
+pub(crate) fn read(cell: SqlRef<'_>) -> Option<ValueRef<'_>> {
+    Some(match cell {
+        SqlRef::Null => ValueRef::Null,
+        SqlRef::Integer(value) => ValueRef::Integer(value),
+        SqlRef::Real(value) => ValueRef::Real(value),
+        SqlRef::Text(bytes) => ValueRef::Text(std::str::from_utf8(bytes).ok()?),
+        SqlRef::Blob(bytes) => ValueRef::Blob(bytes),
+    })
+}
+
+/// A value ready to be bound to a parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Bound<'a> {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(&'a str),
+    OwnText(String),
+    Blob(&'a [u8]),
+}
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Bound::Null => SqlRef::Null,
+            Bound::Integer(value) => SqlRef::Integer(*value),
+            Bound::Real(value) => SqlRef::Real(*value),
+            Bound::Text(text) => SqlRef::Text(text.as_bytes()),
+            Bound::OwnText(text) => SqlRef::Text(text.as_bytes()),
+            Bound::Blob(bytes) => SqlRef::Blob(bytes),
+        }))
+    }
+}
+
+/// What is stored for a value in a column of this affinity, or why it cannot be stored there without loss.
+pub(crate) fn bind<'a>(value: ValueRef<'a>, affinity: Affinity) -> Result<Bound<'a>, String> {
+    Ok(match value {
+        ValueRef::Null => Bound::Null,
+        ValueRef::Integer(value) => Bound::Integer(value),
+        ValueRef::Real(value) if value.is_nan() => return Err("SQLite stores no NaN".into()),
+        ValueRef::Real(value) => Bound::Real(value),
+        ValueRef::Text(text) => Bound::Text(text),
+        ValueRef::Blob(bytes) => Bound::Blob(bytes),
+        ValueRef::Guid(guid) => Bound::OwnText(guid.hyphenated().to_string()),
+        ValueRef::Decimal(decimal) => bind_decimal(decimal, affinity)?,
+        ValueRef::Date(date) => Bound::OwnText(date.to_string()),
+        ValueRef::Time(time) => Bound::OwnText(time.to_string()),
+        ValueRef::DateTime(at) => Bound::OwnText(at.to_string()),
+        ValueRef::DateTimeOffset(at) => Bound::OwnText(at.to_string()),
+    })
+}
+
+/// A decimal stays text where the column leaves text alone. Elsewhere it becomes a number, if that number is the same.
+fn bind_decimal(decimal: Decimal, affinity: Affinity) -> Result<Bound<'static>, String> {
+    if matches!(affinity, Affinity::Text | Affinity::Blob) {
+        return Ok(Bound::OwnText(decimal.to_string()));
+    }
+    if let Some(integer) = decimal.to_i64() {
+        return Ok(Bound::Integer(integer));
+    }
+    let real = decimal.to_f64();
+    match Decimal::from_f64(real) {
+        Some(back) if back.normalized() == decimal.normalized() => Ok(Bound::Real(real)),
+        _ => Err(format!("the column would turn {decimal} into a floating-point number and lose digits; declare it TEXT")),
+    }
+}

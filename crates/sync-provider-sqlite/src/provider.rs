@@ -1,0 +1,90 @@
+//! A SQLite database behind the provider contract.
+
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sync_provider::{
+    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError, ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider,
+    TableKeys,
+};
+use sync_relational::{Owner, Sessions};
+
+use crate::store::SqliteStore;
+
+/// One SQLite database in one scope.
+///
+/// Each session gets a connection of its own and a thread that owns it; the thread ends with the session. The file's journal mode is left as
+/// it is.
+#[derive(Debug)]
+pub struct SqliteProvider {
+    path: PathBuf,
+    scope: Option<String>,
+    busy_timeout: Duration,
+    sessions: Sessions,
+}
+
+impl SqliteProvider {
+    /// The database at `path` in the scope of this name. The file is opened when a session begins.
+    pub fn new(path: impl AsRef<Path>, scope: impl Into<String>) -> Self {
+        SqliteProvider { scope: Some(scope.into()), ..Self::with_only_scope(path) }
+    }
+
+    /// The database at `path` in the only scope that it has.
+    pub fn with_only_scope(path: impl AsRef<Path>) -> Self {
+        SqliteProvider {
+            path: path.as_ref().to_path_buf(),
+            scope: None,
+            busy_timeout: crate::DEFAULT_BUSY_TIMEOUT,
+            sessions: Sessions::new(),
+        }
+    }
+
+    /// Sets how long a lock of somebody else is waited for.
+    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout;
+        self
+    }
+}
+
+/// A thread of its own per session: SQLite blocks.
+struct Thread;
+
+impl Owner for Thread {
+    fn spawn(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) -> Result<(), ProviderError> {
+        let failed = |error: std::io::Error| ProviderError::database("session", error.to_string(), "free some memory or threads");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(failed)?;
+        let run = move || runtime.block_on(work);
+        std::thread::Builder::new().name("syncdb-sqlite".into()).spawn(run).map_err(failed)?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SyncProvider for SqliteProvider {
+    async fn begin_session(&self, request: BeginSession) -> Result<ReplicaInfo, ProviderError> {
+        let store = SqliteStore::open(&self.path, self.scope.as_deref(), self.busy_timeout)?;
+        self.sessions.begin(&Thread, Box::new(store), request)
+    }
+
+    async fn get_sync_batch_parameters(&self, session: SessionId) -> Result<SyncBatchParameters, ProviderError> {
+        self.sessions.get_sync_batch_parameters(session).await
+    }
+
+    async fn get_change_batch(&self, session: SessionId, request: ChangeBatchRequest) -> Result<ChangeBatch, ProviderError> {
+        self.sessions.get_change_batch(session, request).await
+    }
+
+    async fn rows_by_key(&self, session: SessionId, keys: Vec<TableKeys>) -> Result<ChangeBatch, ProviderError> {
+        self.sessions.rows_by_key(session, keys).await
+    }
+
+    async fn process_change_batch(&self, session: SessionId, batch: ChangeBatch) -> Result<BatchOutcome, ProviderError> {
+        self.sessions.process_change_batch(session, batch).await
+    }
+
+    async fn end_session(&self, session: SessionId, ending: Ending) -> Result<(), ProviderError> {
+        self.sessions.end_session(session, ending).await
+    }
+}

@@ -1,0 +1,198 @@
+//! Foreign keys while rows are applied: enforced by SQLite and deferred to the commit, so that the order of rows does not matter.
+//!
+//! What SQLite would do silently is looked for before: a delete that has live children (be it that it would cascade to them or be refused at
+//! the end) is set aside until all other rows are done. Where the commit still fails, only rows touched in the transaction are
+//! checked; they all carry its tick.
+
+use std::collections::BTreeSet;
+
+use rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
+use sync_provider::{ProviderError, RowSet, TableShape};
+
+use crate::catalog::{ForeignKey, TableInfo};
+use crate::ident::{bound, ident, join};
+use crate::store::{SqliteStore, push_cells};
+
+/// Statements about the foreign keys of one table.
+#[derive(Debug, Default)]
+pub(super) struct References {
+    /// One per foreign key that points here: whether another row points to the row with this key, and which table it is in.
+    pub(super) children: Vec<(String, String)>,
+    /// As `children`, for foreign keys to columns other than the primary key: whether a child would lose its parent if the referenced columns,
+    /// bound after the key, got these values. The positions are theirs in the row.
+    pub(super) moved: Vec<(String, String, Vec<usize>)>,
+    /// One per foreign key of this table: whether the row's parent, its columns bound in order, is missing. The positions are those of the columns.
+    pub(super) missing_parent: Vec<(String, String, Vec<usize>)>,
+    /// Rows written in this transaction whose parent is missing.
+    touched_orphans: Vec<(String, String)>,
+    /// How rows `b` of this table meet their parent `p`, and the parent's name.
+    parent_joins: Vec<(String, String)>,
+}
+
+pub(super) fn is_violation(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|failure| failure.extended_code == SQLITE_CONSTRAINT_FOREIGNKEY)
+}
+
+impl References {
+    pub(super) fn of(info: &TableInfo, keys: &[ForeignKey], shape: &TableShape) -> Self {
+        let mut references = References::default();
+        let own_keys = shape.key_columns();
+        let position = |name: &String| shape.columns.iter().position(|column| column.eq_ignore_ascii_case(name));
+        for key in keys.iter().filter(|key| key.parent.eq_ignore_ascii_case(&info.name)) {
+            let on = join_columns(&key.from, "c", &key.to, "p");
+            // A row that points to itself goes with itself.
+            let other = if key.child.eq_ignore_ascii_case(&info.name) {
+                format!(" AND ({})", join(&own_keys, " OR ", |name| format!("c.{0} IS NOT p.{0}", ident(name))))
+            } else {
+                String::new()
+            };
+            let (child, parent) = (ident(&key.child), ident(&info.name));
+            let found = format!("SELECT EXISTS (SELECT 1 FROM {parent} p JOIN {child} c ON {on} WHERE {}{other}", bound(&own_keys, "p", 1));
+            references.children.push((format!("{found})"), key.child.clone()));
+            let to: Option<Vec<usize>> = key.to.iter().map(position).collect();
+            if let Some(to) = to.filter(|to| !to.iter().all(|column| shape.key.contains(column))) {
+                let first = own_keys.len() + 1;
+                let differs: Vec<String> =
+                    key.to.iter().enumerate().map(|(n, name)| format!("p.{} IS NOT ?{}", ident(name), first + n)).collect();
+                references.moved.push((format!("{found} AND ({}))", differs.join(" OR ")), key.child.clone(), to));
+            }
+        }
+        for key in keys.iter().filter(|key| key.child.eq_ignore_ascii_case(&info.name)) {
+            let Some(from) = key.from.iter().map(position).collect::<Option<Vec<usize>>>() else { continue };
+            let parent = ident(&key.parent);
+            let sql = format!("SELECT NOT EXISTS (SELECT 1 FROM {parent} t WHERE {})", bound(&key.to, "t", 1));
+            references.missing_parent.push((sql, key.parent.clone(), from));
+            let set = join(&key.from, " AND ", |name| format!("b.{} IS NOT NULL", ident(name)));
+            let sql = format!("{set} AND NOT EXISTS (SELECT 1 FROM {parent} p WHERE {})", join_columns(&key.from, "b", &key.to, "p"));
+            references.touched_orphans.push((sql, key.parent.clone()));
+            references.parent_joins.push((join_columns(&key.from, "b", &key.to, "p"), key.parent.clone()));
+        }
+        references
+    }
+}
+
+fn join_columns(left: &[String], left_alias: &str, right: &[String], right_alias: &str) -> String {
+    let pairs = left.iter().zip(right);
+    let pairs: Vec<String> = pairs.map(|(left, right)| format!("{left_alias}.{} = {right_alias}.{}", ident(left), ident(right))).collect();
+    pairs.join(" AND ")
+}
+
+/// A row that a commit has to do without: its table, its packed key, and why.
+type Offender = (usize, Vec<u8>, String);
+
+impl SqliteStore {
+    /// After a commit that foreign keys forbid, within the transaction that is still open: the touched rows that miss their parent, and the
+    /// touched rows below them.
+    pub(super) fn offenders(&self) -> Result<Vec<Offender>, ProviderError> {
+        let tick = self.applying()?.tick;
+        let mut found: Vec<Offender> = Vec::new();
+        for (index, (table, shape)) in self.tables.iter().zip(&self.shapes).enumerate() {
+            for (orphaned, parent) in &table.references.touched_orphans {
+                let sql = format!(
+                    "SELECT {} FROM {} k JOIN {} b ON {} WHERE k.local_update_peer_timestamp >= ?1 AND {orphaned}",
+                    join(&table.sql.keys, ", ", |name| format!("k.{}", ident(name))),
+                    ident(&table.objects.tracking),
+                    table.sql.base,
+                    crate::ident::pairs(&table.sql.keys, "b", "k"),
+                );
+                let reason = format!("its parent in table {parent} is missing");
+                self.collect(index, shape, &sql, tick, &reason, &mut found)?;
+            }
+        }
+        self.add_descendants(tick, &mut found)?;
+        Ok(found)
+    }
+
+    fn collect(
+        &self,
+        table: usize,
+        shape: &TableShape,
+        sql: &str,
+        tick: i64,
+        reason: &str,
+        found: &mut Vec<Offender>,
+    ) -> Result<(), ProviderError> {
+        let fail = |error: rusqlite::Error| self.fail(&error);
+        let mut statement = self.db().prepare(sql).map_err(fail)?;
+        let mut rows = statement.query([tick]).map_err(fail)?;
+        while let Some(row) = rows.next().map_err(fail)? {
+            let mut key = RowSet::new(shape.key.len());
+            push_cells(row, 0, shape.key.len(), &mut key, shape)?;
+            found.push((table, key.row(0).as_bytes().to_vec(), reason.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Rows that were written below an offender go with it, or the next commit would fail for them.
+    fn add_descendants(&self, tick: i64, found: &mut Vec<Offender>) -> Result<(), ProviderError> {
+        let mut seen: BTreeSet<(usize, Vec<u8>)> = found.iter().map(|(table, key, _)| (*table, key.clone())).collect();
+        let mut next = 0;
+        while let Some((table, key, _)) = found.get(next).cloned() {
+            next += 1;
+            for (child, reason, sql) in self.child_queries(table) {
+                let shape = &self.shapes[child];
+                let fail = |error: rusqlite::Error| self.fail(&error);
+                let mut statement = self.db().prepare_cached(&sql).map_err(fail)?;
+                statement.raw_bind_parameter(1, tick).map_err(fail)?;
+                let mut parent = RowSet::new(self.shapes[table].key.len());
+                parent.push_encoded(&key);
+                let parent_shape = &self.shapes[table];
+                super::scan::bind_key(&mut statement, 2, parent.row(0).values(), parent_shape, &self.tables[table].affinities)?;
+                let mut rows = statement.raw_query();
+                while let Some(row) = rows.next().map_err(fail)? {
+                    let mut key = RowSet::new(shape.key.len());
+                    push_cells(row, 0, shape.key.len(), &mut key, shape)?;
+                    let key = key.row(0).as_bytes().to_vec();
+                    if seen.insert((child, key.clone())) {
+                        found.push((child, key, reason.clone()));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Per foreign key of a table of the scope to `parent`: the child table, why its rows would offend, and the query for its touched rows.
+    fn child_queries(&self, parent: usize) -> Vec<(usize, String, String)> {
+        let parent_name = &self.tables[parent].sql.base;
+        let mut queries = Vec::new();
+        for (child, table) in self.tables.iter().enumerate() {
+            for (on, name) in &table.references.parent_joins {
+                if !ident(name).eq_ignore_ascii_case(parent_name) {
+                    continue;
+                }
+                let sql = format!(
+                    "SELECT {} FROM {parent_name} p JOIN {} b ON {on} JOIN {} k ON {} WHERE k.local_update_peer_timestamp >= ?1 AND {}",
+                    join(&table.sql.keys, ", ", |name| format!("k.{}", ident(name))),
+                    table.sql.base,
+                    ident(&table.objects.tracking),
+                    crate::ident::pairs(&table.sql.keys, "b", "k"),
+                    bound(&self.tables[parent].sql.keys, "p", 2),
+                );
+                queries.push((child, format!("its parent in table {name} has to wait"), sql));
+            }
+        }
+        queries
+    }
+
+    /// Whether deleting the row with this key would take children with it or leave them behind; the name of their table.
+    pub(super) fn child_of(&self, table: usize, bind: impl Fn(&mut rusqlite::Statement<'_>) -> Result<(), ProviderError>) -> Result<Option<&str>, ProviderError> {
+        for (sql, child) in &self.tables[table].references.children {
+            if self.is_true(sql, &bind)? {
+                return Ok(Some(child));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn is_true(&self, sql: &str, bind: &impl Fn(&mut rusqlite::Statement<'_>) -> Result<(), ProviderError>) -> Result<bool, ProviderError> {
+        let fail = |error: rusqlite::Error| self.fail(&error);
+        let mut statement = self.db().prepare_cached(sql).map_err(fail)?;
+        bind(&mut statement)?;
+        let mut rows = statement.raw_query();
+        match rows.next().map_err(fail)? {
+            Some(row) => row.get(0).map_err(fail),
+            None => Ok(false),
+        }
+    }
+}

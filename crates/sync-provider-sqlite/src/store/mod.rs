@@ -1,0 +1,332 @@
+//! One connection to a SQLite database that holds a scope.
+
+mod foreign_keys;
+mod local;
+mod mark;
+mod park;
+mod read;
+mod scan;
+mod sql;
+mod waiting;
+mod write;
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use sync_knowledge::ReplicaId;
+use sync_metadata::{TableName, ValueRef};
+use sync_provider::{ProviderError, RowSet, Selection, TableShape};
+use sync_relational::{Commit, Learned, Lens, LocalSlice, Page, RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write};
+
+use crate::catalog;
+use crate::connection::{Access, Database};
+use crate::error::{At, SqliteError};
+use crate::ident::ident;
+use crate::metadata::{self, StoredScope};
+use crate::names::{self, TableObjects};
+use crate::store::foreign_keys::References;
+use crate::store::sql::TableSql;
+use crate::types::{Affinity, affinity};
+
+/// The store behind a [`crate::SqliteProvider`].
+#[derive(Debug)]
+pub(crate) struct SqliteStore {
+    db: Database,
+    scope: Scope,
+    shapes: Vec<TableShape>,
+    tables: Vec<Table>,
+    names: names::Store,
+    scope_local_id: i32,
+    lens: Lens,
+    busy_timeout: Duration,
+    apply: Option<Apply>,
+}
+
+/// What the store knows of a table beside its shape.
+#[derive(Debug)]
+struct Table {
+    sql: TableSql,
+    objects: TableObjects,
+    affinities: Vec<Affinity>,
+    not_null: Vec<bool>,
+    /// Positions of the columns that unique indexes other than the primary key are over.
+    unique: Vec<usize>,
+    references: References,
+    /// The user has triggers of his own on the table.
+    user_triggers: bool,
+}
+
+/// An apply transaction.
+#[derive(Debug)]
+struct Apply {
+    /// What written rows are stamped with.
+    tick: i64,
+    /// The time of the session, as the tracking tables keep it.
+    now: i64,
+    /// Tables in which nothing was tracked when the transaction began.
+    empty: Vec<bool>,
+    /// The table that `applying` names.
+    marked: Option<usize>,
+    knowledge_timestamp: i64,
+}
+
+impl SqliteStore {
+    pub(crate) fn open(path: &Path, scope: Option<&str>, busy_timeout: Duration) -> Result<Self, SqliteError> {
+        match Self::open_as(path, scope, busy_timeout, Access::Write) {
+            // A file that cannot be written can still be a source.
+            Err(SqliteError::Database { .. }) => Self::open_as(path, scope, busy_timeout, Access::Read),
+            other => other,
+        }
+    }
+
+    fn open_as(path: &Path, scope: Option<&str>, busy_timeout: Duration, access: Access) -> Result<Self, SqliteError> {
+        let db = Database::open(path, access, busy_timeout)?;
+        let stored = metadata::find_scope(&db.connection, path, scope)?;
+        check_ours(&db.connection, path, &stored)?;
+        let keys = catalog::foreign_keys(&db.connection, path)?;
+        let shapes: Vec<TableShape> = stored.description.tables.iter().map(TableShape::of).collect();
+        let tables = (stored.description.tables.iter().zip(&shapes))
+            .map(|(table, shape)| Table::read(&db.connection, path, &stored.store, &table.local_name, shape, &keys))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(SqliteStore {
+            scope: Scope {
+                replica: ReplicaId::from_uuid(stored.row.scope_id),
+                description: stored.description,
+                attributes: true,
+            },
+            shapes,
+            tables,
+            names: stored.store,
+            scope_local_id: stored.row.scope_local_id,
+            lens: Lens { scope_local_id: stored.row.scope_local_id, restore_count: stored.row.restore_count },
+            busy_timeout,
+            apply: None,
+            db,
+        })
+    }
+
+    fn db(&self) -> &Connection {
+        &self.db.connection
+    }
+
+    fn fail(&self, error: &rusqlite::Error) -> ProviderError {
+        SqliteError::at(&self.db.path, error).into()
+    }
+
+    fn applying(&self) -> Result<&Apply, ProviderError> {
+        self.apply.as_ref().ok_or_else(|| ProviderError::malformed("session", "rows came without an apply transaction"))
+    }
+}
+
+impl Table {
+    fn read(
+        db: &Connection,
+        path: &Path,
+        store: &names::Store,
+        name: &TableName,
+        shape: &TableShape,
+        keys: &[catalog::ForeignKey],
+    ) -> Result<Self, SqliteError> {
+        let object = || format!("table {}", shape.global_name);
+        let local = name.sqlite_name();
+        let info = catalog::table(db, path, &local)?.ok_or_else(|| {
+            SqliteError::refused(object(), format!("the scope holds it, but {} has no table {local}", path.display()), "restore the table or deprovision the scope")
+        })?;
+        let objects = TableObjects::of(&info.name, &store.naming);
+        if !catalog::exists(db, path, &objects.tracking)? {
+            return Err(SqliteError::refused(object(), format!("its tracking table {} is missing", objects.tracking), "provision the scope anew"));
+        }
+        let mut columns = Vec::new();
+        for column in &shape.columns {
+            columns.push(info.columns.iter().find(|own| own.name.eq_ignore_ascii_case(column)).ok_or_else(|| {
+                SqliteError::refused(
+                    format!("column {column} of table {}", shape.global_name),
+                    "the scope holds it, but the table does not have it any more",
+                    "restore the column, or provision the scope anew",
+                )
+            })?);
+        }
+        let ours = objects.triggers();
+        let triggers = catalog::triggers(db, path, &info.name)?;
+        let foreign = |name: &&String| !ours.contains(name) && !is_tracking_trigger(db, path, name).unwrap_or(false);
+        let unique = info.unique.iter().flat_map(|index| &index.columns);
+        let unique = unique.filter_map(|name| shape.columns.iter().position(|column| column == name)).filter(|position| !shape.key.contains(position));
+        Ok(Table {
+            sql: TableSql::new(&info.name, &objects, shape),
+            affinities: columns.iter().map(|column| affinity(&column.declared)).collect(),
+            not_null: columns.iter().map(|column| column.not_null).collect(),
+            unique: unique.collect(),
+            references: References::of(&info, keys, shape),
+            user_triggers: triggers.iter().any(|name| foreign(&name)),
+            objects,
+        })
+    }
+}
+
+/// Whether a trigger belongs to another store over the same table, rather than to the user.
+fn is_tracking_trigger(db: &Connection, path: &Path, name: &str) -> Result<bool, SqliteError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = ?1 AND sql LIKE '%sync_tick%')";
+    db.query_row(sql, [name], |row| row.get(0)).at(path)
+}
+
+/// Only databases provisioned by us have the tick counter that the provider lives on.
+fn check_ours(db: &Connection, path: &Path, stored: &StoredScope) -> Result<(), SqliteError> {
+    for name in [&stored.store.tick, &stored.store.scopes, &stored.store.waiting] {
+        if !catalog::exists(db, path, name)? {
+            return Err(SqliteError::refused(format!("table {name}"), "it is missing beside the scope's tables", "provision the scope anew"));
+        }
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn shapes(&self) -> &[TableShape] {
+        &self.shapes
+    }
+
+    async fn state(&mut self) -> Result<(ScopeState, Vec<Waiting>), ProviderError> {
+        let state = self.read_state().map_err(|error| self.fail(&error))?;
+        Ok((state, self.read_waiting()?))
+    }
+
+    async fn begin_enumeration(&mut self) -> Result<ScopeState, ProviderError> {
+        self.take_mark().map_err(|error| self.fail(&error))
+    }
+
+    async fn scan(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
+        self.scan_page(scan)
+    }
+
+    async fn fetch(&mut self, table: usize, keys: &RowSet, selection: &Selection) -> Result<[Page; 2], ProviderError> {
+        self.fetch_rows(table, keys, selection)
+    }
+
+    async fn end_enumeration(&mut self) -> Result<(), ProviderError> {
+        self.undo()
+    }
+
+    async fn begin_apply(&mut self) -> Result<ScopeState, ProviderError> {
+        self.undo()?;
+        self.open_apply().map_err(|error| self.fail(&error))
+    }
+
+    async fn local_rows(&mut self, slice: Slice<'_>) -> Result<LocalSlice, ProviderError> {
+        self.read_local(slice)
+    }
+
+    async fn write(&mut self, slice: Slice<'_>, local: &LocalSlice, writes: &[Write]) -> Result<Vec<RowFailure>, ProviderError> {
+        self.write_slice(slice, local, writes)
+    }
+
+    async fn commit(&mut self, learned: &Learned) -> Result<Commit, ProviderError> {
+        self.close_apply(learned)
+    }
+
+    async fn rollback(&mut self) -> Result<(), ProviderError> {
+        self.undo()
+    }
+}
+
+impl SqliteStore {
+    fn undo(&mut self) -> Result<(), ProviderError> {
+        self.apply = None;
+        if self.db().is_autocommit() {
+            return Ok(());
+        }
+        self.db().execute_batch("ROLLBACK").map_err(|error| self.fail(&error))
+    }
+
+    fn read_state(&self) -> rusqlite::Result<ScopeState> {
+        let sql = format!(
+            "SELECT s.scope_sync_knowledge, s.scope_tombstone_cleanup_knowledge, (SELECT tick FROM {}), \
+             coalesce((SELECT was_source FROM {} o WHERE o.scope_local_id = s.scope_local_id), 0) FROM {} s WHERE s.scope_local_id = ?1",
+            ident(&self.names.tick),
+            ident(&self.names.scopes),
+            ident(&self.names.scope_info)
+        );
+        self.db().prepare_cached(&sql)?.query_row([self.scope_local_id], |row| {
+            let tick: i64 = row.get(2)?;
+            Ok(ScopeState {
+                knowledge: row.get(0)?,
+                forgotten: row.get(1)?,
+                // As destination: everything made here up to now. As source `take_mark` says more.
+                mark: u64::try_from(tick).unwrap_or(0),
+                was_source: row.get(3)?,
+            })
+        })
+    }
+
+    fn open_apply(&mut self) -> rusqlite::Result<ScopeState> {
+        let db = self.db();
+        db.execute_batch("BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON")?;
+        let state = self.read_state()?;
+        let now = "SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)";
+        let now: i64 = db.query_row(now, [], |row| row.get(0))?;
+        let empty = (self.tables.iter())
+            .map(|table| db.query_row(&table.sql.is_empty, [], |row| row.get(0)))
+            .collect::<rusqlite::Result<Vec<bool>>>()?;
+        let sql = format!("SELECT coalesce(scope_timestamp, 0) FROM {} WHERE scope_local_id = ?1", ident(&self.names.scope_info));
+        let knowledge_timestamp = db.query_row(&sql, [self.scope_local_id], |row| row.get(0))?;
+        let tick = i64::try_from(state.mark).unwrap_or(i64::MAX);
+        self.apply = Some(Apply { tick, now, empty, marked: None, knowledge_timestamp });
+        Ok(state)
+    }
+
+    fn close_apply(&mut self, learned: &Learned) -> Result<Commit, ProviderError> {
+        let apply = self.applying()?;
+        let (timestamp, marked) = (apply.knowledge_timestamp + 1, apply.marked.is_some());
+        let store = || -> rusqlite::Result<()> {
+            if marked {
+                self.db().execute(&format!("UPDATE {} SET applying = NULL, applying_key = NULL", ident(&self.names.tick)), [])?;
+            }
+            if let Some(knowledge) = &learned.knowledge {
+                let sql = format!(
+                    "UPDATE {} SET scope_sync_knowledge = ?1, scope_timestamp = ?2 WHERE scope_local_id = ?3",
+                    ident(&self.names.scope_info)
+                );
+                self.db().execute(&sql, rusqlite::params![knowledge, timestamp, self.scope_local_id])?;
+            }
+            self.write_waiting(learned)
+        };
+        store().map_err(|error| self.fail(&error))?;
+        match self.db().execute_batch("COMMIT") {
+            Ok(()) => {
+                self.apply = None;
+                Ok(Commit::Done)
+            }
+            Err(error) if foreign_keys::is_violation(&error) => {
+                let offenders = self.offenders()?;
+                self.undo()?;
+                Ok(Commit::Offenders(offenders))
+            }
+            Err(error) => Err(self.fail(&error)),
+        }
+    }
+}
+
+/// Reads the cells of a row from a statement into a row set.
+fn push_cells(row: &rusqlite::Row<'_>, from: usize, count: usize, rows: &mut RowSet, table: &TableShape) -> Result<(), ProviderError> {
+    let mut writer = rows.start_row();
+    for column in from..from + count {
+        writer.cell(cell(row, column, table)?);
+    }
+    Ok(())
+}
+
+fn cell<'r>(row: &'r rusqlite::Row<'_>, column: usize, table: &TableShape) -> Result<ValueRef<'r>, ProviderError> {
+    let value = row.get_ref(column).ok().and_then(crate::cells::read);
+    value.ok_or_else(|| {
+        ProviderError::refused(
+            format!("table {}", table.global_name),
+            "a row holds text that is not valid UTF-8",
+            "store such values as BLOB",
+        )
+    })
+}

@@ -1,0 +1,60 @@
+//! Reading a whole replica, for a look that changes nothing.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sync_knowledge::Tick;
+use sync_provider::{ProviderError, RowSet};
+use sync_relational::ReplicaRow;
+
+use crate::connection::Access;
+use crate::store::scan::tracking_row;
+use crate::store::sql::TRACKING_WIDTH;
+use crate::store::{SqliteStore, push_cells};
+
+impl SqliteStore {
+    /// Opens the store for reading only, in one snapshot.
+    pub(crate) fn open_to_read(path: &Path, scope: Option<&str>, busy_timeout: Duration) -> Result<Self, ProviderError> {
+        let store = Self::open_as(path, scope, busy_timeout, Access::Read)?;
+        store.db().execute_batch("BEGIN").map_err(|error| store.fail(&error))?;
+        Ok(store)
+    }
+
+    pub(crate) fn knowledge_and_tick(&self) -> Result<(Option<Vec<u8>>, Tick), ProviderError> {
+        let state = self.read_state().map_err(|error| self.fail(&error))?;
+        let mut tick = state.mark;
+        for table in &self.tables {
+            let greatest: Option<i64> =
+                self.db().query_row(&table.sql.greatest_tick, [], |row| row.get(0)).map_err(|error| self.fail(&error))?;
+            tick = tick.max(greatest.and_then(|tick| u64::try_from(tick).ok()).unwrap_or(0));
+        }
+        Ok((state.knowledge, tick))
+    }
+
+    pub(crate) fn visit_rows(
+        &self,
+        table: usize,
+        buffers: &mut [RowSet; 2],
+        show: &mut (dyn for<'r> FnMut(ReplicaRow<'r>) + Send),
+    ) -> Result<(), ProviderError> {
+        let fail = |error: rusqlite::Error| self.fail(&error);
+        let (shape, own) = (&self.shapes[table], &self.tables[table]);
+        let (keys, width) = (shape.key.len(), shape.columns.len());
+        *buffers = [RowSet::new(keys), RowSet::new(width)];
+        let [key, cells] = buffers;
+        let mut statement = self.db().prepare(&own.sql.everything).map_err(fail)?;
+        let mut rows = statement.query([]).map_err(fail)?;
+        while let Some(row) = rows.next().map_err(fail)? {
+            key.clear();
+            cells.clear();
+            push_cells(row, 0, keys, key, shape)?;
+            let (tracking, _) = tracking_row(row, keys).map_err(fail)?;
+            let live = !tracking.tombstone && row.get::<_, bool>(keys + TRACKING_WIDTH + width).map_err(fail)?;
+            if live {
+                push_cells(row, keys + TRACKING_WIDTH, width, cells, shape)?;
+            }
+            show(ReplicaRow { key: key.row(0), facts: self.lens.facts(&tracking), cells: live.then(|| cells.row(0)) });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! Enumeration: tracking rows above a tick, or all of them, page by page.
+
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Row, ToSql};
+use sync_metadata::{TrackingRow, ValueRef};
+use sync_provider::{ProviderError, RowSet, Selection, TableShape};
+use sync_relational::{Attributes, Cursor, Needed, Page, Scan};
+
+use crate::cells::bind;
+use crate::store::sql::TRACKING_WIDTH;
+use crate::store::{SqliteStore, cell, push_cells};
+use crate::types::Affinity;
+
+impl SqliteStore {
+    pub(super) fn scan_page(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
+        // A destination that knows nothing needs every row: then the order of keys is the order in which rows lie, on both sides.
+        if scan.selection.is_first() && scan.floor == 0 && !scan.deleted { self.scan_all(scan) } else { self.scan_above(scan) }
+    }
+
+    fn scan_above(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
+        let fail = |error: rusqlite::Error| self.fail(&error);
+        let table = &self.tables[scan.table];
+        let shape = &self.shapes[scan.table];
+        let keys = shape.key.len();
+        let mut page = Page::new(if scan.deleted { keys } else { shape.columns.len() });
+        let mut needed = Needed::new(scan.selection, shape);
+        let sql = &table.sql.above[usize::from(scan.deleted)][usize::from(scan.after.is_some())];
+        let mut statement = self.db().prepare_cached(sql).map_err(fail)?;
+        let mut base = self.db().prepare_cached(&table.sql.base_row).map_err(fail)?;
+        match &scan.after {
+            None => statement.raw_bind_parameter(1, i64::try_from(scan.floor).unwrap_or(i64::MAX)).map_err(fail)?,
+            Some(cursor) => {
+                statement.raw_bind_parameter(1, cursor.tick).map_err(fail)?;
+                bind_key(&mut statement, 2, cursor.key.row(0).values(), shape, &table.affinities)?;
+            }
+        }
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next().map_err(fail)? {
+            page.examined += 1;
+            let (tracking, attributes) = tracking_row(row, keys).map_err(fail)?;
+            let facts = self.lens.facts(&tracking);
+            if needs(&mut needed, shape, facts, row)? {
+                if scan.deleted {
+                    push_cells(row, 0, keys, &mut page.rows, shape)?;
+                    page.push_head(facts, self.lens.written(&tracking, attributes));
+                } else {
+                    for key in 0..keys {
+                        let cell = ToSqlOutput::Borrowed(row.get_ref(key).map_err(fail)?);
+                        base.raw_bind_parameter(key + 1, cell).map_err(fail)?;
+                    }
+                    let mut found = base.raw_query();
+                    match found.next().map_err(fail)? {
+                        Some(cells) => {
+                            push_cells(cells, 0, shape.columns.len(), &mut page.rows, shape)?;
+                            page.push_head(facts, self.lens.written(&tracking, attributes));
+                        }
+                        None => page.orphans += 1,
+                    }
+                }
+            }
+            if page.rows.bytes() >= scan.budget || page.examined >= MOST_EXAMINED {
+                page.next = Some(cursor(tracking.local_update_peer_timestamp, row, shape)?);
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    fn scan_all(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
+        let fail = |error: rusqlite::Error| self.fail(&error);
+        let table = &self.tables[scan.table];
+        let shape = &self.shapes[scan.table];
+        let (keys, width) = (shape.key.len(), shape.columns.len());
+        let mut page = Page::new(width);
+        let mut needed = Needed::new(scan.selection, shape);
+        let mut statement = self.db().prepare_cached(&table.sql.all[usize::from(scan.after.is_some())]).map_err(fail)?;
+        if let Some(cursor) = &scan.after {
+            bind_key(&mut statement, 1, cursor.key.row(0).values(), shape, &table.affinities)?;
+        }
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next().map_err(fail)? {
+            page.examined += 1;
+            let (tracking, attributes) = tracking_row(row, keys).map_err(fail)?;
+            let facts = self.lens.facts(&tracking);
+            if needs(&mut needed, shape, facts, row)? {
+                if row.get::<_, bool>(keys + TRACKING_WIDTH + width).map_err(fail)? {
+                    push_cells(row, keys + TRACKING_WIDTH, width, &mut page.rows, shape)?;
+                    page.push_head(facts, self.lens.written(&tracking, attributes));
+                } else {
+                    page.orphans += 1;
+                }
+            }
+            if page.rows.bytes() >= scan.budget || page.examined >= MOST_EXAMINED {
+                page.next = Some(cursor(0, row, shape)?);
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    pub(super) fn fetch_rows(&mut self, table: usize, wanted: &RowSet, selection: &Selection) -> Result<[Page; 2], ProviderError> {
+        let fail = |error: rusqlite::Error| self.fail(&error);
+        let (shape, own) = (&self.shapes[table], &self.tables[table]);
+        let mut pages = [Page::new(shape.key.len()), Page::new(shape.columns.len())];
+        let mut needed = Needed::new(selection, shape);
+        let mut statement = self.db().prepare_cached(&own.sql.tracking_row).map_err(fail)?;
+        let mut base = self.db().prepare_cached(&own.sql.base_row).map_err(fail)?;
+        for key in wanted.iter() {
+            bind_key(&mut statement, 1, key.values(), shape, &own.affinities)?;
+            let mut rows = statement.raw_query();
+            let Some(row) = rows.next().map_err(fail)? else { continue };
+            let (tracking, attributes) = tracking_row(row, 0).map_err(fail)?;
+            let facts = self.lens.facts(&tracking);
+            if !needed.is(facts, key.values()) {
+                continue;
+            }
+            let page = &mut pages[usize::from(!tracking.tombstone)];
+            if tracking.tombstone {
+                page.rows.push_row(key);
+            } else {
+                bind_key(&mut base, 1, key.values(), shape, &own.affinities)?;
+                let mut found = base.raw_query();
+                let Some(cells) = found.next().map_err(fail)? else {
+                    page.orphans += 1;
+                    continue;
+                };
+                push_cells(cells, 0, shape.columns.len(), &mut page.rows, shape)?;
+            }
+            page.push_head(facts, self.lens.written(&tracking, attributes));
+        }
+        Ok(pages)
+    }
+}
+
+/// A page ends after so many tracking rows even if none of them is needed, so that a cancelled session stops soon.
+const MOST_EXAMINED: u64 = 100_000;
+
+fn needs<'a>(
+    needed: &mut Needed<'a>,
+    shape: &TableShape,
+    facts: sync_provider::RowFacts,
+    row: &Row<'_>,
+) -> Result<bool, ProviderError> {
+    if needed.ignores_ids() {
+        return Ok(needed.is(facts, std::iter::empty()));
+    }
+    let key = (0..shape.key.len()).map(|column| cell(row, column, shape)).collect::<Result<Vec<ValueRef<'_>>, _>>()?;
+    Ok(needed.is(facts, key.into_iter()))
+}
+
+fn cursor(tick: i64, row: &Row<'_>, shape: &TableShape) -> Result<Cursor, ProviderError> {
+    let mut key = RowSet::new(shape.key.len());
+    push_cells(row, 0, shape.key.len(), &mut key, shape)?;
+    Ok(Cursor { tick, key })
+}
+
+/// Binds the cells of a key, which came from this database or from another one.
+pub(super) fn bind_key<'v>(
+    statement: &mut rusqlite::Statement<'_>,
+    first: usize,
+    key: impl Iterator<Item = ValueRef<'v>>,
+    shape: &TableShape,
+    affinities: &[Affinity],
+) -> Result<(), ProviderError> {
+    for (offset, (value, &column)) in key.zip(&shape.key).enumerate() {
+        let object = || format!("key column {} of table {}", shape.columns[column], shape.global_name);
+        let bound = bind(value, affinities[column]).map_err(|reason| ProviderError::refused(object(), reason, "change the column's type"))?;
+        bind_one(statement, first + offset, &bound).map_err(|error| ProviderError::malformed(object(), error.to_string()))?;
+    }
+    Ok(())
+}
+
+fn bind_one(statement: &mut rusqlite::Statement<'_>, index: usize, value: &dyn ToSql) -> rusqlite::Result<()> {
+    statement.raw_bind_parameter(index, value)
+}
+
+/// The tracking row in the columns from `at` on.
+pub(super) fn tracking_row(row: &Row<'_>, at: usize) -> rusqlite::Result<(TrackingRow, Attributes)> {
+    let tracking = TrackingRow {
+        update_scope_local_id: row.get(at)?,
+        scope_update_peer_key: row.get(at + 1)?,
+        scope_update_peer_timestamp: row.get(at + 2)?,
+        local_update_peer_key: row.get(at + 3)?,
+        local_update_peer_timestamp: row.get(at + 4)?,
+        create_scope_local_id: row.get(at + 5)?,
+        scope_create_peer_key: row.get(at + 6)?,
+        scope_create_peer_timestamp: row.get(at + 7)?,
+        local_create_peer_key: row.get(at + 8)?,
+        local_create_peer_timestamp: row.get(at + 9)?,
+        tombstone: row.get(at + 10)?,
+        restore_timestamp: row.get(at + 11)?,
+        last_change: row.get(at + 12)?,
+    };
+    Ok((tracking, Attributes { write_time: row.get(at + 13)?, writer: row.get(at + 14)? }))
+}

@@ -1,0 +1,122 @@
+//! The statements for one table of a scope.
+
+use sync_metadata::TRACKING_COLUMNS;
+use sync_provider::TableShape;
+
+use crate::ident::{bound, holders, ident, join, list, pairs};
+use crate::names::TableObjects;
+
+/// Columns read of a tracking row: Microsoft's, then ours.
+pub(super) const TRACKING_WIDTH: usize = TRACKING_COLUMNS.len() + 2;
+
+#[derive(Debug)]
+pub(super) struct TableSql {
+    pub(super) is_empty: String,
+    pub(super) base: String,
+    pub(super) keys: Vec<String>,
+    /// Live rows or tombstones above a tick: `[live, deleted]`, each from the start and behind a cursor. Key columns, then the tracking row.
+    pub(super) above: [[String; 2]; 2],
+    /// All live rows in key order, with their base cells: from the start and behind a key. Key columns, tracking row, base cells, then
+    /// whether there is a base row.
+    pub(super) all: [String; 2],
+    /// As `all` from the start, tombstones included.
+    pub(super) everything: String,
+    pub(super) tracking_row: String,
+    pub(super) base_row: String,
+    pub(super) insert_base: String,
+    /// Non-key columns by key; `None` where there are none.
+    pub(super) update_base: Option<String>,
+    pub(super) delete_base: String,
+    pub(super) insert_tracking: String,
+    pub(super) update_tracking: String,
+    pub(super) update_tracking_and_creation: String,
+    pub(super) local_change: String,
+    pub(super) greatest_tick: String,
+    pub(super) any_from_tick: String,
+    pub(super) key_text: String,
+}
+
+impl TableSql {
+    pub(super) fn new(name: &str, objects: &TableObjects, shape: &TableShape) -> Self {
+        let base = ident(name);
+        let tracking = ident(&objects.tracking);
+        let keys = shape.key_columns();
+        let columns = &shape.columns;
+        let others: Vec<String> = columns.iter().filter(|name| !keys.contains(name)).cloned().collect();
+        let tkeys = join(&keys, ", ", |name| format!("t.{}", ident(name)));
+        let versions: Vec<String> = TRACKING_COLUMNS.iter().map(|name| format!("t.{name}")).collect();
+        let versions = format!("{}, t.sync_write_time, t.sync_writer", versions.join(", "));
+        let n = keys.len();
+        let above = |deleted: bool, after: bool| {
+            let index = if deleted { &objects.tombstone_index } else { &objects.tick_index };
+            let range = if after {
+                format!("(t.local_update_peer_timestamp, {tkeys}) > (?1, {})", holders(2, n))
+            } else {
+                "t.local_update_peer_timestamp > ?1".to_owned()
+            };
+            format!(
+                "SELECT {tkeys}, {versions} FROM {tracking} t INDEXED BY {} WHERE t.sync_row_is_tombstone = {} AND {range} \
+                 ORDER BY t.local_update_peer_timestamp, {tkeys}",
+                ident(index),
+                i32::from(deleted)
+            )
+        };
+        let all = |condition: &str| {
+            format!(
+                "SELECT {tkeys}, {versions}, {}, b.{} IS NOT NULL FROM {tracking} t LEFT JOIN {base} b ON {} \
+                 WHERE {condition} ORDER BY {tkeys}",
+                join(columns, ", ", |name| format!("b.{}", ident(name))),
+                ident(&keys[0]),
+                pairs(&keys, "b", "t"),
+            )
+        };
+        let by_key = |first| bound(&keys, "t", first);
+        let creation = "create_scope_local_id, scope_create_peer_key, scope_create_peer_timestamp, local_create_peer_timestamp";
+        let update = format!(
+            "UPDATE {tracking} AS t SET update_scope_local_id = ?1, scope_update_peer_key = ?2, scope_update_peer_timestamp = ?3, \
+             local_update_peer_key = 0, local_update_peer_timestamp = ?4, sync_row_is_tombstone = ?5, restore_timestamp = NULL, \
+             last_change_datetime = ?6, sync_write_time = ?7, sync_writer = ?8"
+        );
+        TableSql {
+            is_empty: format!("SELECT NOT EXISTS (SELECT 1 FROM {tracking}) AND NOT EXISTS (SELECT 1 FROM {base})"),
+            above: [[above(false, false), above(false, true)], [above(true, false), above(true, true)]],
+            all: [
+                all("t.sync_row_is_tombstone = 0"),
+                all(&format!("t.sync_row_is_tombstone = 0 AND ({tkeys}) > ({})", holders(1, n))),
+            ],
+            everything: all("true"),
+            tracking_row: format!("SELECT {versions} FROM {tracking} t WHERE {}", by_key(1)),
+            base_row: format!("SELECT {} FROM {base} t WHERE {}", list(columns), by_key(1)),
+            insert_base: format!("INSERT INTO {base} ({}) VALUES ({})", list(columns), holders(1, columns.len())),
+            update_base: (!others.is_empty()).then(|| {
+                let set: Vec<String> = others.iter().enumerate().map(|(n, name)| format!("{} = ?{}", ident(name), n + 1)).collect();
+                format!("UPDATE {base} AS t SET {} WHERE {}", set.join(", "), by_key(others.len() + 1))
+            }),
+            delete_base: format!("DELETE FROM {base} AS t WHERE {}", by_key(1)),
+            insert_tracking: format!(
+                "INSERT INTO {tracking} (update_scope_local_id, scope_update_peer_key, scope_update_peer_timestamp, local_update_peer_timestamp, \
+                 sync_row_is_tombstone, last_change_datetime, sync_write_time, sync_writer, {creation}, local_update_peer_key, \
+                 local_create_peer_key, {}) VALUES ({}, 0, 0, {})",
+                list(&keys),
+                holders(1, 12),
+                holders(13, n)
+            ),
+            update_tracking: format!("{update} WHERE {}", by_key(13)),
+            update_tracking_and_creation: format!(
+                "{update}, create_scope_local_id = ?9, scope_create_peer_key = ?10, scope_create_peer_timestamp = ?11, local_create_peer_key = 0, \
+                 local_create_peer_timestamp = ?12 WHERE {}",
+                by_key(13)
+            ),
+            local_change: format!(
+                "UPDATE {tracking} AS t SET update_scope_local_id = NULL, local_update_peer_key = 0, \
+                 local_update_peer_timestamp = local_update_peer_timestamp + 1, last_change_datetime = ?1 WHERE {}",
+                by_key(2)
+            ),
+            greatest_tick: format!("SELECT max(local_update_peer_timestamp) FROM {tracking}"),
+            any_from_tick: format!("SELECT EXISTS (SELECT 1 FROM {tracking} WHERE local_update_peer_timestamp >= ?1)"),
+            key_text: (1..=n).map(|n| format!("quote(?{n})")).collect::<Vec<_>>().join(" || ',' || "),
+            base,
+            keys,
+        }
+    }
+}

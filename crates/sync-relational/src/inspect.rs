@@ -1,0 +1,102 @@
+//! Looking at a replica without changing it: what `status` and `verify` show.
+
+use async_trait::async_trait;
+use sync_knowledge::{Knowledge, Tick};
+use sync_provider::{ProviderError, RowFacts, RowRef, TableShape};
+use uuid::Uuid;
+
+use crate::scope::own_knowledge;
+use crate::store::Scope;
+
+/// Who provisioned a store.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum ProvisionedBy {
+    /// This project.
+    Syncdb,
+    /// Microsoft's provider.
+    Msf,
+}
+
+/// A scope as a look at the database shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScopeStatus {
+    /// Its name.
+    pub name: String,
+    /// Version of its store's metadata, such as `2.1`.
+    pub metadata_version: String,
+    /// Who provisioned the store.
+    pub provisioned_by: ProvisionedBy,
+    /// `scope_local_id`.
+    pub scope_local_id: i32,
+    /// The replica id (`scope_id`).
+    pub replica_id: Uuid,
+    /// `scope_restore_count`.
+    pub restore_count: i32,
+    /// The greatest local tick in use.
+    pub tick: Tick,
+    /// Encoded knowledge; `None` before the first session.
+    pub knowledge: Option<Vec<u8>>,
+    /// Encoded forgotten knowledge.
+    pub forgotten: Option<Vec<u8>>,
+    /// Its tables.
+    pub tables: Vec<TableStatus>,
+    /// What the user should know, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// A table of a scope as a look at the database shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableStatus {
+    /// Global name.
+    pub name: String,
+    /// Tracked live rows.
+    pub rows: u64,
+    /// Tombstones.
+    pub tombstones: u64,
+    /// Rows that wait for a later session.
+    pub deferred: u64,
+}
+
+/// A tracked row.
+#[derive(Copy, Clone, Debug)]
+pub struct ReplicaRow<'a> {
+    /// Its key.
+    pub key: RowRef<'a>,
+    /// Its versions, in the scope's key map.
+    pub facts: RowFacts,
+    /// Its cells in the order of the table's shape; `None` for a tombstone, and for a tracked row without a base row.
+    pub cells: Option<RowRef<'a>>,
+}
+
+/// Reads a replica in one snapshot.
+#[async_trait]
+pub trait ReplicaReader: Send {
+    /// The scope.
+    fn scope(&self) -> &Scope;
+
+    /// The shapes of its tables, in its order.
+    fn shapes(&self) -> &[TableShape];
+
+    /// The stored knowledge, and the greatest local tick.
+    ///
+    /// # Errors
+    /// The database fails.
+    async fn knowledge_bytes(&mut self) -> Result<(Option<Vec<u8>>, Tick), ProviderError>;
+
+    /// Shows every tracked row of a table, tombstones included, in any order.
+    ///
+    /// # Errors
+    /// The database fails.
+    async fn visit(&mut self, table: usize, show: &mut (dyn for<'r> FnMut(ReplicaRow<'r>) + Send)) -> Result<(), ProviderError>;
+
+    /// The knowledge, everything made here included.
+    ///
+    /// # Errors
+    /// The database fails, or the stored knowledge is corrupted.
+    async fn knowledge(&mut self) -> Result<Knowledge, ProviderError> {
+        let (bytes, tick) = self.knowledge_bytes().await?;
+        let mut knowledge = own_knowledge(self.scope(), bytes.as_deref())?;
+        knowledge.set_local_tick(tick.max(knowledge.local_tick()));
+        Ok(knowledge)
+    }
+}
