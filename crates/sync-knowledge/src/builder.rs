@@ -1,5 +1,6 @@
 //! Knowledge from its parts.
 
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -40,6 +41,7 @@ pub struct KnowledgeBuilder {
     key_map: ReplicaKeyMap,
     vectors: Vec<ClockVector>,
     sets: Vec<Column>,
+    named: BTreeSet<ChangeUnitId>,
     last: Option<ItemId>,
 }
 
@@ -92,6 +94,7 @@ impl KnowledgeBuilder {
             key_map,
             vectors: [ClockVector::new()].into(),
             sets: [scope].into(),
+            named: BTreeSet::new(),
             last: None,
         }
     }
@@ -138,19 +141,17 @@ impl KnowledgeBuilder {
         mut self,
         units: impl IntoIterator<Item = ChangeUnitId>,
     ) -> Result<Self, BuildError> {
-        let mut named: Vec<ChangeUnitId> = Vec::new();
-        for unit in units {
-            let mut before = self.sets.iter().map(|set| &set.units);
-            if named.contains(&unit) || before.any(|set| set.contains(&unit)) {
-                return Err(BuildError::RepeatedChangeUnit { unit });
-            }
-            named.push(unit);
-        }
-        if named.is_empty() {
+        let units: Vec<ChangeUnitId> = units.into_iter().collect();
+        if units.is_empty() {
             return Err(BuildError::EmptyColumnSet);
         }
+        for unit in &units {
+            if !self.named.insert(unit.clone()) {
+                return Err(BuildError::RepeatedChangeUnit { unit: unit.clone() });
+            }
+        }
         self.sets.push(Column {
-            units: named,
+            units,
             ranges: RangeSet::uniform(0),
         });
         self.last = None;

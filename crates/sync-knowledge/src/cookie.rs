@@ -15,7 +15,7 @@ use crate::{Knowledge, Relation};
 /// assert_eq!(knowledge.compare_to_cookie(&before), Relation::Contains);
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct KnowledgeCookie(Knowledge);
+pub struct KnowledgeCookie(pub(crate) Knowledge);
 
 impl Knowledge {
     /// Remembers what is known now.

@@ -259,29 +259,25 @@ impl Fragments {
         &'a self,
         other: &'a Fragments,
     ) -> Vec<(Vec<ChangeUnitId>, &'a RangeSet, &'a RangeSet)> {
-        let scope = (Vec::new(), &self.scope, &other.scope);
-        let place = |columns: &[Column], unit: &ChangeUnitId| {
-            columns
-                .iter()
-                .position(|column| column.units.binary_search(unit).is_ok())
-        };
-        let named: BTreeSet<&ChangeUnitId> = self
-            .columns
-            .iter()
-            .chain(&other.columns)
-            .flat_map(|column| &column.units)
-            .collect();
-        let mut places: BTreeMap<_, Vec<ChangeUnitId>> = BTreeMap::new();
-        for unit in named {
-            let at = (place(&self.columns, unit), place(&other.columns, unit));
-            places.entry(at).or_default().push(unit.clone());
+        let mut places: BTreeMap<&ChangeUnitId, [Option<usize>; 2]> = BTreeMap::new();
+        for (side, columns) in [&self.columns, &other.columns].into_iter().enumerate() {
+            for (place, column) in columns.iter().enumerate() {
+                for unit in &column.units {
+                    places.entry(unit).or_default()[side] = Some(place);
+                }
+            }
         }
-        let ranges = |fragments: &'a Fragments, at: Option<usize>| {
-            at.map_or(&fragments.scope, |at| &fragments.columns[at].ranges)
+        let mut units: BTreeMap<[Option<usize>; 2], Vec<ChangeUnitId>> = BTreeMap::new();
+        for (unit, places) in places {
+            units.entry(places).or_default().push(unit.clone());
+        }
+        let ranges = |fragments: &'a Fragments, place: Option<usize>| {
+            place.map_or(&fragments.scope, |place| &fragments.columns[place].ranges)
         };
-        let columns = places
+        let scope = (Vec::new(), &self.scope, &other.scope);
+        let columns = units
             .into_iter()
-            .map(|((x, y), units)| (units, ranges(self, x), ranges(other, y)));
+            .map(|([x, y], units)| (units, ranges(self, x), ranges(other, y)));
         core::iter::once(scope).chain(columns).collect()
     }
 

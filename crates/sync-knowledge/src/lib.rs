@@ -4,8 +4,6 @@
 #![warn(missing_docs)]
 
 extern crate alloc;
-#[cfg(feature = "std")]
-extern crate std;
 
 mod algebra;
 mod blob;
@@ -15,6 +13,8 @@ mod clock_vector;
 mod cookie;
 mod decode_error;
 mod difference;
+#[cfg(feature = "serde")]
+mod envelope;
 mod forgotten;
 mod fragments;
 mod id_format;
@@ -27,6 +27,8 @@ mod project;
 mod range_set;
 mod relation;
 mod replica_id;
+#[cfg(feature = "serde")]
+mod serial;
 mod vector_table;
 mod version;
 
@@ -37,6 +39,8 @@ pub use clock_vector::ClockVector;
 pub use cookie::KnowledgeCookie;
 pub use decode_error::DecodeError;
 pub use difference::Gap;
+#[cfg(feature = "serde")]
+pub use envelope::{EnvelopeError, decode_envelope, encode_envelope};
 pub use forgotten::ForgottenKnowledge;
 pub use id_format::{IdFormat, IdFormatGroup};
 pub use inspector::{ColumnSet, KnowledgeInspector, Override};

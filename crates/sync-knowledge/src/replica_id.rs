@@ -116,18 +116,3 @@ impl fmt::Debug for ReplicaId {
         write!(f, "ReplicaId({self})")
     }
 }
-
-#[cfg(feature = "serde")]
-impl serde::Serialize for ReplicaId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.as_bytes())
-    }
-}
-
-#[cfg(feature = "serde")]
-impl<'de> serde::Deserialize<'de> for ReplicaId {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = alloc::vec::Vec::<u8>::deserialize(deserializer)?;
-        Ok(ReplicaId::from_bytes(&bytes))
-    }
-}

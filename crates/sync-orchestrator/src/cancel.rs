@@ -10,7 +10,9 @@ pub struct Cancellation {
 
 impl Default for Cancellation {
     fn default() -> Self {
-        Cancellation { sender: watch::Sender::new(false) }
+        Cancellation {
+            sender: watch::Sender::new(false),
+        }
     }
 }
 
@@ -33,6 +35,10 @@ impl Cancellation {
     /// Waits until it is cancelled.
     pub(crate) async fn cancelled(&self) {
         // The sender lives as long as this handle, so waiting ends only when the value is true.
-        let _ = self.sender.subscribe().wait_for(|cancelled| *cancelled).await;
+        let _ = self
+            .sender
+            .subscribe()
+            .wait_for(|cancelled| *cancelled)
+            .await;
     }
 }

@@ -1,7 +1,8 @@
 //! One direction: batches from a source to a destination, until what they teach is committed.
 
 use sync_provider::{
-    BatchKind, BatchOutcome, ChangeBatch, ChangeBatchRequest, ConflictRecord, Next, ProviderError, SessionId, SyncProvider,
+    BatchKind, BatchOutcome, ChangeBatch, ChangeBatchRequest, ConflictRecord, Next, ProviderError,
+    SessionId, SyncProvider,
 };
 
 use crate::progress::{SessionProgress, SyncStage};
@@ -29,7 +30,10 @@ impl Direction<'_> {
             }
             restarts += 1;
             if restarts > MOST_RESTARTS {
-                return Err(ProviderError::malformed("destination", format!("it asked for the direction to start again {restarts} times")));
+                return Err(ProviderError::malformed(
+                    "destination",
+                    format!("it asked for the direction to start again {restarts} times"),
+                ));
             }
         }
     }
@@ -39,22 +43,37 @@ impl Direction<'_> {
         let mut statistics = DirectionStatistics::default();
         // Conflicts of an attempt that is rolled back have not happened, so they wait for the commit.
         let mut conflicts = Vec::new();
-        let parameters = self.destination.get_sync_batch_parameters(self.session).await?;
+        let parameters = self
+            .destination
+            .get_sync_batch_parameters(self.session)
+            .await?;
         self.report(SyncStage::SelectingChanges, Vec::new(), statistics);
-        let mut batch = self.source.get_change_batch(self.session, ChangeBatchRequest::First(parameters)).await?;
+        let mut batch = self
+            .source
+            .get_change_batch(self.session, ChangeBatchRequest::First(parameters))
+            .await?;
         self.report(SyncStage::ApplyingChanges, Vec::new(), statistics);
         loop {
             statistics.count_batch(&batch);
-            let tables = batch.tables.iter().map(|changes| changes.table.clone()).collect();
+            let tables = batch
+                .tables
+                .iter()
+                .map(|changes| changes.table.clone())
+                .collect();
             let (mut outcome, following) = self.step(batch).await?;
-            if following.as_ref().is_some_and(|batch| batch.kind == BatchKind::LastChanges) {
+            if following
+                .as_ref()
+                .is_some_and(|batch| batch.kind == BatchKind::LastChanges)
+            {
                 self.report(SyncStage::ChangesSelected, Vec::new(), statistics);
             }
             statistics.count_outcome(&outcome);
             conflicts.append(&mut outcome.records);
             batch = match (outcome.next, following) {
                 (Next::Committed, _) => {
-                    conflicts.iter().for_each(|record| self.on_conflict.iter().for_each(|listen| listen(record)));
+                    conflicts.iter().for_each(|record| {
+                        self.on_conflict.iter().for_each(|listen| listen(record))
+                    });
                     self.report(SyncStage::ChangesApplied, tables, statistics);
                     return Ok(Some(statistics));
                 }
@@ -65,7 +84,10 @@ impl Direction<'_> {
                 (Next::Rows(keys), _) => self.source.rows_by_key(self.session, keys).await?,
                 (Next::Changes, Some(following)) => following,
                 (Next::Changes, None) => {
-                    return Err(ProviderError::malformed("destination", "it asked for changes after the last batch"));
+                    return Err(ProviderError::malformed(
+                        "destination",
+                        "it asked for changes after the last batch",
+                    ));
                 }
             };
             self.report(SyncStage::BatchApplied, tables, statistics);
@@ -73,21 +95,40 @@ impl Direction<'_> {
     }
 
     /// Applies a batch and, unless it is the last one, enumerates the next at the same time.
-    async fn step(&self, batch: ChangeBatch) -> Result<(BatchOutcome, Option<ChangeBatch>), ProviderError> {
+    async fn step(
+        &self,
+        batch: ChangeBatch,
+    ) -> Result<(BatchOutcome, Option<ChangeBatch>), ProviderError> {
         if batch.kind != BatchKind::Changes {
-            return Ok((self.destination.process_change_batch(self.session, batch).await?, None));
+            return Ok((
+                self.destination
+                    .process_change_batch(self.session, batch)
+                    .await?,
+                None,
+            ));
         }
         let (outcome, following) = tokio::try_join!(
             self.destination.process_change_batch(self.session, batch),
-            self.source.get_change_batch(self.session, ChangeBatchRequest::Next),
+            self.source
+                .get_change_batch(self.session, ChangeBatchRequest::Next),
         )?;
         Ok((outcome, Some(following)))
     }
 
     fn report(&self, stage: SyncStage, tables: Vec<String>, statistics: DirectionStatistics) {
-        tracing::debug!(?stage, uploading = self.uploading, changes = statistics.changes_total, "direction");
+        tracing::debug!(
+            ?stage,
+            uploading = self.uploading,
+            changes = statistics.changes_total,
+            "direction"
+        );
         if let Some(listen) = self.on_progress {
-            listen(&SessionProgress { uploading: self.uploading, stage, tables, statistics });
+            listen(&SessionProgress {
+                uploading: self.uploading,
+                stage,
+                tables,
+                statistics,
+            });
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use sync_provider::{
-    BeginSession, ConflictPolicy, ConflictRecord, Ending, Position, ProviderError, ReplicaInfo, SessionId, SyncProvider, check_compatible,
+    BeginSession, ConflictPolicy, ConflictRecord, Ending, Position, ProviderError, ReplicaInfo,
+    SessionId, SyncProvider, check_compatible,
 };
 use uuid::Uuid;
 
@@ -77,7 +78,10 @@ pub struct SyncOrchestrator {
 
 impl std::fmt::Debug for SyncOrchestrator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SyncOrchestrator").field("direction", &self.direction).field("policy", &self.policy).finish_non_exhaustive()
+        f.debug_struct("SyncOrchestrator")
+            .field("direction", &self.direction)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }
 
@@ -124,7 +128,10 @@ impl SyncOrchestrator {
     }
 
     /// Calls `listen` as the session goes on (`SessionProgress`).
-    pub fn on_progress(mut self, listen: impl Fn(&SessionProgress) + Send + Sync + 'static) -> Self {
+    pub fn on_progress(
+        mut self,
+        listen: impl Fn(&SessionProgress) + Send + Sync + 'static,
+    ) -> Self {
         self.on_progress = Some(Box::new(listen));
         self
     }
@@ -141,38 +148,74 @@ impl SyncOrchestrator {
     /// [`SyncFailure`] says what went wrong and which direction was completed before. The direction under way leaves no trace.
     pub async fn synchronize(&self) -> Result<SyncOperationStatistics, SyncFailure> {
         let now = clock::now();
-        let mut statistics =
-            SyncOperationStatistics { scope: String::new(), started: now, finished: now, upload: None, download: None };
+        let mut statistics = SyncOperationStatistics {
+            scope: String::new(),
+            started: now,
+            finished: now,
+            upload: None,
+            download: None,
+        };
         let session = SessionId(Uuid::new_v4());
         let result = tokio::select! {
             biased;
             () = self.cancellation.cancelled() => Err(ProviderError::Cancelled),
             result = self.run(session, &mut statistics) => result,
         };
-        let ending = if result.is_ok() { Ending::Completed } else { Ending::Aborted };
-        let ended = [self.local.end_session(session, ending).await, self.remote.end_session(session, ending).await];
+        let ending = if result.is_ok() {
+            Ending::Completed
+        } else {
+            Ending::Aborted
+        };
+        let ended = [
+            self.local.end_session(session, ending).await,
+            self.remote.end_session(session, ending).await,
+        ];
         statistics.finished = clock::now();
         match result.and_then(|()| ended.into_iter().collect()) {
             Ok(()) => Ok(statistics),
-            Err(error) => Err(SyncFailure { error, completed: statistics }),
+            Err(error) => Err(SyncFailure {
+                error,
+                completed: statistics,
+            }),
         }
     }
 
-    async fn run(&self, session: SessionId, statistics: &mut SyncOperationStatistics) -> Result<(), ProviderError> {
-        let begin = |position| BeginSession { session, position, policy: self.policy.clone(), batch_bytes: self.batch_bytes };
+    async fn run(
+        &self,
+        session: SessionId,
+        statistics: &mut SyncOperationStatistics,
+    ) -> Result<(), ProviderError> {
+        let begin = |position| BeginSession {
+            session,
+            position,
+            policy: self.policy.clone(),
+            batch_bytes: self.batch_bytes,
+        };
         let local = self.local.begin_session(begin(Position::Local)).await?;
         let remote = self.remote.begin_session(begin(Position::Remote)).await?;
         statistics.scope.clone_from(&local.description.name);
         self.check(&local, &remote)?;
         for &uploading in self.direction.steps() {
             let done = self.one_direction(session, uploading).await?;
-            *(if uploading { &mut statistics.upload } else { &mut statistics.download }) = Some(done);
+            *(if uploading {
+                &mut statistics.upload
+            } else {
+                &mut statistics.download
+            }) = Some(done);
         }
         Ok(())
     }
 
-    async fn one_direction(&self, session: SessionId, uploading: bool) -> Result<DirectionStatistics, ProviderError> {
-        let (source, destination) = if uploading { (&self.local, &self.remote) } else { (&self.remote, &self.local) };
+    async fn one_direction(
+        &self,
+        session: SessionId,
+        uploading: bool,
+    ) -> Result<DirectionStatistics, ProviderError> {
+        let (source, destination) = if uploading {
+            (&self.local, &self.remote)
+        } else {
+            (&self.remote, &self.local)
+        };
         let direction = Direction {
             session,
             uploading,
@@ -189,14 +232,20 @@ impl SyncOrchestrator {
         if local.replica == remote.replica {
             return Err(ProviderError::refused(
                 object(),
-                format!("both sides are replica {}: they are one database, or one is a plain copy of the other", local.replica),
+                format!(
+                    "both sides are replica {}: they are one database, or one is a plain copy of the other",
+                    local.replica
+                ),
                 "synchronise two different databases; provision a copy as a replica of its own",
             ));
         }
         if self.policy.needs_attributes() && !(local.attributes && remote.attributes) {
             return Err(ProviderError::refused(
                 object(),
-                format!("policy {} needs the time and the writer of each row, which tables provisioned by Microsoft's provider lack", self.policy.name()),
+                format!(
+                    "policy {} needs the time and the writer of each row, which tables provisioned by Microsoft's provider lack",
+                    self.policy.name()
+                ),
                 "choose another policy",
             ));
         }

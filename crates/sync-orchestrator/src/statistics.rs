@@ -26,7 +26,11 @@ pub struct DirectionStatistics {
 impl DirectionStatistics {
     pub(crate) fn count_batch(&mut self, batch: &ChangeBatch) {
         self.batches += 1;
-        self.bytes += batch.tables.iter().map(|changes| changes.rows.bytes() as u64).sum::<u64>();
+        self.bytes += batch
+            .tables
+            .iter()
+            .map(|changes| changes.rows.bytes() as u64)
+            .sum::<u64>();
     }
 
     pub(crate) fn count_outcome(&mut self, outcome: &BatchOutcome) {
@@ -56,6 +60,9 @@ pub struct SyncOperationStatistics {
 impl SyncOperationStatistics {
     /// Whether rows failed or were left for the next session.
     pub fn is_incomplete(&self) -> bool {
-        [self.upload, self.download].iter().flatten().any(|direction| direction.changes_failed > 0 || direction.deferred > 0)
+        [self.upload, self.download]
+            .iter()
+            .flatten()
+            .any(|direction| direction.changes_failed > 0 || direction.deferred > 0)
     }
 }

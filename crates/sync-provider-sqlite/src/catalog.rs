@@ -55,7 +55,10 @@ pub(crate) struct ForeignKey {
 
 impl TableInfo {
     pub(crate) fn key_names(&self) -> Vec<String> {
-        self.key.iter().map(|&column| self.columns[column].name.clone()).collect()
+        self.key
+            .iter()
+            .map(|&column| self.columns[column].name.clone())
+            .collect()
     }
 
     /// Whether the key is an alias of the rowid.
@@ -68,7 +71,11 @@ impl TableInfo {
         let info = &self.columns[column];
         let is_key = self.key.contains(&column);
         let sql_type = logical_type(&info.declared);
-        let mut described = if is_key { ColumnDescription::key(&info.name, sql_type) } else { ColumnDescription::new(&info.name, sql_type) };
+        let mut described = if is_key {
+            ColumnDescription::key(&info.name, sql_type)
+        } else {
+            ColumnDescription::new(&info.name, sql_type)
+        };
         described.nullable = !is_key && !info.not_null;
         described.default.clone_from(&info.default);
         if is_key && self.autoincrement {
@@ -79,20 +86,34 @@ impl TableInfo {
 }
 
 /// Reads a table; `None` where there is none of that name (compared as SQLite does, without regard to case).
-pub(crate) fn table(db: &Connection, path: &Path, name: &str) -> Result<Option<TableInfo>, SqliteError> {
+pub(crate) fn table(
+    db: &Connection,
+    path: &Path,
+    name: &str,
+) -> Result<Option<TableInfo>, SqliteError> {
     let found: Option<(String, String)> = db
-        .query_row("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?1)", [name], |row| {
-            Ok((row.get(0)?, row.get::<_, Option<String>>(1)?.unwrap_or_default()))
-        })
+        .query_row(
+            "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?1)",
+            [name],
+            |row| {
+                Ok((
+                    row.get(0)?,
+                    row.get::<_, Option<String>>(1)?.unwrap_or_default(),
+                ))
+            },
+        )
         .optional()
         .at(path)?;
-    let Some((name, sql)) = found else { return Ok(None) };
+    let Some((name, sql)) = found else {
+        return Ok(None);
+    };
     let mut statement = db.prepare("SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid").at(path)?;
     let mut key = BTreeMap::new();
     let mut columns = Vec::new();
     let mut rows = statement.query([&name]).at(path)?;
     while let Some(row) = rows.next().at(path)? {
-        let row: rusqlite::Result<(String, String, bool, Option<String>, i64, i64)> = row.try_into();
+        let row: rusqlite::Result<(String, String, bool, Option<String>, i64, i64)> =
+            row.try_into();
         let (column, declared, not_null, default, pk, hidden) = row.at(path)?;
         if hidden != 0 {
             continue;
@@ -100,15 +121,32 @@ pub(crate) fn table(db: &Connection, path: &Path, name: &str) -> Result<Option<T
         if pk > 0 {
             key.insert(pk, columns.len());
         }
-        columns.push(ColumnInfo { name: column, declared, not_null, default, key_collation: None });
+        columns.push(ColumnInfo {
+            name: column,
+            declared,
+            not_null,
+            default,
+            key_collation: None,
+        });
     }
     let without_rowid: bool = db
-        .query_row("SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?1", [&name], |row| row.get(0))
+        .query_row(
+            "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?1",
+            [&name],
+            |row| row.get(0),
+        )
         .optional()
         .at(path)?
         .unwrap_or(false);
     let autoincrement = key.len() == 1 && sql.to_ascii_uppercase().contains("AUTOINCREMENT");
-    let mut info = TableInfo { name, columns, key: key.into_values().collect(), without_rowid, autoincrement, unique: Vec::new() };
+    let mut info = TableInfo {
+        name,
+        columns,
+        key: key.into_values().collect(),
+        without_rowid,
+        autoincrement,
+        unique: Vec::new(),
+    };
     read_indexes(db, path, &mut info)?;
     Ok(Some(info))
 }
@@ -128,10 +166,17 @@ pub(crate) fn foreign_keys(db: &Connection, path: &Path) -> Result<Vec<ForeignKe
         let mut rows = statement.query([&child]).at(path)?;
         let mut last = None;
         while let Some(row) = rows.next().at(path)? {
-            let row: rusqlite::Result<(i64, String, String, Option<String>, String, String)> = row.try_into();
+            let row: rusqlite::Result<(i64, String, String, Option<String>, String, String)> =
+                row.try_into();
             let (id, parent, from, to, on_update, on_delete) = row.at(path)?;
             if last != Some(id) {
-                keys.push(ForeignKey { child: child.clone(), parent, from: Vec::new(), to: Vec::new(), actions: actions(&on_update, &on_delete) });
+                keys.push(ForeignKey {
+                    child: child.clone(),
+                    parent,
+                    from: Vec::new(),
+                    to: Vec::new(),
+                    actions: actions(&on_update, &on_delete),
+                });
                 last = Some(id);
             }
             if let Some(key) = keys.last_mut() {
@@ -151,29 +196,54 @@ pub(crate) fn foreign_keys(db: &Connection, path: &Path) -> Result<Vec<ForeignKe
 }
 
 /// Names of the triggers on a table.
-pub(crate) fn triggers(db: &Connection, path: &Path, table: &str) -> Result<Vec<String>, SqliteError> {
-    strings(db, path, "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?1) ORDER BY name", params![table])
+pub(crate) fn triggers(
+    db: &Connection,
+    path: &Path,
+    table: &str,
+) -> Result<Vec<String>, SqliteError> {
+    strings(
+        db,
+        path,
+        "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?1) ORDER BY name",
+        params![table],
+    )
 }
 
 /// Whether an object of any type has this name.
 pub(crate) fn exists(db: &Connection, path: &Path, name: &str) -> Result<bool, SqliteError> {
-    db.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE lower(name) = lower(?1))", [name], |row| row.get(0)).at(path)
+    db.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE lower(name) = lower(?1))",
+        [name],
+        |row| row.get(0),
+    )
+    .at(path)
 }
 
 fn actions(on_update: &str, on_delete: &str) -> String {
     let clause = |event: &str, action: &str| {
-        let known = ["CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT"].into_iter().find(|known| known.eq_ignore_ascii_case(action));
+        let known = ["CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT"]
+            .into_iter()
+            .find(|known| known.eq_ignore_ascii_case(action));
         known.map_or_else(String::new, |action| format!(" ON {event} {action}"))
     };
     clause("UPDATE", on_update) + &clause("DELETE", on_delete)
 }
 
 fn read_indexes(db: &Connection, path: &Path, table: &mut TableInfo) -> Result<(), SqliteError> {
-    let mut statement = db.prepare("SELECT name, origin FROM pragma_index_list(?1) WHERE \"unique\" = 1").at(path)?;
-    let indexes: Vec<(String, String)> =
-        statement.query_map([&table.name], |row| Ok((row.get(0)?, row.get(1)?))).at(path)?.collect::<Result<_, _>>().at(path)?;
+    let mut statement = db
+        .prepare("SELECT name, origin FROM pragma_index_list(?1) WHERE \"unique\" = 1")
+        .at(path)?;
+    let indexes: Vec<(String, String)> = statement
+        .query_map([&table.name], |row| Ok((row.get(0)?, row.get(1)?)))
+        .at(path)?
+        .collect::<Result<_, _>>()
+        .at(path)?;
     for (index, origin) in indexes {
-        let mut statement = db.prepare("SELECT cid, name, coll FROM pragma_index_xinfo(?1) WHERE key = 1 ORDER BY seqno").at(path)?;
+        let mut statement = db
+            .prepare(
+                "SELECT cid, name, coll FROM pragma_index_xinfo(?1) WHERE key = 1 ORDER BY seqno",
+            )
+            .at(path)?;
         let terms: Vec<(i64, Option<String>, String)> = statement
             .query_map([&index], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .at(path)?
@@ -181,22 +251,37 @@ fn read_indexes(db: &Connection, path: &Path, table: &mut TableInfo) -> Result<(
             .at(path)?;
         if origin == "pk" {
             for (_, name, collation) in terms {
-                let column = table.columns.iter_mut().find(|column| name.as_ref() == Some(&column.name));
+                let column = table
+                    .columns
+                    .iter_mut()
+                    .find(|column| name.as_ref() == Some(&column.name));
                 if let Some(column) = column.filter(|_| !collation.eq_ignore_ascii_case("BINARY")) {
                     column.key_collation = Some(collation);
                 }
             }
             continue;
         }
-        let sql: Option<String> =
-            db.query_row("SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1", [&index], |row| row.get(0)).at(path)?;
+        let sql: Option<String> = db
+            .query_row(
+                "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1",
+                [&index],
+                |row| row.get(0),
+            )
+            .at(path)?;
         let expressions = sql.as_deref().map(index_expressions).unwrap_or_default();
-        let columns = terms.iter().filter_map(|(_, name, _)| name.clone()).collect();
+        let columns = terms
+            .iter()
+            .filter_map(|(_, name, _)| name.clone())
+            .collect();
         let text = |at: usize, name: &Option<String>| match name {
             Some(name) => Some(crate::ident::ident(name)),
             None => expressions.get(at).cloned(),
         };
-        let terms: Option<Vec<_>> = terms.iter().enumerate().map(|(at, (_, name, collation))| Some((text(at, name)?, collation.clone()))).collect();
+        let terms: Option<Vec<_>> = terms
+            .iter()
+            .enumerate()
+            .map(|(at, (_, name, collation))| Some((text(at, name)?, collation.clone())))
+            .collect();
         let Some(terms) = terms else {
             return Err(SqliteError::refused(
                 format!("index {index} of table {}", table.name),
@@ -209,7 +294,12 @@ fn read_indexes(db: &Connection, path: &Path, table: &mut TableInfo) -> Result<(
     Ok(())
 }
 
-fn strings(db: &Connection, path: &Path, sql: &str, params: impl rusqlite::Params) -> Result<Vec<String>, SqliteError> {
+fn strings(
+    db: &Connection,
+    path: &Path,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> Result<Vec<String>, SqliteError> {
     let mut statement = db.prepare(sql).at(path)?;
     let rows = statement.query_map(params, |row| row.get(0)).at(path)?;
     rows.collect::<Result<_, _>>().at(path)

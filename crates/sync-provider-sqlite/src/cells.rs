@@ -69,6 +69,8 @@ fn bind_decimal(decimal: Decimal, affinity: Affinity) -> Result<Bound<'static>, 
     let real = decimal.to_f64();
     match Decimal::from_f64(real) {
         Some(back) if back.normalized() == decimal.normalized() => Ok(Bound::Real(real)),
-        _ => Err(format!("the column would turn {decimal} into a floating-point number and lose digits; declare it TEXT")),
+        _ => Err(format!(
+            "the column would turn {decimal} into a floating-point number and lose digits; declare it TEXT"
+        )),
     }
 }

@@ -30,30 +30,54 @@ pub(crate) enum Access {
 
 impl Database {
     /// Opens a file; `:memory:` and `file:` URIs are taken as SQLite takes them.
-    pub(crate) fn open(path: &Path, access: Access, busy_timeout: Duration) -> Result<Self, SqliteError> {
-        let is_uri = path.to_str().is_some_and(|text| text.starts_with("file:") || text == ":memory:");
+    pub(crate) fn open(
+        path: &Path,
+        access: Access,
+        busy_timeout: Duration,
+    ) -> Result<Self, SqliteError> {
+        let is_uri = path
+            .to_str()
+            .is_some_and(|text| text.starts_with("file:") || text == ":memory:");
         if access != Access::Create && !is_uri && !path.exists() {
-            return Err(SqliteError::Missing { path: path.to_path_buf() });
+            return Err(SqliteError::Missing {
+                path: path.to_path_buf(),
+            });
         }
         let flags = OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let flags = match access {
             Access::Read => flags | OpenFlags::SQLITE_OPEN_READ_ONLY,
             Access::Write => flags | OpenFlags::SQLITE_OPEN_READ_WRITE,
-            Access::Create => flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+            Access::Create => {
+                flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+            }
         };
         let connection = Connection::open_with_flags(path, flags).at(path)?;
         connection.busy_timeout(busy_timeout).at(path)?;
         connection.set_prepared_statement_cache_capacity(512);
         // Constraints are enforced while rows are applied, whatever the file's users do. Reading the schema shows whether this is a database.
-        connection.pragma_update(None, "foreign_keys", true).at(path)?;
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).at(path)?;
-        Ok(Database { path: path.to_path_buf(), connection })
+        connection
+            .pragma_update(None, "foreign_keys", true)
+            .at(path)?;
+        connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| {
+                row.get::<_, i64>(0)
+            })
+            .at(path)?;
+        Ok(Database {
+            path: path.to_path_buf(),
+            connection,
+        })
     }
 
     /// Runs `work` in one write transaction: all of it or nothing.
-    pub(crate) fn in_transaction<T>(&mut self, work: impl FnOnce(&Connection, &Path) -> Result<T, SqliteError>) -> Result<T, SqliteError> {
+    pub(crate) fn in_transaction<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, &Path) -> Result<T, SqliteError>,
+    ) -> Result<T, SqliteError> {
         let Database { path, connection } = self;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).at(path)?;
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .at(path)?;
         let result = work(&transaction, path)?;
         transaction.commit().at(path)?;
         Ok(result)

@@ -38,15 +38,25 @@ pub(crate) fn store_tables(store: &Store) -> Vec<String> {
              row_key BLOB NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (scope_local_id, row_id, row_key)) WITHOUT ROWID",
             ident(&store.waiting)
         ),
-        format!("INSERT OR IGNORE INTO {} (id, tick) VALUES (1, 1)", ident(&store.tick)),
-        format!("INSERT OR IGNORE INTO {} VALUES (2, 1, '')", ident(&store.schema_info)),
+        format!(
+            "INSERT OR IGNORE INTO {} (id, tick) VALUES (1, 1)",
+            ident(&store.tick)
+        ),
+        format!(
+            "INSERT OR IGNORE INTO {} VALUES (2, 1, '')",
+            ident(&store.schema_info)
+        ),
     ]
 }
 
 /// The tracking table of a table, its indexes, and the helper table where rows can be replaced.
 pub(crate) fn tracking_table(table: &TableInfo, objects: &TableObjects) -> Vec<String> {
     let keys = table.key_names();
-    let rowid = if table.has_rowid_key() { "" } else { " WITHOUT ROWID" };
+    let rowid = if table.has_rowid_key() {
+        ""
+    } else {
+        " WITHOUT ROWID"
+    };
     let columns = key_columns(table);
     let mut statements = vec![
         format!(
@@ -109,7 +119,10 @@ fn key_columns(table: &TableInfo) -> String {
                 Affinity::Numeric => " NUMERIC",
                 Affinity::Blob => "",
             };
-            let collation = info.key_collation.as_ref().map_or_else(String::new, |name| format!(" COLLATE {}", ident(name)));
+            let collation = info
+                .key_collation
+                .as_ref()
+                .map_or_else(String::new, |name| format!(" COLLATE {}", ident(name)));
             format!("{}{declared} NOT NULL{collation}", ident(&info.name))
         })
         .collect();

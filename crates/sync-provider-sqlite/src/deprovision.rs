@@ -48,32 +48,65 @@ impl Deprovisioning {
 
     fn plan(&self, db: &Connection, path: &Path) -> Result<Vec<String>, SqliteError> {
         match self {
-            Deprovisioning::Scope(name) => scope_statements(db, path, &metadata::find_scope(db, path, Some(name))?),
+            Deprovisioning::Scope(name) => {
+                scope_statements(db, path, &metadata::find_scope(db, path, Some(name))?)
+            }
             Deprovisioning::Store => store_statements(db, path),
         }
     }
 }
 
-fn scope_statements(db: &Connection, path: &Path, scope: &StoredScope) -> Result<Vec<String>, SqliteError> {
+fn scope_statements(
+    db: &Connection,
+    path: &Path,
+    scope: &StoredScope,
+) -> Result<Vec<String>, SqliteError> {
     let all = metadata::scopes(db, path, &scope.store)?;
-    let others: Vec<&StoredScope> = all.iter().filter(|other| other.row.name != scope.row.name).collect();
+    let others: Vec<&StoredScope> = all
+        .iter()
+        .filter(|other| other.row.name != scope.row.name)
+        .collect();
     let mut statements = Vec::new();
     for table in &scope.description.tables {
         let local = table.local_name.sqlite_name();
-        let shared = others.iter().any(|other| other.description.tables.iter().any(|table| table.local_name.sqlite_name().eq_ignore_ascii_case(&local)));
+        let shared = others.iter().any(|other| {
+            other
+                .description
+                .tables
+                .iter()
+                .any(|table| table.local_name.sqlite_name().eq_ignore_ascii_case(&local))
+        });
         if !shared {
             let objects = TableObjects::of(&local, &scope.store.naming);
-            statements.extend(objects.all().map(|(kind, name)| format!("DROP {kind} IF EXISTS {}", ident(name))));
+            statements.extend(
+                objects
+                    .all()
+                    .map(|(kind, name)| format!("DROP {kind} IF EXISTS {}", ident(name))),
+            );
         }
     }
     let store = &scope.store;
     let id = scope.row.scope_local_id;
     for table in [&store.waiting, &store.scopes] {
-        statements.push(format!("DELETE FROM {} WHERE scope_local_id = {id}", ident(table)));
+        statements.push(format!(
+            "DELETE FROM {} WHERE scope_local_id = {id}",
+            ident(table)
+        ));
     }
-    statements.push(format!("DELETE FROM {} WHERE scope_local_id = {id}", ident(&store.scope_info)));
-    if let Some(config) = scope.row.config_id.filter(|config| others.iter().all(|other| other.row.config_id != Some(*config))) {
-        statements.push(format!("DELETE FROM {} WHERE config_id = {}", ident(&store.scope_config), text(&config.to_string())));
+    statements.push(format!(
+        "DELETE FROM {} WHERE scope_local_id = {id}",
+        ident(&store.scope_info)
+    ));
+    if let Some(config) = scope.row.config_id.filter(|config| {
+        others
+            .iter()
+            .all(|other| other.row.config_id != Some(*config))
+    }) {
+        statements.push(format!(
+            "DELETE FROM {} WHERE config_id = {}",
+            ident(&store.scope_config),
+            text(&config.to_string())
+        ));
     }
     Ok(statements)
 }
@@ -81,15 +114,25 @@ fn scope_statements(db: &Connection, path: &Path, scope: &StoredScope) -> Result
 fn store_statements(db: &Connection, path: &Path) -> Result<Vec<String>, SqliteError> {
     let stores = metadata::stores(db, path)?;
     if stores.is_empty() {
-        return Err(SqliteError::refused(path.display().to_string(), "it holds no synchronisation metadata", "name a provisioned database"));
+        return Err(SqliteError::refused(
+            path.display().to_string(),
+            "it holds no synchronisation metadata",
+            "name a provisioned database",
+        ));
     }
     let mut statements = Vec::new();
     for store in &stores {
         for scope in metadata::scopes(db, path, store)? {
             for table in &scope.description.tables {
                 let objects = TableObjects::of(&table.local_name.sqlite_name(), &store.naming);
-                let drops = objects.all().map(|(kind, name)| format!("DROP {kind} IF EXISTS {}", ident(name)));
-                statements.extend(drops.filter(|drop| !statements.contains(drop)).collect::<Vec<_>>());
+                let drops = objects
+                    .all()
+                    .map(|(kind, name)| format!("DROP {kind} IF EXISTS {}", ident(name)));
+                statements.extend(
+                    drops
+                        .filter(|drop| !statements.contains(drop))
+                        .collect::<Vec<_>>(),
+                );
             }
         }
         for table in store.tables() {

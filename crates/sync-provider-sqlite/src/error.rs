@@ -59,20 +59,36 @@ pub enum SqliteError {
 }
 
 impl SqliteError {
-    pub(crate) fn refused(object: impl Into<String>, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
-        SqliteError::Refused { object: object.into(), reason: reason.into(), remedy: remedy.into() }
+    pub(crate) fn refused(
+        object: impl Into<String>,
+        reason: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        SqliteError::Refused {
+            object: object.into(),
+            reason: reason.into(),
+            remedy: remedy.into(),
+        }
     }
 
     /// A failure of SQLite at a file.
     pub(crate) fn at(path: &Path, error: &rusqlite::Error) -> Self {
         let path = path.to_path_buf();
         let Some(failure) = error.sqlite_error() else {
-            return SqliteError::Database { path, message: error.to_string(), code: 0 };
+            return SqliteError::Database {
+                path,
+                message: error.to_string(),
+                code: 0,
+            };
         };
         match failure.code {
             ErrorCode::NotADatabase => SqliteError::NotADatabase { path },
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => SqliteError::Locked { path },
-            _ => SqliteError::Database { path, message: error.to_string(), code: failure.extended_code },
+            _ => SqliteError::Database {
+                path,
+                message: error.to_string(),
+                code: failure.extended_code,
+            },
         }
     }
 }
@@ -80,13 +96,19 @@ impl SqliteError {
 impl From<SqliteError> for ProviderError {
     fn from(error: SqliteError) -> Self {
         match error {
-            SqliteError::Refused { object, reason, remedy } => ProviderError::refused(object, reason, remedy),
+            SqliteError::Refused {
+                object,
+                reason,
+                remedy,
+            } => ProviderError::refused(object, reason, remedy),
             SqliteError::Metadata { path, source } => match source {
-                MetadataError::UnknownVersion { .. } | MetadataError::NoVersion => ProviderError::Version {
-                    object: path.display().to_string(),
-                    reason: source.to_string(),
-                    remedy: "use a version of syncdb that knows this format".into(),
-                },
+                MetadataError::UnknownVersion { .. } | MetadataError::NoVersion => {
+                    ProviderError::Version {
+                        object: path.display().to_string(),
+                        reason: source.to_string(),
+                        remedy: "use a version of syncdb that knows this format".into(),
+                    }
+                }
                 source => ProviderError::refused(
                     path.display().to_string(),
                     source.to_string(),
@@ -98,15 +120,21 @@ impl From<SqliteError> for ProviderError {
                 "there is no such file",
                 "check the path, or let it be created with --provision or --like",
             ),
-            SqliteError::NotADatabase { path } => {
-                ProviderError::database(path.display().to_string(), "this file is no SQLite database", "name another file")
-            }
+            SqliteError::NotADatabase { path } => ProviderError::database(
+                path.display().to_string(),
+                "this file is no SQLite database",
+                "name another file",
+            ),
             SqliteError::Locked { path } => ProviderError::database(
                 path.display().to_string(),
                 "the database is locked by someone else",
                 "end the other transaction or try again later",
             ),
-            SqliteError::Database { path, message, code } => ProviderError::database(
+            SqliteError::Database {
+                path,
+                message,
+                code,
+            } => ProviderError::database(
                 path.display().to_string(),
                 format!("{message} (SQLite error {code})"),
                 "check the database and the file's permissions",
@@ -128,6 +156,9 @@ impl<T> At<T> for rusqlite::Result<T> {
 
 impl<T> At<T> for Result<T, MetadataError> {
     fn at(self, path: &Path) -> Result<T, SqliteError> {
-        self.map_err(|source| SqliteError::Metadata { path: path.to_path_buf(), source })
+        self.map_err(|source| SqliteError::Metadata {
+            path: path.to_path_buf(),
+            source,
+        })
     }
 }

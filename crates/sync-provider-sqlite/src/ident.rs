@@ -13,7 +13,11 @@ pub(crate) fn text(value: &str) -> String {
 }
 
 /// Joins what `each` makes of the names.
-pub(crate) fn join<'a>(names: impl IntoIterator<Item = &'a String>, separator: &str, each: impl Fn(&str) -> String) -> String {
+pub(crate) fn join<'a>(
+    names: impl IntoIterator<Item = &'a String>,
+    separator: &str,
+    each: impl Fn(&str) -> String,
+) -> String {
     let mut joined = String::new();
     for name in names {
         if !joined.is_empty() {
@@ -30,12 +34,22 @@ pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
 }
 
 /// `alias."a" = other."a" AND …`
-pub(crate) fn pairs<'a>(names: impl IntoIterator<Item = &'a String>, left: &str, right: &str) -> String {
-    join(names, " AND ", |name| format!("{left}.{0} = {right}.{0}", ident(name)))
+pub(crate) fn pairs<'a>(
+    names: impl IntoIterator<Item = &'a String>,
+    left: &str,
+    right: &str,
+) -> String {
+    join(names, " AND ", |name| {
+        format!("{left}.{0} = {right}.{0}", ident(name))
+    })
 }
 
 /// `alias."a" = ?first AND alias."b" = ?first+1 …`
-pub(crate) fn bound<'a>(names: impl IntoIterator<Item = &'a String>, alias: &str, first: usize) -> String {
+pub(crate) fn bound<'a>(
+    names: impl IntoIterator<Item = &'a String>,
+    alias: &str,
+    first: usize,
+) -> String {
     let mut sql = String::new();
     for (index, name) in names.into_iter().enumerate() {
         let and = if index > 0 { " AND " } else { "" };
@@ -46,7 +60,10 @@ pub(crate) fn bound<'a>(names: impl IntoIterator<Item = &'a String>, alias: &str
 
 /// `?first, ?first+1, …`
 pub(crate) fn holders(first: usize, count: usize) -> String {
-    (first..first + count).map(|n| format!("?{n}")).collect::<Vec<_>>().join(", ")
+    (first..first + count)
+        .map(|n| format!("?{n}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]
@@ -55,8 +72,14 @@ mod tests {
 
     #[test]
     fn hostile_names_stay_names() {
-        assert_eq!(ident("a\"; DROP TABLE x; --"), "\"a\"\"; DROP TABLE x; --\"");
+        assert_eq!(
+            ident("a\"; DROP TABLE x; --"),
+            "\"a\"\"; DROP TABLE x; --\""
+        );
         assert_eq!(text("it's"), "'it''s'");
-        assert_eq!(bound(&["a".to_owned(), "b".to_owned()], "t", 2), "t.\"a\" = ?2 AND t.\"b\" = ?3");
+        assert_eq!(
+            bound(&["a".to_owned(), "b".to_owned()], "t", 2),
+            "t.\"a\" = ?2 AND t.\"b\" = ?3"
+        );
     }
 }

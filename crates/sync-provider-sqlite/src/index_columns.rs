@@ -17,7 +17,10 @@ pub(crate) fn index_expressions(sql: &str) -> Vec<String> {
             ')' => {
                 depth = depth.saturating_sub(1);
                 if depth == 0 {
-                    return terms.iter().map(|term| without_order(term.trim()).to_owned()).collect();
+                    return terms
+                        .iter()
+                        .map(|term| without_order(term.trim()).to_owned())
+                        .collect();
                 }
             }
             ',' if depth == 1 => {
@@ -52,11 +55,18 @@ fn without_order(term: &str) -> &str {
     let mut rest = term;
     loop {
         let upper = rest.to_ascii_uppercase();
-        let cut = [" ASC", " DESC"].iter().find(|word| upper.ends_with(**word)).map(|word| rest.len() - word.len());
+        let cut = [" ASC", " DESC"]
+            .iter()
+            .find(|word| upper.ends_with(**word))
+            .map(|word| rest.len() - word.len());
         let cut = cut.or_else(|| {
             let at = upper.rfind(" COLLATE ")?;
             // Only at the end: one word follows.
-            (!upper.get(at + 9..)?.trim().contains(|c: char| c.is_whitespace() || c == ')')).then_some(at)
+            (!upper
+                .get(at + 9..)?
+                .trim()
+                .contains(|c: char| c.is_whitespace() || c == ')'))
+            .then_some(at)
         });
         match cut.and_then(|cut| rest.get(..cut)) {
             Some(shorter) => rest = shorter.trim_end(),
@@ -76,8 +86,14 @@ mod tests {
     #[test]
     fn terms_are_told_apart() {
         check("CREATE UNIQUE INDEX i ON t(a, b DESC)", &["a", "b"]);
-        check("CREATE UNIQUE INDEX \"i(\" ON [t(](lower(a) COLLATE NOCASE ASC, substr(b, 1, 2))", &["lower(a)", "substr(b, 1, 2)"]);
-        check("CREATE UNIQUE INDEX i ON t(a || ',)' || \"x)\") WHERE a > 1", &["a || ',)' || \"x)\""]);
+        check(
+            "CREATE UNIQUE INDEX \"i(\" ON [t(](lower(a) COLLATE NOCASE ASC, substr(b, 1, 2))",
+            &["lower(a)", "substr(b, 1, 2)"],
+        );
+        check(
+            "CREATE UNIQUE INDEX i ON t(a || ',)' || \"x)\") WHERE a > 1",
+            &["a || ',)' || \"x)\""],
+        );
         check("CREATE UNIQUE INDEX i ON t", &[]);
     }
 }

@@ -44,7 +44,11 @@ pub fn status(path: &Path, busy_timeout: Duration) -> Result<Vec<ScopeStatus>, S
 ///
 /// # Errors
 /// As [`status`], or there is no such scope.
-pub fn describe(path: &Path, scope: Option<&str>, busy_timeout: Duration) -> Result<(ScopeDescription, Vec<TableTemplate>), SqliteError> {
+pub fn describe(
+    path: &Path,
+    scope: Option<&str>,
+    busy_timeout: Duration,
+) -> Result<(ScopeDescription, Vec<TableTemplate>), SqliteError> {
     let db = Database::open(path, Access::Read, busy_timeout)?;
     let db = &db.connection;
     let stored = metadata::find_scope(db, path, scope)?;
@@ -52,8 +56,16 @@ pub fn describe(path: &Path, scope: Option<&str>, busy_timeout: Duration) -> Res
     let mut templates = Vec::new();
     for table in &stored.description.tables {
         if let Some(info) = catalog::table(db, path, &table.local_name.sqlite_name())? {
-            let foreign_keys = keys.iter().filter(|key| key.child.eq_ignore_ascii_case(&info.name)).cloned().collect();
-            templates.push(TableTemplate { global_name: table.global_name.clone(), info, foreign_keys });
+            let foreign_keys = keys
+                .iter()
+                .filter(|key| key.child.eq_ignore_ascii_case(&info.name))
+                .cloned()
+                .collect();
+            templates.push(TableTemplate {
+                global_name: table.global_name.clone(),
+                info,
+                foreign_keys,
+            });
         }
     }
     let comment = stored.row.user_comment.unwrap_or_default();
@@ -71,7 +83,11 @@ impl SqliteReader {
     ///
     /// # Errors
     /// The file or the scope is missing, or the database fails.
-    pub fn open(path: &Path, scope: Option<&str>, busy_timeout: Duration) -> Result<Self, ProviderError> {
+    pub fn open(
+        path: &Path,
+        scope: Option<&str>,
+        busy_timeout: Duration,
+    ) -> Result<Self, ProviderError> {
         let store = SqliteStore::open_to_read(path, scope, busy_timeout)?;
         Ok(SqliteReader { store })
     }
@@ -91,17 +107,31 @@ impl ReplicaReader for SqliteReader {
         self.store.knowledge_and_tick()
     }
 
-    async fn visit(&mut self, table: usize, show: &mut (dyn for<'r> FnMut(ReplicaRow<'r>) + Send)) -> Result<(), ProviderError> {
+    async fn visit(
+        &mut self,
+        table: usize,
+        show: &mut (dyn for<'r> FnMut(ReplicaRow<'r>) + Send),
+    ) -> Result<(), ProviderError> {
         let mut rows = [RowSet::default(), RowSet::default()];
         self.store.visit_rows(table, &mut rows, show)
     }
 }
 
-fn scope_status(db: &Connection, path: &Path, scope: &StoredScope) -> Result<ScopeStatus, SqliteError> {
+fn scope_status(
+    db: &Connection,
+    path: &Path,
+    scope: &StoredScope,
+) -> Result<ScopeStatus, SqliteError> {
     let ours = catalog::exists(db, path, &scope.store.tick)?;
     let mut tick: i64 = 0;
     if ours {
-        tick = db.query_row(&format!("SELECT tick - 1 FROM {}", ident(&scope.store.tick)), [], |row| row.get(0)).at(path)?;
+        tick = db
+            .query_row(
+                &format!("SELECT tick - 1 FROM {}", ident(&scope.store.tick)),
+                [],
+                |row| row.get(0),
+            )
+            .at(path)?;
     }
     let mut tables = Vec::new();
     for table in &scope.description.tables {
@@ -111,21 +141,40 @@ fn scope_status(db: &Connection, path: &Path, scope: &StoredScope) -> Result<Sco
              coalesce(max(local_update_peer_timestamp), 0) FROM {}",
             ident(&objects.tracking)
         );
-        let (rows, tombstones, greatest): (i64, i64, i64) =
-            db.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).at(path)?;
+        let (rows, tombstones, greatest): (i64, i64, i64) = db
+            .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .at(path)?;
         tick = tick.max(greatest);
-        let sql = format!("SELECT count(*) FROM {} WHERE scope_local_id = ?1 AND table_name = ?2", ident(&scope.store.waiting));
+        let sql = format!(
+            "SELECT count(*) FROM {} WHERE scope_local_id = ?1 AND table_name = ?2",
+            ident(&scope.store.waiting)
+        );
         let deferred: i64 = match ours {
-            true => db.query_row(&sql, rusqlite::params![scope.row.scope_local_id, table.global_name], |row| row.get(0)).at(path)?,
+            true => db
+                .query_row(
+                    &sql,
+                    rusqlite::params![scope.row.scope_local_id, table.global_name],
+                    |row| row.get(0),
+                )
+                .at(path)?,
             false => 0,
         };
         let count = |count: i64| u64::try_from(count).unwrap_or(0);
-        tables.push(TableStatus { name: table.global_name.clone(), rows: count(rows), tombstones: count(tombstones), deferred: count(deferred) });
+        tables.push(TableStatus {
+            name: table.global_name.clone(),
+            rows: count(rows),
+            tombstones: count(tombstones),
+            deferred: count(deferred),
+        });
     }
     Ok(ScopeStatus {
         name: scope.row.name.clone(),
         metadata_version: String::new(),
-        provisioned_by: if ours { ProvisionedBy::Syncdb } else { ProvisionedBy::Msf },
+        provisioned_by: if ours {
+            ProvisionedBy::Syncdb
+        } else {
+            ProvisionedBy::Msf
+        },
         scope_local_id: scope.row.scope_local_id,
         replica_id: scope.row.scope_id,
         restore_count: scope.row.restore_count,
@@ -138,14 +187,29 @@ fn scope_status(db: &Connection, path: &Path, scope: &StoredScope) -> Result<Sco
 }
 
 /// Two databases that share a table through two scopes would send its rows round for ever; only one side of that is visible here.
-fn shared_tables(db: &Connection, path: &Path, scope: &StoredScope) -> Result<Vec<String>, SqliteError> {
+fn shared_tables(
+    db: &Connection,
+    path: &Path,
+    scope: &StoredScope,
+) -> Result<Vec<String>, SqliteError> {
     let mut warnings = Vec::new();
     for other in metadata::scopes(db, path, &scope.store)? {
         if other.row.name == scope.row.name {
             continue;
         }
-        let same = |name: &TableName| other.description.tables.iter().any(|table| table.local_name.sqlite_name() == name.sqlite_name());
-        for table in scope.description.tables.iter().filter(|table| same(&table.local_name)) {
+        let same = |name: &TableName| {
+            other
+                .description
+                .tables
+                .iter()
+                .any(|table| table.local_name.sqlite_name() == name.sqlite_name())
+        };
+        for table in scope
+            .description
+            .tables
+            .iter()
+            .filter(|table| same(&table.local_name))
+        {
             warnings.push(format!(
                 "table {} is also in scope {}: synchronise it with any one other database through one of the two only, or its rows go round for ever",
                 table.global_name, other.row.name

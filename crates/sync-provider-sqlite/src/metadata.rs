@@ -25,36 +25,60 @@ pub(crate) fn stores(db: &Connection, path: &Path) -> Result<Vec<Store>, SqliteE
     let sql = "SELECT name FROM sqlite_schema s WHERE type = 'table' AND (lower(name) = 'scope_info' OR lower(name) LIKE '%\\_scope_info' ESCAPE '\\') \
                AND EXISTS (SELECT 1 FROM pragma_table_xinfo(s.name) WHERE name = 'scope_local_id') ORDER BY name";
     let mut statement = db.prepare(sql).at(path)?;
-    let names: Vec<String> = statement.query_map([], |row| row.get(0)).at(path)?.collect::<Result<_, _>>().at(path)?;
+    let names: Vec<String> = statement
+        .query_map([], |row| row.get(0))
+        .at(path)?
+        .collect::<Result<_, _>>()
+        .at(path)?;
     names
         .iter()
         .map(|name| {
             let cut = name.len().saturating_sub(SCOPE_INFO.len() + 1);
-            let prefix = if name.eq_ignore_ascii_case(SCOPE_INFO) { None } else { name.get(..cut) };
+            let prefix = if name.eq_ignore_ascii_case(SCOPE_INFO) {
+                None
+            } else {
+                name.get(..cut)
+            };
             Ok(Store::new(Naming::new(prefix, None).at(path)?))
         })
         .collect()
 }
 
 /// The version of a store's metadata; only 2.1 can be used here.
-pub(crate) fn check_version(db: &Connection, path: &Path, store: &Store) -> Result<SchemaVersion, SqliteError> {
+pub(crate) fn check_version(
+    db: &Connection,
+    path: &Path,
+    store: &Store,
+) -> Result<SchemaVersion, SqliteError> {
     let version = version(db, path, store)?;
     if version != SchemaVersion::V2_1 {
         return Err(SqliteError::refused(
             path.display().to_string(),
-            format!("its metadata has version {}.{}", version.major, version.minor),
+            format!(
+                "its metadata has version {}.{}",
+                version.major, version.minor
+            ),
             "upgrade the metadata to 2.1 first",
         ));
     }
     Ok(version)
 }
 
-pub(crate) fn version(db: &Connection, path: &Path, store: &Store) -> Result<SchemaVersion, SqliteError> {
+pub(crate) fn version(
+    db: &Connection,
+    path: &Path,
+    store: &Store,
+) -> Result<SchemaVersion, SqliteError> {
     let exists: bool = crate::catalog::exists(db, path, &store.schema_info)?;
     let rows = if exists {
-        let sql = format!("SELECT schema_major_version, schema_minor_version FROM {}", crate::ident::ident(&store.schema_info));
+        let sql = format!(
+            "SELECT schema_major_version, schema_minor_version FROM {}",
+            crate::ident::ident(&store.schema_info)
+        );
         let mut statement = db.prepare(&sql).at(path)?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).at(path)?;
+        let rows = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .at(path)?;
         Some(rows.collect::<Result<Vec<(i32, i32)>, _>>().at(path)?)
     } else {
         None
@@ -63,9 +87,16 @@ pub(crate) fn version(db: &Connection, path: &Path, store: &Store) -> Result<Sch
 }
 
 /// All scopes of a store.
-pub(crate) fn scopes(db: &Connection, path: &Path, store: &Store) -> Result<Vec<StoredScope>, SqliteError> {
+pub(crate) fn scopes(
+    db: &Connection,
+    path: &Path,
+    store: &Store,
+) -> Result<Vec<StoredScope>, SqliteError> {
     check_version(db, path, store)?;
-    let sql = format!("SELECT {SCOPE_COLUMNS} FROM {} ORDER BY scope_local_id", crate::ident::ident(&store.scope_info));
+    let sql = format!(
+        "SELECT {SCOPE_COLUMNS} FROM {} ORDER BY scope_local_id",
+        crate::ident::ident(&store.scope_info)
+    );
     let mut statement = db.prepare(&sql).at(path)?;
     let mut rows = statement.query([]).at(path)?;
     let mut found = Vec::new();
@@ -77,12 +108,19 @@ pub(crate) fn scopes(db: &Connection, path: &Path, store: &Store) -> Result<Vec<
 }
 
 /// Finds a scope by its name; without a name, the only one there is.
-pub(crate) fn find_scope(db: &Connection, path: &Path, name: Option<&str>) -> Result<StoredScope, SqliteError> {
+pub(crate) fn find_scope(
+    db: &Connection,
+    path: &Path,
+    name: Option<&str>,
+) -> Result<StoredScope, SqliteError> {
     let mut found = Vec::new();
     let mut names = Vec::new();
     for store in stores(db, path)? {
         check_version(db, path, &store)?;
-        let sql = format!("SELECT {SCOPE_COLUMNS} FROM {} ORDER BY scope_local_id", crate::ident::ident(&store.scope_info));
+        let sql = format!(
+            "SELECT {SCOPE_COLUMNS} FROM {} ORDER BY scope_local_id",
+            crate::ident::ident(&store.scope_info)
+        );
         let mut statement = db.prepare(&sql).at(path)?;
         let mut rows = statement.query([]).at(path)?;
         while let Some(row) = rows.next().at(path)? {
@@ -95,7 +133,9 @@ pub(crate) fn find_scope(db: &Connection, path: &Path, name: Option<&str>) -> Re
     }
     match (found.len(), name) {
         (1, _) => {
-            let Some((store, row)) = found.pop() else { unreachable!("one was found") };
+            let Some((store, row)) = found.pop() else {
+                unreachable!("one was found")
+            };
             with_config(db, path, &store, row)
         }
         (0, Some(name)) => Err(SqliteError::refused(
@@ -103,20 +143,30 @@ pub(crate) fn find_scope(db: &Connection, path: &Path, name: Option<&str>) -> Re
             format!("{} does not hold it{}", path.display(), others(&names)),
             "check its name, or provision the database for it",
         )),
-        (0, None) => Err(SqliteError::refused(path.display().to_string(), "it holds no scope", "provision it first")),
+        (0, None) => Err(SqliteError::refused(
+            path.display().to_string(),
+            "it holds no scope",
+            "provision it first",
+        )),
         (_, Some(name)) => Err(SqliteError::refused(
             format!("scope {name}"),
             "several stores of this database hold it under different object prefixes",
             "deprovision all but one",
         )),
-        (_, None) => {
-            Err(SqliteError::refused(path.display().to_string(), format!("it holds {} scopes{}", names.len(), others(&names)), "name one with --scope"))
-        }
+        (_, None) => Err(SqliteError::refused(
+            path.display().to_string(),
+            format!("it holds {} scopes{}", names.len(), others(&names)),
+            "name one with --scope",
+        )),
     }
 }
 
 fn others(names: &[String]) -> String {
-    if names.is_empty() { String::new() } else { format!(" (it has {})", names.join(", ")) }
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(" (it has {})", names.join(", "))
+    }
 }
 
 const SCOPE_COLUMNS: &str = "scope_local_id, scope_id, sync_scope_name, scope_sync_knowledge, scope_tombstone_cleanup_knowledge, \
@@ -126,9 +176,15 @@ fn scope_row(row: &Row<'_>, path: &Path) -> Result<ScopeRow, SqliteError> {
     let name: String = row.get(2).at(path)?;
     let guid = |index: usize, column: &str| -> Result<Option<Uuid>, SqliteError> {
         let text: Option<String> = row.get(index).at(path)?;
-        text.map(|text| Uuid::parse_str(&text)).transpose().map_err(|error| {
-            SqliteError::refused(format!("{column} of scope {name}"), format!("it is no GUID: {error}"), "restore the metadata tables")
-        })
+        text.map(|text| Uuid::parse_str(&text))
+            .transpose()
+            .map_err(|error| {
+                SqliteError::refused(
+                    format!("{column} of scope {name}"),
+                    format!("it is no GUID: {error}"),
+                    "restore the metadata tables",
+                )
+            })
     };
     let scope_id = guid(1, "scope_id")?;
     let config_id = guid(6, "scope_config_id")?;
@@ -145,15 +201,39 @@ fn scope_row(row: &Row<'_>, path: &Path) -> Result<ScopeRow, SqliteError> {
     })
 }
 
-fn with_config(db: &Connection, path: &Path, store: &Store, row: ScopeRow) -> Result<StoredScope, SqliteError> {
+fn with_config(
+    db: &Connection,
+    path: &Path,
+    store: &Store,
+    row: ScopeRow,
+) -> Result<StoredScope, SqliteError> {
     let refused = |reason: &str| {
-        SqliteError::refused(format!("configuration of scope {}", row.name), reason, "restore the metadata tables or provision the scope anew")
+        SqliteError::refused(
+            format!("configuration of scope {}", row.name),
+            reason,
+            "restore the metadata tables or provision the scope anew",
+        )
     };
-    let Some(config_id) = row.config_id else { return Err(refused("scope_config_id is not set")) };
-    let sql = format!("SELECT config_data FROM {} WHERE config_id = ?1", crate::ident::ident(&store.scope_config));
-    let data: Option<String> = db.query_row(&sql, [config_id.to_string()], |row| row.get(0)).optional().at(path)?;
+    let Some(config_id) = row.config_id else {
+        return Err(refused("scope_config_id is not set"));
+    };
+    let sql = format!(
+        "SELECT config_data FROM {} WHERE config_id = ?1",
+        crate::ident::ident(&store.scope_config)
+    );
+    let data: Option<String> = db
+        .query_row(&sql, [config_id.to_string()], |row| row.get(0))
+        .optional()
+        .at(path)?;
     let data = data.ok_or_else(|| refused("scope_config has no row for it"))?;
     let config = ScopeConfig::parse(&data).map_err(|error| refused(&error.to_string()))?;
-    let description = config.description(&row.name).map_err(|error| refused(&error.to_string()))?;
-    Ok(StoredScope { store: store.clone(), row, config, description })
+    let description = config
+        .description(&row.name)
+        .map_err(|error| refused(&error.to_string()))?;
+    Ok(StoredScope {
+        store: store.clone(),
+        row,
+        config,
+        description,
+    })
 }

@@ -20,7 +20,12 @@ pub(crate) struct Store {
 impl Store {
     pub(crate) fn new(naming: Naming) -> Self {
         let names = StoreNames::new(&naming);
-        let own = |name: &str| naming.prefix.as_ref().map_or_else(|| name.to_owned(), |prefix| format!("{prefix}_{name}"));
+        let own = |name: &str| {
+            naming
+                .prefix
+                .as_ref()
+                .map_or_else(|| name.to_owned(), |prefix| format!("{prefix}_{name}"))
+        };
         Store {
             scope_info: names.scope_info.name,
             scope_config: names.scope_config.name,
@@ -33,7 +38,14 @@ impl Store {
     }
 
     pub(crate) fn tables(&self) -> [&String; 6] {
-        [&self.scope_info, &self.scope_config, &self.schema_info, &self.tick, &self.scopes, &self.waiting]
+        [
+            &self.scope_info,
+            &self.scope_config,
+            &self.schema_info,
+            &self.tick,
+            &self.scopes,
+            &self.waiting,
+        ]
     }
 }
 
@@ -55,9 +67,18 @@ pub(crate) struct TableObjects {
 
 impl TableObjects {
     pub(crate) fn of(table: &str, naming: &Naming) -> Self {
-        let names = ObjectNames::for_table(&TableName { schema: None, name: table.to_owned() }, naming);
+        let names = ObjectNames::for_table(
+            &TableName {
+                schema: None,
+                name: table.to_owned(),
+            },
+            naming,
+        );
         let tracking = names.tracking_table.name;
-        let base = tracking.strip_suffix("_tracking").unwrap_or(&tracking).to_owned();
+        let base = tracking
+            .strip_suffix("_tracking")
+            .unwrap_or(&tracking)
+            .to_owned();
         TableObjects {
             tick_index: format!("{tracking}_local_update_peer_timestamp_index"),
             tombstone_index: format!("{tracking}_tombstone_index"),

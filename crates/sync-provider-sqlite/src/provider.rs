@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_provider::{
-    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError, ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider,
-    TableKeys,
+    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
+    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
 };
 use sync_relational::{Owner, Sessions};
 
@@ -28,7 +28,10 @@ pub struct SqliteProvider {
 impl SqliteProvider {
     /// The database at `path` in the scope of this name. The file is opened when a session begins.
     pub fn new(path: impl AsRef<Path>, scope: impl Into<String>) -> Self {
-        SqliteProvider { scope: Some(scope.into()), ..Self::with_only_scope(path) }
+        SqliteProvider {
+            scope: Some(scope.into()),
+            ..Self::with_only_scope(path)
+        }
     }
 
     /// The database at `path` in the only scope that it has.
@@ -53,10 +56,17 @@ struct Thread;
 
 impl Owner for Thread {
     fn spawn(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) -> Result<(), ProviderError> {
-        let failed = |error: std::io::Error| ProviderError::database("session", error.to_string(), "free some memory or threads");
-        let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(failed)?;
+        let failed = |error: std::io::Error| {
+            ProviderError::database("session", error.to_string(), "free some memory or threads")
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .map_err(failed)?;
         let run = move || runtime.block_on(work);
-        std::thread::Builder::new().name("syncdb-sqlite".into()).spawn(run).map_err(failed)?;
+        std::thread::Builder::new()
+            .name("syncdb-sqlite".into())
+            .spawn(run)
+            .map_err(failed)?;
         Ok(())
     }
 }
@@ -68,19 +78,34 @@ impl SyncProvider for SqliteProvider {
         self.sessions.begin(&Thread, Box::new(store), request)
     }
 
-    async fn get_sync_batch_parameters(&self, session: SessionId) -> Result<SyncBatchParameters, ProviderError> {
+    async fn get_sync_batch_parameters(
+        &self,
+        session: SessionId,
+    ) -> Result<SyncBatchParameters, ProviderError> {
         self.sessions.get_sync_batch_parameters(session).await
     }
 
-    async fn get_change_batch(&self, session: SessionId, request: ChangeBatchRequest) -> Result<ChangeBatch, ProviderError> {
+    async fn get_change_batch(
+        &self,
+        session: SessionId,
+        request: ChangeBatchRequest,
+    ) -> Result<ChangeBatch, ProviderError> {
         self.sessions.get_change_batch(session, request).await
     }
 
-    async fn rows_by_key(&self, session: SessionId, keys: Vec<TableKeys>) -> Result<ChangeBatch, ProviderError> {
+    async fn rows_by_key(
+        &self,
+        session: SessionId,
+        keys: Vec<TableKeys>,
+    ) -> Result<ChangeBatch, ProviderError> {
         self.sessions.rows_by_key(session, keys).await
     }
 
-    async fn process_change_batch(&self, session: SessionId, batch: ChangeBatch) -> Result<BatchOutcome, ProviderError> {
+    async fn process_change_batch(
+        &self,
+        session: SessionId,
+        batch: ChangeBatch,
+    ) -> Result<BatchOutcome, ProviderError> {
         self.sessions.process_change_batch(session, batch).await
     }
 

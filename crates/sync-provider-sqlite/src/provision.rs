@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use sync_metadata::{ConfigForm, Naming, ScopeConfig, ScopeDescription, ScopeStatus, TableDescription, TableName};
+use sync_metadata::{
+    ConfigForm, Naming, ScopeConfig, ScopeDescription, ScopeStatus, TableDescription, TableName,
+};
 use uuid::Uuid;
 
 use crate::catalog::{self, TableInfo};
@@ -119,43 +121,73 @@ impl Provisioning {
     }
 
     fn open(&self, path: &Path) -> Result<Database, SqliteError> {
-        let access = if matches!(self.tables, Tables::Like(..)) { Access::Create } else { Access::Write };
+        let access = if matches!(self.tables, Tables::Like(..)) {
+            Access::Create
+        } else {
+            Access::Write
+        };
         Database::open(path, access, self.busy_timeout)
     }
 
     fn plan(&self, db: &Connection, path: &Path) -> Result<Provisioned, SqliteError> {
-        let naming = Naming::new(self.object_prefix.as_deref(), None)
-            .map_err(|error| SqliteError::refused("object prefix", error.to_string(), "choose another prefix"))?;
+        let naming = Naming::new(self.object_prefix.as_deref(), None).map_err(|error| {
+            SqliteError::refused("object prefix", error.to_string(), "choose another prefix")
+        })?;
         let store = Store::new(naming);
         self.check_new(db, path, &store)?;
-        let mut plan = Plan { db, path, store: &store, statements: ddl::store_tables(&store), warnings: Vec::new() };
+        let mut plan = Plan {
+            db,
+            path,
+            store: &store,
+            statements: ddl::store_tables(&store),
+            warnings: Vec::new(),
+        };
         let tables = match &self.tables {
             Tables::All => plan.all_tables()?,
-            Tables::Listed(choices) => choices.iter().map(|choice| plan.chosen(choice)).collect::<Result<_, _>>()?,
+            Tables::Listed(choices) => choices
+                .iter()
+                .map(|choice| plan.chosen(choice))
+                .collect::<Result<_, _>>()?,
             Tables::Like(scope, templates) => plan.like(scope, templates)?,
         };
         let object = || format!("scope {}", self.scope);
-        let (infos, descriptions): (Vec<TableInfo>, Vec<TableDescription>) = tables.into_iter().unzip();
+        let (infos, descriptions): (Vec<TableInfo>, Vec<TableDescription>) =
+            tables.into_iter().unzip();
         let description = ScopeDescription::new(&self.scope, descriptions)
-            .map_err(|error| SqliteError::refused(object(), error.to_string(), "name other tables"))?
+            .map_err(|error| {
+                SqliteError::refused(object(), error.to_string(), "name other tables")
+            })?
             .with_comment(&self.user_comment);
         for (info, table) in infos.iter().zip(&description.tables) {
             plan.track(info, table)?;
         }
         let replica = Uuid::new_v4();
         plan.scope_rows(&description, replica);
-        Ok(Provisioned { description, replica, warnings: plan.warnings, statements: plan.statements })
+        Ok(Provisioned {
+            description,
+            replica,
+            warnings: plan.warnings,
+            statements: plan.statements,
+        })
     }
 
     fn check_new(&self, db: &Connection, path: &Path, store: &Store) -> Result<(), SqliteError> {
         let object = || format!("scope {}", self.scope);
         if self.scope.is_empty() || self.scope.chars().count() > 100 {
-            return Err(SqliteError::refused(object(), "a scope's name has 1 to 100 characters", "choose another name"));
+            return Err(SqliteError::refused(
+                object(),
+                "a scope's name has 1 to 100 characters",
+                "choose another name",
+            ));
         }
         for other in metadata::stores(db, path)? {
             for scope in metadata::scopes(db, path, &other)? {
                 if scope.row.name == self.scope {
-                    return Err(SqliteError::refused(object(), "it exists already", "synchronise it, or deprovision it first"));
+                    return Err(SqliteError::refused(
+                        object(),
+                        "it exists already",
+                        "synchronise it, or deprovision it first",
+                    ));
                 }
             }
         }
@@ -189,7 +221,11 @@ impl Plan<'_> {
         let names = parents_first(names, &catalog::foreign_keys(self.db, self.path)?);
         let choices = names.into_iter().map(|name| {
             let global_name = Some(sync_metadata::quote(&name));
-            TableChoice { table: sync_metadata::quote(&name), global_name, columns: None }
+            TableChoice {
+                table: sync_metadata::quote(&name),
+                global_name,
+                columns: None,
+            }
         });
         choices.map(|choice| self.chosen(&choice)).collect()
     }
@@ -209,25 +245,52 @@ impl Plan<'_> {
         Ok(own)
     }
 
-    fn chosen(&mut self, choice: &TableChoice) -> Result<(TableInfo, TableDescription), SqliteError> {
+    fn chosen(
+        &mut self,
+        choice: &TableChoice,
+    ) -> Result<(TableInfo, TableDescription), SqliteError> {
         let object = || format!("table {}", choice.table);
-        let name = TableName::parse(&choice.table).map_err(|error| SqliteError::refused(object(), error.to_string(), "write it as Table or [Schema].[Table]"))?;
+        let name = TableName::parse(&choice.table).map_err(|error| {
+            SqliteError::refused(
+                object(),
+                error.to_string(),
+                "write it as Table or [Schema].[Table]",
+            )
+        })?;
         let local = name.sqlite_name();
-        let info = catalog::table(self.db, self.path, &local)?
-            .ok_or_else(|| SqliteError::refused(object(), format!("{} has no table {local}", self.path.display()), "check its name"))?;
+        let info = catalog::table(self.db, self.path, &local)?.ok_or_else(|| {
+            SqliteError::refused(
+                object(),
+                format!("{} has no table {local}", self.path.display()),
+                "check its name",
+            )
+        })?;
         let positions = self.chosen_columns(&info, choice.columns.as_deref())?;
         let global_name = match &choice.global_name {
-            Some(global) => TableName::parse(global).map_err(|error| SqliteError::refused(object(), error.to_string(), "choose another global name"))?.quoted(),
+            Some(global) => TableName::parse(global)
+                .map_err(|error| {
+                    SqliteError::refused(object(), error.to_string(), "choose another global name")
+                })?
+                .quoted(),
             None => name.quoted(),
         };
         self.describe(info, &global_name, &positions)
     }
 
-    fn chosen_columns(&self, info: &TableInfo, names: Option<&[String]>) -> Result<Vec<usize>, SqliteError> {
-        let Some(names) = names else { return Ok((0..info.columns.len()).collect()) };
+    fn chosen_columns(
+        &self,
+        info: &TableInfo,
+        names: Option<&[String]>,
+    ) -> Result<Vec<usize>, SqliteError> {
+        let Some(names) = names else {
+            return Ok((0..info.columns.len()).collect());
+        };
         let mut positions = BTreeSet::new();
         for name in names {
-            let position = info.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
+            let position = info
+                .columns
+                .iter()
+                .position(|column| column.name.eq_ignore_ascii_case(name));
             positions.insert(position.ok_or_else(|| {
                 SqliteError::refused(
                     format!("column {name} of table {}", info.name),
@@ -240,7 +303,12 @@ impl Plan<'_> {
         Ok(positions.into_iter().collect())
     }
 
-    fn describe(&mut self, mut info: TableInfo, global_name: &str, positions: &[usize]) -> Result<(TableInfo, TableDescription), SqliteError> {
+    fn describe(
+        &mut self,
+        mut info: TableInfo,
+        global_name: &str,
+        positions: &[usize],
+    ) -> Result<(TableInfo, TableDescription), SqliteError> {
         check_key(&info)?;
         if info.autoincrement {
             self.warnings.push(format!(
@@ -249,31 +317,59 @@ impl Plan<'_> {
             ));
         }
         let name = TableName::new(None, &info.name);
-        let columns = positions.iter().map(|&column| info.describe(column)).collect();
+        let columns = positions
+            .iter()
+            .map(|&column| info.describe(column))
+            .collect();
         let described = name.and_then(|name| TableDescription::new(name, global_name, columns));
-        let described = described.map_err(|error| SqliteError::refused(format!("table {}", info.name), error.to_string(), "choose another table or other columns"))?;
+        let described = described.map_err(|error| {
+            SqliteError::refused(
+                format!("table {}", info.name),
+                error.to_string(),
+                "choose another table or other columns",
+            )
+        })?;
         // Only synchronised columns are of interest from here on, the key's place among them included.
-        let key: Option<Vec<usize>> = info.key.iter().map(|key| positions.iter().position(|position| position == key)).collect();
+        let key: Option<Vec<usize>> = info
+            .key
+            .iter()
+            .map(|key| positions.iter().position(|position| position == key))
+            .collect();
         info.key = key.unwrap_or_default();
-        info.columns = positions.iter().map(|&column| info.columns[column].clone()).collect();
+        info.columns = positions
+            .iter()
+            .map(|&column| info.columns[column].clone())
+            .collect();
         Ok((info, described))
     }
 
-    fn like(&mut self, scope: &ScopeDescription, templates: &[TableTemplate]) -> Result<Vec<(TableInfo, TableDescription)>, SqliteError> {
+    fn like(
+        &mut self,
+        scope: &ScopeDescription,
+        templates: &[TableTemplate],
+    ) -> Result<Vec<(TableInfo, TableDescription)>, SqliteError> {
         let mut tables = Vec::new();
         for table in &scope.tables {
-            let local = TableName::parse(&table.global_name).unwrap_or_else(|_| table.local_name.clone()).sqlite_name();
+            let local = TableName::parse(&table.global_name)
+                .unwrap_or_else(|_| table.local_name.clone())
+                .sqlite_name();
             let info = match catalog::table(self.db, self.path, &local)? {
                 Some(info) => info,
                 None => {
-                    let template = templates.iter().find(|template| template.global_name == table.global_name);
+                    let template = templates
+                        .iter()
+                        .find(|template| template.global_name == table.global_name);
                     let created = create_table(&local, table, template, scope)?;
                     self.statements.push(created.sql);
                     self.statements.extend(created.indexes);
                     created.info
                 }
             };
-            let names: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
+            let names: Vec<String> = table
+                .columns
+                .iter()
+                .map(|column| column.name.clone())
+                .collect();
             let positions = self.chosen_columns(&info, Some(&names))?;
             tables.push(self.describe(info, &table.global_name, &positions)?);
         }
@@ -282,33 +378,52 @@ impl Plan<'_> {
 
     fn track(&mut self, info: &TableInfo, table: &TableDescription) -> Result<(), SqliteError> {
         let objects = TableObjects::of(&info.name, &self.store.naming);
-        let mut columns: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
+        let mut columns: Vec<String> = table
+            .columns
+            .iter()
+            .map(|column| column.name.clone())
+            .collect();
         if self.is_tracked(&info.name)? {
             // Another scope holds the table: the tracking table is shared, and the triggers look at the columns of both.
             for scope in metadata::scopes(self.db, self.path, self.store)? {
-                let same = scope.description.tables.iter().filter(|other| other.local_name.sqlite_name().eq_ignore_ascii_case(&info.name));
+                let same = scope.description.tables.iter().filter(|other| {
+                    other
+                        .local_name
+                        .sqlite_name()
+                        .eq_ignore_ascii_case(&info.name)
+                });
                 for column in same.flat_map(|other| &other.columns) {
                     if !columns.contains(&column.name) {
                         columns.push(column.name.clone());
                     }
                 }
             }
-            self.statements.extend(objects.triggers().iter().map(|name| format!("DROP TRIGGER IF EXISTS {}", ident(name))));
+            self.statements.extend(
+                objects
+                    .triggers()
+                    .iter()
+                    .map(|name| format!("DROP TRIGGER IF EXISTS {}", ident(name))),
+            );
         } else {
             for (_, name) in objects.all() {
                 if catalog::exists(self.db, self.path, name)? {
                     return Err(SqliteError::refused(
                         format!("object {name}"),
-                        format!("tracking table {} needs this name, and it is taken", info.name),
+                        format!(
+                            "tracking table {} needs this name, and it is taken",
+                            info.name
+                        ),
                         "rename it, or choose an --object-prefix",
                     ));
                 }
             }
             self.statements.extend(ddl::tracking_table(info, &objects));
-            self.statements.push(ddl::populate(self.store, info, &objects));
+            self.statements
+                .push(ddl::populate(self.store, info, &objects));
         }
         let whole = catalog::table(self.db, self.path, &info.name)?.unwrap_or_else(|| info.clone());
-        self.statements.extend(triggers(self.store, &whole, &objects, &columns));
+        self.statements
+            .extend(triggers(self.store, &whole, &objects, &columns));
         Ok(())
     }
 
@@ -317,11 +432,16 @@ impl Plan<'_> {
             return Ok(false);
         }
         let scopes = metadata::scopes(self.db, self.path, self.store)?;
-        Ok(scopes.iter().flat_map(|scope| &scope.description.tables).any(|other| other.local_name.sqlite_name().eq_ignore_ascii_case(table)))
+        Ok(scopes
+            .iter()
+            .flat_map(|scope| &scope.description.tables)
+            .any(|other| other.local_name.sqlite_name().eq_ignore_ascii_case(table)))
     }
 
     fn scope_rows(&mut self, description: &ScopeDescription, replica: Uuid) {
-        let config = ScopeConfig::from_description(description, &self.store.naming, ConfigForm::Triggers).to_xml();
+        let config =
+            ScopeConfig::from_description(description, &self.store.naming, ConfigForm::Triggers)
+                .to_xml();
         let config_id = Uuid::new_v4();
         self.statements.push(format!(
             "INSERT INTO {} VALUES ({}, {}, {})",
@@ -344,7 +464,11 @@ impl Plan<'_> {
 
 fn check_key(info: &TableInfo) -> Result<(), SqliteError> {
     if info.key.is_empty() {
-        return Err(SqliteError::refused(format!("table {}", info.name), "it has no primary key", "give it one"));
+        return Err(SqliteError::refused(
+            format!("table {}", info.name),
+            "it has no primary key",
+            "give it one",
+        ));
     }
     for &column in &info.key {
         let column = &info.columns[column];
@@ -367,7 +491,9 @@ fn parents_first(mut names: Vec<String>, keys: &[catalog::ForeignKey]) -> Vec<St
             keys.iter().any(|key| {
                 key.child.eq_ignore_ascii_case(name)
                     && !key.parent.eq_ignore_ascii_case(name)
-                    && names.iter().any(|other| key.parent.eq_ignore_ascii_case(other))
+                    && names
+                        .iter()
+                        .any(|other| key.parent.eq_ignore_ascii_case(other))
             })
         };
         let next = names.iter().position(|name| !waits(name)).unwrap_or(0);

@@ -15,9 +15,24 @@ use crate::names::{Store, TableObjects};
 const NOW: &str = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)";
 
 /// All triggers of a table. `columns` are the synchronised ones: an update that changes none of them makes no version.
-pub(crate) fn triggers(store: &Store, table: &TableInfo, objects: &TableObjects, columns: &[String]) -> Vec<String> {
-    let sql = Sql { store, table, objects, keys: table.key_names() };
-    let mut all = vec![sql.insert(), sql.update(columns), sql.delete(), sql.key_update()];
+pub(crate) fn triggers(
+    store: &Store,
+    table: &TableInfo,
+    objects: &TableObjects,
+    columns: &[String],
+) -> Vec<String> {
+    let sql = Sql {
+        store,
+        table,
+        objects,
+        keys: table.key_names(),
+    };
+    let mut all = vec![
+        sql.insert(),
+        sql.update(columns),
+        sql.delete(),
+        sql.key_update(),
+    ];
     if !table.unique.is_empty() {
         all.push(sql.before("INSERT", &objects.before_insert_trigger));
         all.push(sql.before("UPDATE", &objects.before_update_trigger));
@@ -27,7 +42,9 @@ pub(crate) fn triggers(store: &Store, table: &TableInfo, objects: &TableObjects,
 
 /// The key of a row as `applying_key` spells it; `row` is `NEW`, `OLD` or empty for bound values.
 pub(crate) fn key_text<'a>(keys: impl IntoIterator<Item = &'a String>, row: &str) -> String {
-    join(keys, " || ',' || ", |name| format!("quote({row}.{})", ident(name)))
+    join(keys, " || ',' || ", |name| {
+        format!("quote({row}.{})", ident(name))
+    })
 }
 
 struct Sql<'a> {
@@ -50,13 +67,20 @@ impl Sql<'_> {
     }
 
     fn update(&self, columns: &[String]) -> String {
-        let same_key = join(&self.keys, " AND ", |name| format!("OLD.{0} COLLATE BINARY IS NEW.{0}", ident(name)));
-        let others: Vec<&String> = columns.iter().filter(|name| !self.keys.contains(name)).collect();
+        let same_key = join(&self.keys, " AND ", |name| {
+            format!("OLD.{0} COLLATE BINARY IS NEW.{0}", ident(name))
+        });
+        let others: Vec<&String> = columns
+            .iter()
+            .filter(|name| !self.keys.contains(name))
+            .collect();
         // Without columns beside the key there is nothing that an update could change.
         let changed = if others.is_empty() {
             "0".to_owned()
         } else {
-            join(others, " OR ", |name| format!("OLD.{0} COLLATE BINARY IS NOT NEW.{0}", ident(name)))
+            join(others, " OR ", |name| {
+                format!("OLD.{0} COLLATE BINARY IS NOT NEW.{0}", ident(name))
+            })
         };
         format!(
             "CREATE TRIGGER {} AFTER UPDATE ON {} WHEN ({changed}) AND {same_key} AND {} BEGIN UPDATE {} SET {} WHERE {}; {}END",
@@ -84,11 +108,16 @@ impl Sql<'_> {
 
     /// A change of the primary key is a delete and an insert.
     fn key_update(&self) -> String {
-        let changed = join(&self.keys, " OR ", |name| format!("OLD.{0} COLLATE BINARY IS NOT NEW.{0}", ident(name)));
+        let changed = join(&self.keys, " OR ", |name| {
+            format!("OLD.{0} COLLATE BINARY IS NOT NEW.{0}", ident(name))
+        });
         let gone = format!(
             "NOT EXISTS (SELECT 1 FROM {} b WHERE {})",
             ident(&self.table.name),
-            join(&self.keys, " AND ", |name| format!("b.{0} = OLD.{0}", ident(name)))
+            join(&self.keys, " AND ", |name| format!(
+                "b.{0} = OLD.{0}",
+                ident(name)
+            ))
         );
         format!(
             "CREATE TRIGGER {} AFTER UPDATE OF {} ON {} WHEN ({changed}) AND {} BEGIN UPDATE {} SET {} WHERE {} AND {gone}; {}; {}END",
@@ -108,7 +137,9 @@ impl Sql<'_> {
     /// are gone is seen after the statement.
     fn before(&self, event: &str, name: &str) -> String {
         let except = if event == "INSERT" { "NEW" } else { "OLD" };
-        let other = join(&self.keys, " OR ", |name| format!("b.{0} IS NOT {except}.{0}", ident(name)));
+        let other = join(&self.keys, " OR ", |name| {
+            format!("b.{0} IS NOT {except}.{0}", ident(name))
+        });
         let noted = format!(
             "NOT EXISTS (SELECT 1 FROM {} r WHERE {})",
             ident(&self.objects.replaced),
@@ -135,7 +166,11 @@ impl Sql<'_> {
 
     /// Whether row `b` collides with NEW on a unique index: its terms are evaluated over NEW by naming NEW's values like the columns.
     fn collision(&self, index: &UniqueIndex) -> String {
-        let columns = join(self.table.columns.iter().map(|column| &column.name), ", ", |name| format!("NEW.{0} AS {0}", ident(name)));
+        let columns = join(
+            self.table.columns.iter().map(|column| &column.name),
+            ", ",
+            |name| format!("NEW.{0} AS {0}", ident(name)),
+        );
         let terms: Vec<String> = index
             .terms
             .iter()
@@ -143,7 +178,10 @@ impl Sql<'_> {
                 if index.columns.iter().any(|column| ident(column) == *term) {
                     format!("b.{term} = NEW.{term} COLLATE {}", ident(collation))
                 } else {
-                    format!("({term}) = (SELECT {term} FROM (SELECT {columns})) COLLATE {}", ident(collation))
+                    format!(
+                        "({term}) = (SELECT {term} FROM (SELECT {columns})) COLLATE {}",
+                        ident(collation)
+                    )
                 }
             })
             .collect();
@@ -181,7 +219,9 @@ impl Sql<'_> {
 
     /// The assignments of a change made here; the creation version stays.
     fn local_change(&self, tombstone: Option<bool>) -> String {
-        let tombstone = tombstone.map_or_else(String::new, |dead| format!("sync_row_is_tombstone = {}, ", i32::from(dead)));
+        let tombstone = tombstone.map_or_else(String::new, |dead| {
+            format!("sync_row_is_tombstone = {}, ", i32::from(dead))
+        });
         format!(
             "{tombstone}update_scope_local_id = NULL, local_update_peer_key = 0, local_update_peer_timestamp = max({}, local_update_peer_timestamp + 1), \
              restore_timestamp = NULL, last_change_datetime = {NOW}",
@@ -194,7 +234,9 @@ impl Sql<'_> {
     }
 
     fn key_is(&self, row: &str) -> String {
-        join(&self.keys, " AND ", |name| format!("{0} = {row}.{0}", ident(name)))
+        join(&self.keys, " AND ", |name| {
+            format!("{0} = {row}.{0}", ident(name))
+        })
     }
 
     fn not_applying(&self, row: &str) -> String {

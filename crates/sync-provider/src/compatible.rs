@@ -1,6 +1,6 @@
 //! Whether two sides of a scope describe the same tables.
 
-use sync_metadata::{ScopeDescription, TableDescription};
+use sync_metadata::{ColumnDescription, ScopeDescription, TableDescription, TypeFamily};
 
 use crate::error::ProviderError;
 
@@ -9,15 +9,27 @@ use crate::error::ProviderError;
 ///
 /// # Errors
 /// [`ProviderError::Refused`] names the first table or column that differs, and on which side it is missing.
-pub fn check_compatible(local: &ScopeDescription, remote: &ScopeDescription) -> Result<(), ProviderError> {
-    let find = |scope: &ScopeDescription, name: &str| scope.tables.iter().position(|table| table.global_name.eq_ignore_ascii_case(name));
+pub fn check_compatible(
+    local: &ScopeDescription,
+    remote: &ScopeDescription,
+) -> Result<(), ProviderError> {
+    let find = |scope: &ScopeDescription, name: &str| {
+        scope
+            .tables
+            .iter()
+            .position(|table| table.global_name.eq_ignore_ascii_case(name))
+    };
     for table in &local.tables {
         match find(remote, &table.global_name) {
             Some(index) => check_table(table, &remote.tables[index])?,
             None => return Err(missing_table(&table.global_name, &local.name, "remote")),
         }
     }
-    match remote.tables.iter().find(|table| find(local, &table.global_name).is_none()) {
+    match remote
+        .tables
+        .iter()
+        .find(|table| find(local, &table.global_name).is_none())
+    {
         Some(table) => Err(missing_table(&table.global_name, &local.name, "local")),
         None => Ok(()),
     }
@@ -27,7 +39,7 @@ fn check_table(local: &TableDescription, remote: &TableDescription) -> Result<()
     for (table, other, side) in [(local, remote, "remote"), (remote, local, "local")] {
         for column in &table.columns {
             let object = || format!("column {} of table {}", column.name, table.global_name);
-            let Some(twin) = other.columns.iter().find(|twin| twin.name.eq_ignore_ascii_case(&column.name)) else {
+            let Some(twin) = twin(other, &column.name) else {
                 return Err(ProviderError::refused(
                     object(),
                     format!("it is not in the scope on the {side} side"),
@@ -41,9 +53,59 @@ fn check_table(local: &TableDescription, remote: &TableDescription) -> Result<()
                     "give both tables the same primary key",
                 ));
             }
+            if !go_together(column.sql_type.family(), twin.sql_type.family()) {
+                return Err(ProviderError::refused(
+                    object(),
+                    format!(
+                        "its type is {} on one side and {} on the other",
+                        column.sql_type, twin.sql_type
+                    ),
+                    "give both columns types that hold the same values",
+                ));
+            }
         }
     }
-    Ok(())
+    check_key_order(local, remote)
+}
+
+/// Row ids are made of the key columns in their order, so that has to be the same on both sides.
+fn check_key_order(
+    local: &TableDescription,
+    remote: &TableDescription,
+) -> Result<(), ProviderError> {
+    let mut keys = local.key_columns().zip(remote.key_columns());
+    match keys.find(|(local, remote)| !local.name.eq_ignore_ascii_case(&remote.name)) {
+        None => Ok(()),
+        Some((here, there)) => Err(ProviderError::refused(
+            format!("table {}", local.global_name),
+            format!(
+                "its key columns stand in a different order: {} here where the remote side has {}",
+                here.name, there.name
+            ),
+            "provision one side with the columns in the order of the other",
+        )),
+    }
+}
+
+/// Whether columns of these kinds can hold each other's values: numbers of all kinds can, text also holds dates and GUIDs, and a column
+/// without a type of its own holds everything.
+fn go_together(a: TypeFamily, b: TypeFamily) -> bool {
+    use TypeFamily::{Binary, Bit, Decimal, Float, Integer, Text, Variant};
+    let number = |family| matches!(family, Integer | Bit | Decimal | Float);
+    let written_as_text = |family| !number(family) && family != Binary;
+    a == b
+        || a == Variant
+        || b == Variant
+        || number(a) && number(b)
+        || a == Text && written_as_text(b)
+        || b == Text && written_as_text(a)
+}
+
+fn twin<'t>(table: &'t TableDescription, name: &str) -> Option<&'t ColumnDescription> {
+    table
+        .columns
+        .iter()
+        .find(|twin| twin.name.eq_ignore_ascii_case(name))
 }
 
 fn missing_table(table: &str, scope: &str, side: &str) -> ProviderError {
@@ -52,4 +114,52 @@ fn missing_table(table: &str, scope: &str, side: &str) -> ProviderError {
         format!("scope {scope} does not hold it on the {side} side"),
         "provision both sides with the same tables",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use sync_metadata::TableName;
+
+    use super::*;
+
+    /// A scope of one table `t` with these columns; a `*` marks a key column.
+    fn scope(columns: &str) -> ScopeDescription {
+        let columns = columns.split(',').map(|column| {
+            let (name, sql_type) = column.split_once(' ').unwrap();
+            let sql_type = sql_type.parse().unwrap();
+            match name.strip_prefix('*') {
+                Some(name) => ColumnDescription::key(name, sql_type),
+                None => ColumnDescription::new(name, sql_type),
+            }
+        });
+        let name = TableName::parse("t").unwrap();
+        let table = TableDescription::new(name, "[t]", columns.collect()).unwrap();
+        ScopeDescription::new("s", vec![table]).unwrap()
+    }
+
+    fn check(local: &str, remote: &str, expected: Option<&str>) {
+        for (local, remote) in [(local, remote), (remote, local)] {
+            let error = check_compatible(&scope(local), &scope(remote)).err();
+            let object = error.as_ref().map(ProviderError::object);
+            assert_eq!(object, expected, "{local} / {remote}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn what_differs_is_named() {
+        check("*id int,a nvarchar(9)", "*ID bigint,A datetime", None);
+        check("*a int,*b int,c int", "c float,*a int,*b int", None);
+        check("*id int,a int", "*id int", Some("column a of table [t]"));
+        check(
+            "*id int,*a int",
+            "*id int,a int",
+            Some("column a of table [t]"),
+        );
+        check(
+            "*id int,a int",
+            "*id int,a nvarchar(9)",
+            Some("column a of table [t]"),
+        );
+        check("*a int,*b int", "*b int,*a int", Some("table [t]"));
+    }
 }

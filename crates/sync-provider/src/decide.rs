@@ -67,7 +67,10 @@ pub enum Stamp {
 
 impl Rules {
     /// The rules that hold.
-    pub const SOUND: Rules = Rules { stamp: Stamp::Settlement, store_equal: true };
+    pub const SOUND: Rules = Rules {
+        stamp: Stamp::Settlement,
+        store_equal: true,
+    };
 }
 
 /// What a decision looks at besides the two rows. All knowledge is over the destination's key map.
@@ -95,8 +98,16 @@ impl Judge<'_> {
     ///
     /// `item` is the row id, read only unless [`Judge::ignores_ids`]. `sameness` compares the contents and is called only where the
     /// outcome depends on it. The order of the rules matters and is that of the table in `docs/convergence.md`.
-    pub fn decide(&self, item: &[u8], local: Option<RowFacts>, remote: RowFacts, sameness: impl FnOnce() -> Sameness) -> Decision {
-        if self.known.contains(item, remote.update) || local.is_some_and(|local| local.update == remote.update) {
+    pub fn decide(
+        &self,
+        item: &[u8],
+        local: Option<RowFacts>,
+        remote: RowFacts,
+        sameness: impl FnOnce() -> Sameness,
+    ) -> Decision {
+        if self.known.contains(item, remote.update)
+            || local.is_some_and(|local| local.update == remote.update)
+        {
             return Decision::NotNeeded;
         }
         let Some(local) = local else {
@@ -107,7 +118,11 @@ impl Judge<'_> {
             };
         };
         if local.update.replica == remote.update.replica {
-            return if remote.update.tick > local.update.tick { take_over(sameness()) } else { Decision::Keep };
+            return if remote.update.tick > local.update.tick {
+                take_over(sameness())
+            } else {
+                Decision::Keep
+            };
         }
         if self.made_with.contains(item, local.update) {
             return take_over(sameness());
@@ -131,12 +146,21 @@ impl Judge<'_> {
     }
 
     fn was_cleaned_up(&self, item: &[u8], remote: RowFacts) -> bool {
-        let Some(forgotten) = self.forgotten else { return false };
-        !remote.tombstone && self.known.contains(item, remote.create) && !self.made_with.contains_knowledge(forgotten)
+        let Some(forgotten) = self.forgotten else {
+            return false;
+        };
+        !remote.tombstone
+            && self.known.contains(item, remote.create)
+            && !self.made_with.contains_knowledge(forgotten)
     }
 
     fn both_settlements(&self, a: Version, b: Version) -> bool {
-        let settled = |version: Version| self.known.key_map().id(version.replica).is_some_and(is_settlement);
+        let settled = |version: Version| {
+            self.known
+                .key_map()
+                .id(version.replica)
+                .is_some_and(is_settlement)
+        };
         settled(a) && settled(b)
     }
 
@@ -149,7 +173,11 @@ impl Judge<'_> {
                 let seen = local.create == remote.create
                     || self.known.contains(item, remote.create)
                     || self.made_with.contains(item, local.create);
-                if seen { ConflictType::LocalUpdateRemoteUpdate } else { ConflictType::LocalInsertRemoteInsert }
+                if seen {
+                    ConflictType::LocalUpdateRemoteUpdate
+                } else {
+                    ConflictType::LocalInsertRemoteInsert
+                }
             }
         }
     }
@@ -166,9 +194,19 @@ pub struct Stamper {
 
 impl Stamper {
     /// Starts above every settlement tick that either side knows. `replica` is the key of the destination's settlement replica.
-    pub fn new(rules: Rules, replica: ReplicaKey, known: &Knowledge, made_with: &Knowledge) -> Self {
+    pub fn new(
+        rules: Rules,
+        replica: ReplicaKey,
+        known: &Knowledge,
+        made_with: &Knowledge,
+    ) -> Self {
         let last = greatest_settlement_tick(known).max(greatest_settlement_tick(made_with));
-        Stamper { rules, replica, last, issued: false }
+        Stamper {
+            rules,
+            replica,
+            last,
+            issued: false,
+        }
     }
 
     /// The version of an outcome. `winner` is the version of the row that stays; `local_change` makes a plain local version and is called
@@ -192,5 +230,7 @@ impl Stamper {
 }
 
 fn take_over(same: Sameness) -> Decision {
-    Decision::Apply { content: same != Sameness::Identical }
+    Decision::Apply {
+        content: same != Sameness::Identical,
+    }
 }

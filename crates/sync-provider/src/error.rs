@@ -66,19 +66,41 @@ pub enum ProviderError {
 
 impl ProviderError {
     /// A [`ProviderError::Refused`].
-    pub fn refused(object: impl Into<String>, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
-        ProviderError::Refused { object: object.into(), reason: reason.into(), remedy: remedy.into() }
+    pub fn refused(
+        object: impl Into<String>,
+        reason: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        ProviderError::Refused {
+            object: object.into(),
+            reason: reason.into(),
+            remedy: remedy.into(),
+        }
     }
 
     /// A [`ProviderError::Database`].
-    pub fn database(object: impl Into<String>, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
-        ProviderError::Database { object: object.into(), reason: reason.into(), remedy: remedy.into() }
+    pub fn database(
+        object: impl Into<String>,
+        reason: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        ProviderError::Database {
+            object: object.into(),
+            reason: reason.into(),
+            remedy: remedy.into(),
+        }
     }
 
     /// A [`ProviderError::Malformed`].
     pub fn malformed(object: impl Into<String>, reason: impl Into<String>) -> Self {
-        let remedy = "both sides must run compatible versions, and the stored metadata must be intact".into();
-        ProviderError::Malformed { object: object.into(), reason: reason.into(), remedy }
+        let remedy =
+            "both sides must run compatible versions, and the stored metadata must be intact"
+                .into();
+        ProviderError::Malformed {
+            object: object.into(),
+            reason: reason.into(),
+            remedy,
+        }
     }
 
     /// The object that the error is about.

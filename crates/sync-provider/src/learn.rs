@@ -47,12 +47,21 @@ pub fn learn(known: &Knowledge, made_with: &Knowledge, lesson: &Lesson) -> Knowl
 ///
 /// Always where a row moved or the source looked at rows that it need not look at again; otherwise only where more was taught than a higher
 /// tick of the source itself, whose key is `source`: such ticks go up with every write in its database and spare no work.
-pub fn worth_storing(known: &Knowledge, learned: &Knowledge, source: ReplicaKey, moved: u64, examined: u64) -> bool {
+pub fn worth_storing(
+    known: &Knowledge,
+    learned: &Knowledge,
+    source: ReplicaKey,
+    moved: u64,
+    examined: u64,
+) -> bool {
     if moved > 0 || examined > 0 {
         return !known.contains_knowledge(learned);
     }
     let mut but_for_source = known.clone();
-    but_for_source.raise(source, learned.max_tick_where(|id| learned.key_map().id(source) == Some(id)));
+    but_for_source.raise(
+        source,
+        learned.max_tick_where(|id| learned.key_map().id(source) == Some(id)),
+    );
     !but_for_source.contains_knowledge(learned)
 }
 
@@ -65,7 +74,8 @@ mod tests {
     fn knowledge(ticks: &[Tick]) -> Knowledge {
         let mut knowledge = Knowledge::new(ReplicaId::from_uuid(Uuid::from_u128(1)));
         for (index, tick) in ticks.iter().enumerate() {
-            let key = knowledge.find_or_add_replica(&ReplicaId::from_uuid(Uuid::from_u128(index as u128 + 1)));
+            let key = knowledge
+                .find_or_add_replica(&ReplicaId::from_uuid(Uuid::from_u128(index as u128 + 1)));
             if *tick > 0 {
                 knowledge.raise(key, *tick);
             }
@@ -76,21 +86,40 @@ mod tests {
     #[test]
     fn a_rejected_row_stays_unknown_and_nothing_else_does() {
         let rejected = ItemId::from_text("[t]-1");
-        let lesson = Lesson { rejected: vec![rejected.clone()], ..Lesson::default() };
+        let lesson = Lesson {
+            rejected: vec![rejected.clone()],
+            ..Lesson::default()
+        };
         let after = learn(&knowledge(&[5, 2]), &knowledge(&[3, 9]), &lesson);
         let version = Version::new(ReplicaKey(1), 9);
         assert!(!after.contains(rejected.as_bytes(), version));
-        assert!(after.contains(rejected.as_bytes(), Version::new(ReplicaKey(1), 2)), "what was known stays known");
+        assert!(
+            after.contains(rejected.as_bytes(), Version::new(ReplicaKey(1), 2)),
+            "what was known stays known"
+        );
         assert!(after.contains(ItemId::from_text("[t]-2").as_bytes(), version));
         let healed = learn(&after, &knowledge(&[3, 9]), &Lesson::default());
-        assert!(healed.is_uniform(), "the exception is gone once the row applied");
+        assert!(
+            healed.is_uniform(),
+            "the exception is gone once the row applied"
+        );
     }
 
     #[test]
     fn ticks_alone_are_not_stored() {
         let source = ReplicaKey(1);
         let check = |learned: &[Tick], moved, examined, expected| {
-            assert_eq!(worth_storing(&knowledge(&[5, 2, 0]), &knowledge(learned), source, moved, examined), expected, "{learned:?}");
+            assert_eq!(
+                worth_storing(
+                    &knowledge(&[5, 2, 0]),
+                    &knowledge(learned),
+                    source,
+                    moved,
+                    examined
+                ),
+                expected,
+                "{learned:?}"
+            );
         };
         check(&[5, 2, 0], 0, 0, false);
         check(&[5, 9, 0], 0, 0, false);

@@ -24,7 +24,8 @@ mod settlement;
 mod verdict;
 
 pub use batch::{
-    BatchKind, BatchOutcome, ChangeBatch, ChangeBatchRequest, Next, RowHead, SyncBatchParameters, TableChanges, TableKeys,
+    BatchKind, BatchOutcome, ChangeBatch, ChangeBatchRequest, Next, RowHead, SyncBatchParameters,
+    TableChanges, TableKeys,
 };
 pub use compatible::check_compatible;
 pub use conflict::{ConflictRecord, ConflictSide, ConflictType};
@@ -36,5 +37,7 @@ pub use provider::{Ending, SyncProvider};
 pub use row_set::{Cells, RowRef, RowSet, RowWriter};
 pub use select::{Selection, check_not_outdated};
 pub use session::{BeginSession, Position, ReplicaInfo, SessionId};
+pub use settlement::{
+    greatest_settlement_tick, is_settlement, settlement_order, settlement_replica,
+};
 pub use verdict::{Arbiter, IncomingRow, LocalRow, Outcome, TableShape, Verdict};
-pub use settlement::{greatest_settlement_tick, is_settlement, settlement_order, settlement_replica};

@@ -37,26 +37,41 @@ pub trait SyncProvider: Send + Sync {
     ///
     /// # Errors
     /// The session is unknown or the database fails.
-    async fn get_sync_batch_parameters(&self, session: SessionId) -> Result<SyncBatchParameters, ProviderError>;
+    async fn get_sync_batch_parameters(
+        &self,
+        session: SessionId,
+    ) -> Result<SyncBatchParameters, ProviderError>;
 
     /// As source: the first or the next batch of changes that the destination does not know.
     ///
     /// # Errors
     /// The destination's knowledge does not decode, it is outdated, or the database fails.
-    async fn get_change_batch(&self, session: SessionId, request: ChangeBatchRequest) -> Result<ChangeBatch, ProviderError>;
+    async fn get_change_batch(
+        &self,
+        session: SessionId,
+        request: ChangeBatchRequest,
+    ) -> Result<ChangeBatch, ProviderError>;
 
     /// As source, within the snapshot of the enumeration: the rows with these keys that the destination does not know.
     ///
     /// # Errors
     /// No enumeration is under way, a table is unknown, or the database fails.
-    async fn rows_by_key(&self, session: SessionId, keys: Vec<TableKeys>) -> Result<ChangeBatch, ProviderError>;
+    async fn rows_by_key(
+        &self,
+        session: SessionId,
+        keys: Vec<TableKeys>,
+    ) -> Result<ChangeBatch, ProviderError>;
 
     /// As destination: applies a batch. The first batch opens the apply transaction; the answer [`Next::Committed`](crate::Next::Committed)
     /// says that it is committed together with what the direction taught.
     ///
     /// # Errors
     /// The batch does not fit the scope or the database fails; nothing of the direction stays then.
-    async fn process_change_batch(&self, session: SessionId, batch: ChangeBatch) -> Result<BatchOutcome, ProviderError>;
+    async fn process_change_batch(
+        &self,
+        session: SessionId,
+        batch: ChangeBatch,
+    ) -> Result<BatchOutcome, ProviderError>;
 
     /// Closes a session. Ending it as aborted also stops a call that is still under way, between two slices.
     ///

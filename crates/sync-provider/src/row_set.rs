@@ -29,7 +29,11 @@ pub struct RowSet {
 impl RowSet {
     /// An empty set of rows with `width` cells each.
     pub fn new(width: usize) -> Self {
-        RowSet { width, data: Vec::new(), ends: Vec::new() }
+        RowSet {
+            width,
+            data: Vec::new(),
+            ends: Vec::new(),
+        }
     }
 
     /// Cells per row.
@@ -68,7 +72,10 @@ impl RowSet {
 
     /// Starts a row that is filled cell by cell; it is complete when the writer is dropped.
     pub fn start_row(&mut self) -> RowWriter<'_> {
-        RowWriter { missing: self.width, rows: self }
+        RowWriter {
+            missing: self.width,
+            rows: self,
+        }
     }
 
     /// Adds a row that already is in packed form, from a set of the same width.
@@ -81,7 +88,9 @@ impl RowSet {
     pub fn push_encoded(&mut self, row: &[u8]) -> bool {
         let mut rest = row;
         for _ in 0..self.width {
-            let Some((_, after)) = read_cell(rest) else { return false };
+            let Some((_, after)) = read_cell(rest) else {
+                return false;
+            };
             rest = after;
         }
         if !rest.is_empty() {
@@ -93,9 +102,15 @@ impl RowSet {
 
     /// The row at `index`; an index beyond the end gives a row without cells.
     pub fn row(&self, index: usize) -> RowRef<'_> {
-        let start = if index == 0 { 0 } else { self.ends.get(index - 1).copied().unwrap_or(0) };
+        let start = if index == 0 {
+            0
+        } else {
+            self.ends.get(index - 1).copied().unwrap_or(0)
+        };
         let end = self.ends.get(index).copied().unwrap_or(start);
-        RowRef { data: &self.data[start..end] }
+        RowRef {
+            data: &self.data[start..end],
+        }
     }
 
     /// All rows in order.
@@ -124,7 +139,9 @@ impl RowWriter<'_> {
 
 impl Drop for RowWriter<'_> {
     fn drop(&mut self) {
-        self.rows.data.extend(std::iter::repeat_n(TAG_NULL, self.missing));
+        self.rows
+            .data
+            .extend(std::iter::repeat_n(TAG_NULL, self.missing));
         self.rows.ends.push(self.rows.data.len());
     }
 }
@@ -234,11 +251,17 @@ fn read_cell(data: &[u8]) -> Option<(ValueRef<'_>, &[u8])> {
         TAG_NULL => (ValueRef::Null, rest),
         TAG_INTEGER => {
             let (value, rest) = read_varint(rest)?;
-            (ValueRef::Integer(((value >> 1) as i64) ^ -((value & 1) as i64)), rest)
+            (
+                ValueRef::Integer(((value >> 1) as i64) ^ -((value & 1) as i64)),
+                rest,
+            )
         }
         TAG_REAL => {
             let (bits, rest) = rest.split_first_chunk()?;
-            (ValueRef::Real(f64::from_bits(u64::from_le_bytes(*bits))), rest)
+            (
+                ValueRef::Real(f64::from_bits(u64::from_le_bytes(*bits))),
+                rest,
+            )
         }
         TAG_TEXT => {
             let (bytes, rest) = read_bytes(rest)?;
@@ -255,7 +278,10 @@ fn read_cell(data: &[u8]) -> Option<(ValueRef<'_>, &[u8])> {
         TAG_DECIMAL => {
             let (&scale, rest) = rest.split_first()?;
             let (mantissa, rest) = rest.split_first_chunk()?;
-            (ValueRef::Decimal(Decimal::new(i128::from_le_bytes(*mantissa), scale).ok()?), rest)
+            (
+                ValueRef::Decimal(Decimal::new(i128::from_le_bytes(*mantissa), scale).ok()?),
+                rest,
+            )
         }
         TAG_DATE => {
             let (date, rest) = read_date(rest)?;
@@ -272,7 +298,12 @@ fn read_cell(data: &[u8]) -> Option<(ValueRef<'_>, &[u8])> {
         TAG_DATE_TIME_OFFSET => {
             let (at, rest) = read_date_time(rest)?;
             let (offset, rest) = rest.split_first_chunk()?;
-            (ValueRef::DateTimeOffset(DateTimeOffset::new(at, i16::from_le_bytes(*offset)).ok()?), rest)
+            (
+                ValueRef::DateTimeOffset(
+                    DateTimeOffset::new(at, i16::from_le_bytes(*offset)).ok()?,
+                ),
+                rest,
+            )
         }
         _ => return None,
     })
@@ -336,7 +367,11 @@ struct Packed {
 
 impl From<RowSet> for Packed {
     fn from(rows: RowSet) -> Self {
-        Packed { width: rows.width as u32, rows: rows.ends.len() as u64, data: rows.data }
+        Packed {
+            width: rows.width as u32,
+            rows: rows.ends.len() as u64,
+            data: rows.data,
+        }
     }
 }
 
@@ -352,15 +387,24 @@ impl TryFrom<Packed> for RowSet {
         let mut ends = Vec::new();
         for row in 0..packed.rows {
             for cell in 0..width {
-                let (_, after) = read_cell(rest).ok_or_else(|| format!("row {row}, cell {cell} of a packed row set does not parse"))?;
+                let (_, after) = read_cell(rest).ok_or_else(|| {
+                    format!("row {row}, cell {cell} of a packed row set does not parse")
+                })?;
                 rest = after;
             }
             ends.push(packed.data.len() - rest.len());
         }
         if !rest.is_empty() {
-            return Err(format!("{} bytes follow the last row of a packed row set", rest.len()));
+            return Err(format!(
+                "{} bytes follow the last row of a packed row set",
+                rest.len()
+            ));
         }
-        Ok(RowSet { width, data: packed.data, ends })
+        Ok(RowSet {
+            width,
+            data: packed.data,
+            ends,
+        })
     }
 }
 
@@ -370,9 +414,18 @@ mod tests {
 
     fn sample() -> RowSet {
         let mut rows = RowSet::new(3);
-        rows.push([ValueRef::Integer(i64::MIN), ValueRef::Text("é"), ValueRef::Null]);
+        rows.push([
+            ValueRef::Integer(i64::MIN),
+            ValueRef::Text("é"),
+            ValueRef::Null,
+        ]);
         rows.push([ValueRef::Real(-0.0), ValueRef::Blob(&[0, 255])]);
-        rows.push([ValueRef::Guid(Uuid::from_u128(7)), ValueRef::Integer(i64::MAX), ValueRef::Integer(-1), ValueRef::Null]);
+        rows.push([
+            ValueRef::Guid(Uuid::from_u128(7)),
+            ValueRef::Integer(i64::MAX),
+            ValueRef::Integer(-1),
+            ValueRef::Null,
+        ]);
         rows
     }
 
@@ -380,9 +433,23 @@ mod tests {
     fn rows_come_back_as_they_went_in() {
         let rows = sample();
         let cells: Vec<Vec<_>> = rows.iter().map(|row| row.values().collect()).collect();
-        assert_eq!(cells[0], [ValueRef::Integer(i64::MIN), ValueRef::Text("é"), ValueRef::Null]);
+        assert_eq!(
+            cells[0],
+            [
+                ValueRef::Integer(i64::MIN),
+                ValueRef::Text("é"),
+                ValueRef::Null
+            ]
+        );
         assert_eq!(cells[1].len(), 3, "missing cells are NULL");
-        assert_eq!(cells[2], [ValueRef::Guid(Uuid::from_u128(7)), ValueRef::Integer(i64::MAX), ValueRef::Integer(-1)]);
+        assert_eq!(
+            cells[2],
+            [
+                ValueRef::Guid(Uuid::from_u128(7)),
+                ValueRef::Integer(i64::MAX),
+                ValueRef::Integer(-1)
+            ]
+        );
         assert_eq!(rows.row(3).values().count(), 0);
     }
 
@@ -396,7 +463,8 @@ mod tests {
             assert!(bincode::serde::decode_from_slice::<RowSet, _>(&bytes[..cut], config).is_err());
             let mut changed = bytes.clone();
             changed[cut] ^= 0x55;
-            if let Ok((rows, _)) = bincode::serde::decode_from_slice::<RowSet, _>(&changed, config) {
+            if let Ok((rows, _)) = bincode::serde::decode_from_slice::<RowSet, _>(&changed, config)
+            {
                 assert!(rows.iter().all(|row| row.values().count() == rows.width()));
             }
         }

@@ -17,11 +17,19 @@ impl Selection {
     ///
     /// # Errors
     /// The destination's knowledge does not decode.
-    pub fn new(source: &Knowledge, destination: &[u8], mut remembered: Vec<Vec<u8>>) -> Result<Self, ProviderError> {
-        let remote = Knowledge::from_bytes(destination)
-            .map_err(|error| ProviderError::malformed("knowledge of the destination", error.to_string()))?;
+    pub fn new(
+        source: &Knowledge,
+        destination: &[u8],
+        mut remembered: Vec<Vec<u8>>,
+    ) -> Result<Self, ProviderError> {
+        let remote = Knowledge::from_bytes(destination).map_err(|error| {
+            ProviderError::malformed("knowledge of the destination", error.to_string())
+        })?;
         remembered.sort_unstable();
-        Ok(Selection { destination: source.clone().map_remote_to_local(&remote), remembered })
+        Ok(Selection {
+            destination: source.clone().map_remote_to_local(&remote),
+            remembered,
+        })
     }
 
     /// The destination's knowledge in the source's key map.
@@ -40,7 +48,11 @@ impl Selection {
         let (from, to) = table_id_range(global_name);
         self.destination
             .ranges_within(&from, Some(&to))
-            .filter(|range| self.remembered.binary_search_by(|id| id.as_slice().cmp(range.lower_bound.as_bytes())).is_err())
+            .filter(|range| {
+                self.remembered
+                    .binary_search_by(|id| id.as_slice().cmp(range.lower_bound.as_bytes()))
+                    .is_err()
+            })
             .map(|range| range.vector.tick(ReplicaKey::LOCAL))
             .min()
             .unwrap_or(0)
@@ -68,8 +80,14 @@ impl Selection {
 ///
 /// # Errors
 /// [`ProviderError::Outdated`] names what is missing.
-pub fn check_not_outdated(scope: &str, selection: &Selection, forgotten: Option<&Knowledge>) -> Result<(), ProviderError> {
-    let Some(forgotten) = forgotten else { return Ok(()) };
+pub fn check_not_outdated(
+    scope: &str,
+    selection: &Selection,
+    forgotten: Option<&Knowledge>,
+) -> Result<(), ProviderError> {
+    let Some(forgotten) = forgotten else {
+        return Ok(());
+    };
     let destination = selection.destination();
     if destination.contains_knowledge(forgotten) || selection.is_first() {
         return Ok(());
@@ -77,12 +95,23 @@ pub fn check_not_outdated(scope: &str, selection: &Selection, forgotten: Option<
     let missing: Vec<String> = forgotten
         .key_map()
         .iter()
-        .filter(|(_, id)| destination.find_min_tick_count_for_replica(id) < forgotten.find_min_tick_count_for_replica(id))
-        .map(|(_, id)| format!("{id} up to {}", forgotten.find_min_tick_count_for_replica(id)))
+        .filter(|(_, id)| {
+            destination.find_min_tick_count_for_replica(id)
+                < forgotten.find_min_tick_count_for_replica(id)
+        })
+        .map(|(_, id)| {
+            format!(
+                "{id} up to {}",
+                forgotten.find_min_tick_count_for_replica(id)
+            )
+        })
         .collect();
     Err(ProviderError::Outdated {
         object: format!("scope {scope}"),
-        reason: format!("the destination has not seen deletions that the source has cleaned up: {}", missing.join(", ")),
+        reason: format!(
+            "the destination has not seen deletions that the source has cleaned up: {}",
+            missing.join(", ")
+        ),
         remedy: "initialise the destination anew".into(),
     })
 }

@@ -29,7 +29,9 @@ pub fn settlement_replica(replica: &ReplicaId) -> ReplicaId {
 
 /// Whether an id is that of a settlement replica.
 pub fn is_settlement(replica: &ReplicaId) -> bool {
-    replica.as_uuid().is_some_and(|id| id.get_version_num() == 8)
+    replica
+        .as_uuid()
+        .is_some_and(|id| id.get_version_num() == 8)
 }
 
 /// The greatest settlement tick in `knowledge`, 0 where there is none.
@@ -40,5 +42,7 @@ pub fn greatest_settlement_tick(knowledge: &Knowledge) -> Tick {
 /// Orders two settlement versions of the same key map: by tick, then by replica id, which every replica sees alike.
 pub fn settlement_order(knowledge: &Knowledge, a: Version, b: Version) -> Ordering {
     let id = |key: ReplicaKey| knowledge.key_map().id(key);
-    a.tick.cmp(&b.tick).then_with(|| id(a.replica).cmp(&id(b.replica)))
+    a.tick
+        .cmp(&b.tick)
+        .then_with(|| id(a.replica).cmp(&id(b.replica)))
 }

@@ -29,22 +29,37 @@ impl TableShape {
     pub fn of(table: &TableDescription) -> Self {
         TableShape {
             global_name: table.global_name.clone(),
-            columns: table.columns.iter().map(|column| column.name.clone()).collect(),
-            types: table.columns.iter().map(|column| column.sql_type.clone()).collect(),
+            columns: table
+                .columns
+                .iter()
+                .map(|column| column.name.clone())
+                .collect(),
+            types: table
+                .columns
+                .iter()
+                .map(|column| column.sql_type.clone())
+                .collect(),
             key: table.key_positions().collect(),
         }
     }
 
     /// Names of the key columns.
     pub fn key_columns(&self) -> Vec<String> {
-        self.key.iter().map(|&column| self.columns[column].clone()).collect()
+        self.key
+            .iter()
+            .map(|&column| self.columns[column].clone())
+            .collect()
     }
 
     /// The key cells of a row that has all columns.
     pub fn key_of(&self, row: RowRef<'_>) -> RowSet {
         let cells: Vec<ValueRef<'_>> = row.values().collect();
         let mut key = RowSet::new(self.key.len());
-        key.push(self.key.iter().map(|&column| cells.get(column).copied().unwrap_or(ValueRef::Null)));
+        key.push(
+            self.key
+                .iter()
+                .map(|&column| cells.get(column).copied().unwrap_or(ValueRef::Null)),
+        );
         key
     }
 }
@@ -130,18 +145,28 @@ impl Arbiter<'_> {
         remote: IncomingRow<'_>,
         local_change: impl FnOnce() -> Version,
     ) -> Verdict {
-        let decision = self.judge.decide(item, local.map(|local| local.facts), remote.facts, || sameness(table, local.as_ref(), &remote));
+        let decision =
+            self.judge
+                .decide(item, local.map(|local| local.facts), remote.facts, || {
+                    sameness(table, local.as_ref(), &remote)
+                });
         match (decision, local) {
             (Decision::NotNeeded, _) => Verdict::NotNeeded,
             (Decision::Keep, _) => Verdict::Keep,
-            (Decision::Apply { content }, _) => Verdict::Write(take(&remote, remote.facts.update, content), None),
+            (Decision::Apply { content }, _) => {
+                Verdict::Write(take(&remote, remote.facts.update, content), None)
+            }
             (Decision::Settle, Some(local)) => {
                 let version = self.stamper.stamp(local.facts.update, local_change);
                 Verdict::Write(keep(&local, version), None)
             }
             // Without a local row there is nothing to be equal to.
-            (Decision::Settle, None) => Verdict::Write(take(&remote, remote.facts.update, true), None),
-            (Decision::Conflict(conflict), local) => self.settle_conflict(table, conflict, local, remote, local_change),
+            (Decision::Settle, None) => {
+                Verdict::Write(take(&remote, remote.facts.update, true), None)
+            }
+            (Decision::Conflict(conflict), local) => {
+                self.settle_conflict(table, conflict, local, remote, local_change)
+            }
         }
     }
 
@@ -154,24 +179,51 @@ impl Arbiter<'_> {
         local_change: impl FnOnce() -> Version,
     ) -> Verdict {
         let known = self.judge.known;
-        let local_side = local.map_or_else(Contender::default, |local| contender(known, local.time, local.writer));
-        let remote_side = contender(known, remote.time, remote.writer);
-        let winner = self.policy.winner(self.position, &local_side, &remote_side, || {
-            let cells = local.and_then(|local| local.cells);
-            content_order(table, cells, (!remote.facts.tombstone).then_some(remote.cells))
+        let local_side = local.map_or_else(Contender::default, |local| {
+            contender(known, local.time, local.writer)
         });
-        let record = Box::new(record(known, table, conflict, local.as_ref(), &remote, winner, self.policy.name()));
-        let Some(winner) = winner else { return Verdict::Defer(record) };
+        let remote_side = contender(known, remote.time, remote.writer);
+        let winner = self
+            .policy
+            .winner(self.position, &local_side, &remote_side, || {
+                let cells = local.and_then(|local| local.cells);
+                content_order(
+                    table,
+                    cells,
+                    (!remote.facts.tombstone).then_some(remote.cells),
+                )
+            });
+        let record = Box::new(record(
+            known,
+            table,
+            conflict,
+            local.as_ref(),
+            &remote,
+            winner,
+            self.policy.name(),
+        ));
+        let Some(winner) = winner else {
+            return Verdict::Defer(record);
+        };
         let outcome = match (winner, local) {
-            (Winner::Local, Some(local)) => keep(&local, self.stamper.stamp(local.facts.update, local_change)),
+            (Winner::Local, Some(local)) => {
+                keep(&local, self.stamper.stamp(local.facts.update, local_change))
+            }
             (Winner::Local, None) => {
                 // The deletion that was cleaned up here stays: it becomes a tombstone again, so that it can travel.
                 let version = self.stamper.stamp(remote.facts.update, local_change);
-                Outcome { tombstone: true, ..take(&remote, version, false) }
+                Outcome {
+                    tombstone: true,
+                    ..take(&remote, version, false)
+                }
             }
             (Winner::Remote, local) => {
                 let content = sameness(table, local.as_ref(), &remote) != Sameness::Identical;
-                take(&remote, self.stamper.stamp(remote.facts.update, local_change), content)
+                take(
+                    &remote,
+                    self.stamper.stamp(remote.facts.update, local_change),
+                    content,
+                )
             }
         };
         Verdict::Write(outcome, Some(record))
@@ -179,17 +231,41 @@ impl Arbiter<'_> {
 }
 
 fn take(remote: &IncomingRow<'_>, update: Version, base: bool) -> Outcome {
-    let RowFacts { create, tombstone, .. } = remote.facts;
-    Outcome { base, tombstone, create, update, time: remote.time, writer: remote.writer }
+    let RowFacts {
+        create, tombstone, ..
+    } = remote.facts;
+    Outcome {
+        base,
+        tombstone,
+        create,
+        update,
+        time: remote.time,
+        writer: remote.writer,
+    }
 }
 
 fn keep(local: &LocalRow<'_>, update: Version) -> Outcome {
-    let RowFacts { create, tombstone, .. } = local.facts;
-    Outcome { base: false, tombstone, create, update, time: local.time, writer: local.writer }
+    let RowFacts {
+        create, tombstone, ..
+    } = local.facts;
+    Outcome {
+        base: false,
+        tombstone,
+        create,
+        update,
+        time: local.time,
+        writer: local.writer,
+    }
 }
 
-fn sameness(table: &TableShape, local: Option<&LocalRow<'_>>, remote: &IncomingRow<'_>) -> Sameness {
-    let Some(local) = local else { return Sameness::Different };
+fn sameness(
+    table: &TableShape,
+    local: Option<&LocalRow<'_>>,
+    remote: &IncomingRow<'_>,
+) -> Sameness {
+    let Some(local) = local else {
+        return Sameness::Different;
+    };
     match (local.cells, remote.facts.tombstone) {
         (None, true) => Sameness::Identical,
         (Some(here), false) if here.as_bytes() == remote.cells.as_bytes() => Sameness::Identical,
@@ -199,18 +275,30 @@ fn sameness(table: &TableShape, local: Option<&LocalRow<'_>>, remote: &IncomingR
 }
 
 fn rows_equal(table: &TableShape, a: RowRef<'_>, b: RowRef<'_>) -> bool {
-    table.types.iter().zip(a.values().zip(b.values())).all(|(ty, (a, b))| content_eq(ty, a, b))
+    table
+        .types
+        .iter()
+        .zip(a.values().zip(b.values()))
+        .all(|(ty, (a, b))| content_eq(ty, a, b))
 }
 
 /// Canonical order of two contents of a table; a deletion (`None`) counts least.
 fn content_order(table: &TableShape, a: Option<RowRef<'_>>, b: Option<RowRef<'_>>) -> Ordering {
-    let (Some(a), Some(b)) = (a, b) else { return a.is_some().cmp(&b.is_some()) };
+    let (Some(a), Some(b)) = (a, b) else {
+        return a.is_some().cmp(&b.is_some());
+    };
     let cells = table.types.iter().zip(a.values().zip(b.values()));
-    cells.map(|(ty, (a, b))| content_cmp(ty, a, b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    cells
+        .map(|(ty, (a, b))| content_cmp(ty, a, b))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
 }
 
 fn contender(known: &Knowledge, time: Option<i64>, writer: Option<ReplicaKey>) -> Contender {
-    Contender { time, writer: writer.and_then(|key| known.key_map().id(key)).cloned() }
+    Contender {
+        time,
+        writer: writer.and_then(|key| known.key_map().id(key)).cloned(),
+    }
 }
 
 fn record(
@@ -223,7 +311,11 @@ fn record(
     reason: &str,
 ) -> ConflictRecord {
     let side = |facts: RowFacts, cells: Option<RowRef<'_>>| ConflictSide {
-        replica: known.key_map().id(facts.update.replica).cloned().unwrap_or_else(|| known.key_map().own().clone()),
+        replica: known
+            .key_map()
+            .id(facts.update.replica)
+            .cloned()
+            .unwrap_or_else(|| known.key_map().own().clone()),
         tick: facts.update.tick,
         deleted: facts.tombstone,
         row: cells.map(|cells| cells.values().map(|cell| cell.to_owned()).collect()),
@@ -231,7 +323,12 @@ fn record(
     let key = if remote.facts.tombstone {
         remote.cells.values().map(|cell| cell.to_owned()).collect()
     } else {
-        table.key_of(remote.cells).row(0).values().map(|cell| cell.to_owned()).collect()
+        table
+            .key_of(remote.cells)
+            .row(0)
+            .values()
+            .map(|cell| cell.to_owned())
+            .collect()
     };
     ConflictRecord {
         table: table.global_name.clone(),
@@ -239,7 +336,10 @@ fn record(
         key,
         conflict,
         local: local.map(|local| side(local.facts, local.cells)),
-        remote: side(remote.facts, (!remote.facts.tombstone).then_some(remote.cells)),
+        remote: side(
+            remote.facts,
+            (!remote.facts.tombstone).then_some(remote.cells),
+        ),
         winner,
         reason: reason.to_owned(),
     }

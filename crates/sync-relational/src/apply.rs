@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use sync_knowledge::{ItemId, KeyMapping, Knowledge, ReplicaId, ReplicaKey, Version};
 use sync_metadata::{row_id, table_id_range, write_row_id};
 use sync_provider::{
-    Arbiter, BatchKind, BatchOutcome, ChangeBatch, ConflictPolicy, IncomingRow, Judge, Lesson, Next, Position, ProviderError, RowFacts,
-    RowHead, RowRef, RowSet, Rules, Stamper, TableChanges, TableKeys, TableShape, Verdict, is_alone, learn, settlement_replica,
-    worth_storing,
+    Arbiter, BatchKind, BatchOutcome, ChangeBatch, ConflictPolicy, IncomingRow, Judge, Lesson,
+    Next, Position, ProviderError, RowFacts, RowHead, RowRef, RowSet, Rules, Stamper, TableChanges,
+    TableKeys, TableShape, Verdict, is_alone, learn, settlement_replica, worth_storing,
 };
 
 use crate::columns::ColumnMap;
@@ -72,8 +72,9 @@ impl Applying {
         position: Position,
         withheld: Withheld,
     ) -> Result<Self, ProviderError> {
-        let remote = Knowledge::from_bytes(&first.made_with)
-            .map_err(|error| ProviderError::malformed("made-with knowledge of the batch", error.to_string()))?;
+        let remote = Knowledge::from_bytes(&first.made_with).map_err(|error| {
+            ProviderError::malformed("made-with knowledge of the batch", error.to_string())
+        })?;
         let state = store.begin_apply().await?;
         let (_, waiting) = store.state().await?;
         let stored = own_knowledge(store.scope(), state.knowledge.as_deref())?;
@@ -87,7 +88,9 @@ impl Applying {
         let key = known_and_own.find_or_add_replica(&settlement);
         let forgotten = match state.forgotten {
             Some(bytes) => Some(known_and_own.clone().map_remote_to_local(
-                &Knowledge::from_bytes(&bytes).map_err(|error| ProviderError::malformed("forgotten knowledge", error.to_string()))?,
+                &Knowledge::from_bytes(&bytes).map_err(|error| {
+                    ProviderError::malformed("forgotten knowledge", error.to_string())
+                })?,
             )),
             None => None,
         };
@@ -125,9 +128,14 @@ impl Applying {
         let mut outcome = BatchOutcome::default();
         self.examined += batch.examined;
         let repeats = batch.kind == BatchKind::Repeats;
-        let tried = if repeats { std::mem::take(&mut self.again) } else { Withheld::new() };
+        let tried = if repeats {
+            std::mem::take(&mut self.again)
+        } else {
+            Withheld::new()
+        };
         for changes in &batch.tables {
-            self.apply_changes(store, changes, repeats, &mut outcome, cancelled).await?;
+            self.apply_changes(store, changes, repeats, &mut outcome, cancelled)
+                .await?;
         }
         self.moved += outcome.offered;
         if batch.kind == BatchKind::Changes {
@@ -149,8 +157,17 @@ impl Applying {
     }
 
     fn wanted(&self, shapes: &[TableShape]) -> Vec<TableKeys> {
-        let waiting = self.waiting.iter().filter(|_| !self.asked).map(|waiting| (waiting.table, &waiting.key));
-        let keys: BTreeSet<(usize, &Vec<u8>)> = self.again.keys().map(|(table, key)| (*table, key)).chain(waiting).collect();
+        let waiting = self
+            .waiting
+            .iter()
+            .filter(|_| !self.asked)
+            .map(|waiting| (waiting.table, &waiting.key));
+        let keys: BTreeSet<(usize, &Vec<u8>)> = self
+            .again
+            .keys()
+            .map(|(table, key)| (*table, key))
+            .chain(waiting)
+            .collect();
         let mut wanted: BTreeMap<usize, TableKeys> = BTreeMap::new();
         for (table, key) in keys {
             let shape = &shapes[table];
@@ -181,12 +198,21 @@ impl Applying {
             }
             slice_rows.clear();
             let mut end = start;
-            while end < changes.heads.len() && end - start < SLICE_ROWS && slice_rows.bytes() < SLICE_BYTES {
+            while end < changes.heads.len()
+                && end - start < SLICE_ROWS
+                && slice_rows.bytes() < SLICE_BYTES
+            {
                 columns.push(changes.rows.row(end), &mut slice_rows);
                 end += 1;
             }
-            let slice = Slice { table, deleted: changes.deleted, repeated: repeats, rows: &slice_rows };
-            self.apply_slice(store, slice, &changes.heads[start..end], outcome).await?;
+            let slice = Slice {
+                table,
+                deleted: changes.deleted,
+                repeated: repeats,
+                rows: &slice_rows,
+            };
+            self.apply_slice(store, slice, &changes.heads[start..end], outcome)
+                .await?;
             start = end;
         }
         Ok(())
@@ -203,7 +229,10 @@ impl Applying {
         let shape = store.shapes()[slice.table].clone();
         let plan = self.decide(&shape, slice, heads, &local, outcome)?;
         let failures = store.write(slice, &local, &plan.writes).await?;
-        let failed: BTreeMap<usize, String> = failures.into_iter().map(|failure| (failure.row, failure.reason)).collect();
+        let failed: BTreeMap<usize, String> = failures
+            .into_iter()
+            .map(|failure| (failure.row, failure.reason))
+            .collect();
         let mut records = plan.records;
         for write in &plan.writes {
             match failed.get(&write.row) {
@@ -239,7 +268,12 @@ impl Applying {
             newcomer: self.newcomer,
             rules: Rules::SOUND,
         };
-        let mut arbiter = Arbiter { judge, policy: &self.policy, position: self.position, stamper: self.stamper };
+        let mut arbiter = Arbiter {
+            judge,
+            policy: &self.policy,
+            position: self.position,
+            stamper: self.stamper,
+        };
         let mut id = Vec::new();
         let mut aside = Vec::new();
         for (row, head) in heads.iter().enumerate() {
@@ -248,10 +282,26 @@ impl Applying {
                 id.clear();
                 write_id(&mut id, shape, slice, cells)?;
             }
-            let version = |version: Version| self.mapping.version(version).ok_or_else(|| unknown_key(version.replica));
-            let facts = RowFacts { create: version(head.create)?, update: version(head.update)?, tombstone: slice.deleted };
-            let writer = head.writer.map(|key| self.mapping.key(key).ok_or_else(|| unknown_key(key))).transpose()?;
-            let remote = IncomingRow { facts, time: head.time, writer, cells };
+            let version = |version: Version| {
+                self.mapping
+                    .version(version)
+                    .ok_or_else(|| unknown_key(version.replica))
+            };
+            let facts = RowFacts {
+                create: version(head.create)?,
+                update: version(head.update)?,
+                tombstone: slice.deleted,
+            };
+            let writer = head
+                .writer
+                .map(|key| self.mapping.key(key).ok_or_else(|| unknown_key(key)))
+                .transpose()?;
+            let remote = IncomingRow {
+                facts,
+                time: head.time,
+                writer,
+                cells,
+            };
             let verdict = arbiter.verdict(shape, &id, local.row(row), remote, || facts.update);
             match verdict {
                 Verdict::NotNeeded => {}
@@ -267,13 +317,19 @@ impl Applying {
                             continue;
                         }
                     }
-                    plan.writes.push(Write { row, outcome: write });
+                    plan.writes.push(Write {
+                        row,
+                        outcome: write,
+                    });
                     if let Some(record) = record {
                         plan.records.insert(row, *record);
                     }
                 }
                 Verdict::Defer(record) => {
-                    if self.deferred.insert((slice.table, packed_key(shape, slice, cells))) {
+                    if self
+                        .deferred
+                        .insert((slice.table, packed_key(shape, slice, cells)))
+                    {
                         outcome.offered += 1;
                         outcome.conflicts += 1;
                         outcome.deferred += 1;
@@ -294,17 +350,36 @@ impl Applying {
         if self.unlearned.contains(&slice.table) {
             return;
         }
-        self.again.insert((slice.table, packed_key(shape, slice, slice.rows.row(row))), reason);
-        if self.again.len() > MOST_REMEMBERED && self.again.keys().filter(|(table, _)| *table == slice.table).count() > MOST_REMEMBERED {
+        self.again.insert(
+            (slice.table, packed_key(shape, slice, slice.rows.row(row))),
+            reason,
+        );
+        if self.again.len() > MOST_REMEMBERED
+            && self
+                .again
+                .keys()
+                .filter(|(table, _)| *table == slice.table)
+                .count()
+                > MOST_REMEMBERED
+        {
             self.unlearned.insert(slice.table);
             self.again.retain(|(table, _), _| *table != slice.table);
         }
     }
 
     /// Remembers a row that is stored under a version above the mark of its source: the made-with knowledge does not claim it.
-    fn note_beyond(&mut self, shape: &TableShape, slice: Slice<'_>, heads: &[RowHead], write: &Write) -> Result<(), ProviderError> {
+    fn note_beyond(
+        &mut self,
+        shape: &TableShape,
+        slice: Slice<'_>,
+        heads: &[RowHead],
+        write: &Write,
+    ) -> Result<(), ProviderError> {
         let own = self.mapping.version(heads[write.row].update) == Some(write.outcome.update);
-        if !own || self.made_with.contains_uniform(write.outcome.update) == Some(true) || self.lesson.beyond.len() >= MOST_REMEMBERED {
+        if !own
+            || self.made_with.contains_uniform(write.outcome.update) == Some(true)
+            || self.lesson.beyond.len() >= MOST_REMEMBERED
+        {
             return Ok(());
         }
         let id = item_id(shape, slice, slice.rows.row(write.row))?;
@@ -314,7 +389,11 @@ impl Applying {
         Ok(())
     }
 
-    async fn finish(mut self: Box<Self>, store: &mut dyn Store, mut outcome: BatchOutcome) -> Result<Step, ProviderError> {
+    async fn finish(
+        mut self: Box<Self>,
+        store: &mut dyn Store,
+        mut outcome: BatchOutcome,
+    ) -> Result<Step, ProviderError> {
         self.rejected = std::mem::take(&mut self.again);
         let failed = self.rejected.len() as u64;
         outcome.offered += failed;
@@ -324,9 +403,19 @@ impl Applying {
         let shapes = store.shapes().to_vec();
         let mut remember = Vec::new();
         let deferred = self.deferred.iter().map(|key| (key, "conflict deferred"));
-        for ((table, key), reason) in self.rejected.iter().map(|(key, reason)| (key, reason.as_str())).chain(deferred) {
+        for ((table, key), reason) in self
+            .rejected
+            .iter()
+            .map(|(key, reason)| (key, reason.as_str()))
+            .chain(deferred)
+        {
             let id = id_of_key(&shapes[*table], key)?;
-            remember.push(Waiting { id, table: *table, key: key.clone(), reason: reason.to_owned() });
+            remember.push(Waiting {
+                id,
+                table: *table,
+                key: key.clone(),
+                reason: reason.to_owned(),
+            });
         }
         for table in &self.unlearned {
             let (from, to) = table_id_range(&shapes[*table].global_name);
@@ -341,14 +430,28 @@ impl Applying {
             self.known.find_or_add_replica(&self.settlement);
         }
         let learned = learn(&self.known, &self.made_with, &self.lesson);
-        let source = self.mapping.key(ReplicaKey::LOCAL).unwrap_or(ReplicaKey::LOCAL);
+        let source = self
+            .mapping
+            .key(ReplicaKey::LOCAL)
+            .unwrap_or(ReplicaKey::LOCAL);
         let mut stored = self.stored.clone();
         stored.set_local_tick(self.known.local_tick());
         let store_it = worth_storing(&stored, &learned, source, self.moved, self.examined);
         // A row waits as long as its id is an exception in the knowledge.
-        let exceptions: BTreeSet<&ItemId> = learned.ranges().map(|range| range.lower_bound).collect();
-        let forget = self.waiting.iter().map(|waiting| &waiting.id).filter(|id| store_it && !exceptions.contains(id)).cloned().collect();
-        let changes = Learned { knowledge: store_it.then(|| learned.to_bytes()), remember, forget };
+        let exceptions: BTreeSet<&ItemId> =
+            learned.ranges().map(|range| range.lower_bound).collect();
+        let forget = self
+            .waiting
+            .iter()
+            .map(|waiting| &waiting.id)
+            .filter(|id| store_it && !exceptions.contains(id))
+            .cloned()
+            .collect();
+        let changes = Learned {
+            knowledge: store_it.then(|| learned.to_bytes()),
+            remember,
+            forget,
+        };
         match store.commit(&changes).await? {
             Commit::Done => {
                 outcome.next = Next::Committed;
@@ -357,7 +460,10 @@ impl Applying {
             Commit::Offenders(rows) => {
                 let mut withheld = self.withheld;
                 let before = withheld.len();
-                withheld.extend(rows.into_iter().map(|(table, key, reason)| ((table, key), reason)));
+                withheld.extend(
+                    rows.into_iter()
+                        .map(|(table, key, reason)| ((table, key), reason)),
+                );
                 if withheld.len() == before {
                     return Err(ProviderError::database(
                         format!("scope {}", store.scope().description.name),
@@ -379,10 +485,19 @@ struct Plan {
 }
 
 fn packed_key(shape: &TableShape, slice: Slice<'_>, cells: RowRef<'_>) -> Vec<u8> {
-    if slice.deleted { cells.as_bytes().to_vec() } else { shape.key_of(cells).row(0).as_bytes().to_vec() }
+    if slice.deleted {
+        cells.as_bytes().to_vec()
+    } else {
+        shape.key_of(cells).row(0).as_bytes().to_vec()
+    }
 }
 
-fn write_id(id: &mut Vec<u8>, shape: &TableShape, slice: Slice<'_>, cells: RowRef<'_>) -> Result<(), ProviderError> {
+fn write_id(
+    id: &mut Vec<u8>,
+    shape: &TableShape,
+    slice: Slice<'_>,
+    cells: RowRef<'_>,
+) -> Result<(), ProviderError> {
     let types = shape.key.iter().map(|&column| &shape.types[column]);
     let written = if slice.deleted {
         write_row_id(id, &shape.global_name, types.zip(cells.values()))
@@ -390,10 +505,16 @@ fn write_id(id: &mut Vec<u8>, shape: &TableShape, slice: Slice<'_>, cells: RowRe
         let key = shape.key_of(cells);
         write_row_id(id, &shape.global_name, types.zip(key.row(0).values()))
     };
-    written.map_err(|error| ProviderError::malformed(format!("table {}", shape.global_name), error.to_string()))
+    written.map_err(|error| {
+        ProviderError::malformed(format!("table {}", shape.global_name), error.to_string())
+    })
 }
 
-fn item_id(shape: &TableShape, slice: Slice<'_>, cells: RowRef<'_>) -> Result<ItemId, ProviderError> {
+fn item_id(
+    shape: &TableShape,
+    slice: Slice<'_>,
+    cells: RowRef<'_>,
+) -> Result<ItemId, ProviderError> {
     id_of_key(shape, &packed_key(shape, slice, cells))
 }
 
@@ -401,10 +522,17 @@ fn id_of_key(shape: &TableShape, key: &[u8]) -> Result<ItemId, ProviderError> {
     let mut row = RowSet::new(shape.key.len());
     row.push_encoded(key);
     let types = shape.key.iter().map(|&column| &shape.types[column]);
-    row_id(&shape.global_name, types.zip(row.row(0).values()))
-        .map_err(|error| ProviderError::malformed(format!("table {}", shape.global_name), error.to_string()))
+    row_id(&shape.global_name, types.zip(row.row(0).values())).map_err(|error| {
+        ProviderError::malformed(format!("table {}", shape.global_name), error.to_string())
+    })
 }
 
 fn unknown_key(key: ReplicaKey) -> ProviderError {
-    ProviderError::malformed("change batch", format!("replica key {} of a row is not in the made-with knowledge", key.0))
+    ProviderError::malformed(
+        "change batch",
+        format!(
+            "replica key {} of a row is not in the made-with knowledge",
+            key.0
+        ),
+    )
 }

@@ -12,22 +12,55 @@ pub(crate) struct ColumnMap {
 
 impl ColumnMap {
     /// Finds the table and matches the columns by name, without regard to case.
-    pub(crate) fn of(shapes: &[TableShape], changes: &TableChanges) -> Result<(usize, Self), ProviderError> {
+    pub(crate) fn of(
+        shapes: &[TableShape],
+        changes: &TableChanges,
+    ) -> Result<(usize, Self), ProviderError> {
         let object = || format!("table {}", changes.table);
-        let table = shapes.iter().position(|shape| shape.global_name.eq_ignore_ascii_case(&changes.table));
-        let table = table.ok_or_else(|| ProviderError::malformed(object(), "a batch holds rows of a table outside the scope"))?;
+        let table = shapes
+            .iter()
+            .position(|shape| shape.global_name.eq_ignore_ascii_case(&changes.table));
+        let table = table.ok_or_else(|| {
+            ProviderError::malformed(object(), "a batch holds rows of a table outside the scope")
+        })?;
         let shape = &shapes[table];
-        let expected = if changes.deleted { shape.key_columns() } else { shape.columns.clone() };
-        if changes.rows.width() != changes.columns.len() || changes.rows.len() != changes.heads.len() {
-            return Err(ProviderError::malformed(object(), "a batch holds rows that do not fit their heads or columns"));
+        let expected = if changes.deleted {
+            shape.key_columns()
+        } else {
+            shape.columns.clone()
+        };
+        if changes.rows.width() != changes.columns.len()
+            || changes.rows.len() != changes.heads.len()
+        {
+            return Err(ProviderError::malformed(
+                object(),
+                "a batch holds rows that do not fit their heads or columns",
+            ));
         }
-        let find = |name: &String| changes.columns.iter().position(|column| column.eq_ignore_ascii_case(name));
+        let find = |name: &String| {
+            changes
+                .columns
+                .iter()
+                .position(|column| column.eq_ignore_ascii_case(name))
+        };
         let positions: Option<Vec<usize>> = expected.iter().map(find).collect();
         let Some(positions) = positions.filter(|found| found.len() == changes.columns.len()) else {
-            return Err(ProviderError::malformed(object(), "a batch holds other columns than the scope"));
+            return Err(ProviderError::malformed(
+                object(),
+                "a batch holds other columns than the scope",
+            ));
         };
-        let same = positions.iter().enumerate().all(|(index, position)| index == *position);
-        Ok((table, ColumnMap { positions: (!same).then_some(positions), width: expected.len() }))
+        let same = positions
+            .iter()
+            .enumerate()
+            .all(|(index, position)| index == *position);
+        Ok((
+            table,
+            ColumnMap {
+                positions: (!same).then_some(positions),
+                width: expected.len(),
+            },
+        ))
     }
 
     /// Cells per row.

@@ -87,7 +87,11 @@ pub trait ReplicaReader: Send {
     ///
     /// # Errors
     /// The database fails.
-    async fn visit(&mut self, table: usize, show: &mut (dyn for<'r> FnMut(ReplicaRow<'r>) + Send)) -> Result<(), ProviderError>;
+    async fn visit(
+        &mut self,
+        table: usize,
+        show: &mut (dyn for<'r> FnMut(ReplicaRow<'r>) + Send),
+    ) -> Result<(), ProviderError>;
 
     /// The knowledge, everything made here included.
     ///

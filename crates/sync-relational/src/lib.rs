@@ -22,4 +22,7 @@ pub use inspect::{ProvisionedBy, ReplicaReader, ReplicaRow, ScopeStatus, TableSt
 pub use page::{Attributes, Lens, Needed};
 pub use session::StopFlag;
 pub use sessions::{Owner, Sessions};
-pub use store::{Commit, Cursor, Learned, LocalEntry, LocalSlice, Page, RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write};
+pub use store::{
+    Commit, Cursor, Learned, LocalEntry, LocalSlice, Page, RowFailure, Scan, Scope, ScopeState,
+    Slice, Store, Waiting, Write,
+};

@@ -36,11 +36,18 @@ impl Lens {
 
     /// When and by whom the row was written. A local change was written here, at `last_change_datetime`; what came through another scope
     /// counts as written here too, at the time it brought.
-    pub fn written(self, tracking: &TrackingRow, attributes: Attributes) -> (Option<i64>, Option<ReplicaKey>) {
+    pub fn written(
+        self,
+        tracking: &TrackingRow,
+        attributes: Attributes,
+    ) -> (Option<i64>, Option<ReplicaKey>) {
         match tracking.update_scope_local_id {
             None => (tracking.last_change, Some(ReplicaKey::LOCAL)),
             Some(scope) if scope == self.scope_local_id => {
-                let writer = attributes.writer.or(tracking.scope_update_peer_key).and_then(|key| u32::try_from(key).ok());
+                let writer = attributes
+                    .writer
+                    .or(tracking.scope_update_peer_key)
+                    .and_then(|key| u32::try_from(key).ok());
                 (attributes.write_time, writer.map(ReplicaKey))
             }
             Some(_) => (attributes.write_time, Some(ReplicaKey::LOCAL)),
@@ -59,7 +66,11 @@ pub struct Needed<'a> {
 impl<'a> Needed<'a> {
     /// For the rows of one table.
     pub fn new(selection: &'a Selection, shape: &'a TableShape) -> Self {
-        Needed { selection, shape, id: Vec::new() }
+        Needed {
+            selection,
+            shape,
+            id: Vec::new(),
+        }
     }
 
     /// Whether keys are without influence, so that a caller need not give them.
@@ -72,7 +83,11 @@ impl<'a> Needed<'a> {
         self.id.clear();
         if !self.selection.ignores_ids() {
             let shape = self.shape;
-            let typed = shape.key.iter().zip(key).map(|(&column, cell)| (&shape.types[column], cell));
+            let typed = shape
+                .key
+                .iter()
+                .zip(key)
+                .map(|(&column, cell)| (&shape.types[column], cell));
             if write_row_id(&mut self.id, &shape.global_name, shorten(typed)).is_err() {
                 // A key too long for a row id cannot be an exception, so the table's first id stands for it.
                 self.id.clear();
@@ -83,13 +98,20 @@ impl<'a> Needed<'a> {
 }
 
 /// Lets type and cell have the same lifetime.
-fn shorten<'s, 'a: 's, 'v: 's>(typed: impl Iterator<Item = (&'a SqlType, ValueRef<'v>)>) -> impl Iterator<Item = (&'s SqlType, ValueRef<'s>)> {
+fn shorten<'s, 'a: 's, 'v: 's>(
+    typed: impl Iterator<Item = (&'a SqlType, ValueRef<'v>)>,
+) -> impl Iterator<Item = (&'s SqlType, ValueRef<'s>)> {
     typed.map(|(sql_type, cell)| -> (&'s SqlType, ValueRef<'s>) { (sql_type, cell) })
 }
 
 impl Page {
     /// Adds the head of a row; its cells follow in `rows`.
     pub fn push_head(&mut self, facts: RowFacts, written: (Option<i64>, Option<ReplicaKey>)) {
-        self.heads.push(RowHead { create: facts.create, update: facts.update, time: written.0, writer: written.1 });
+        self.heads.push(RowHead {
+            create: facts.create,
+            update: facts.update,
+            time: written.0,
+            writer: written.1,
+        });
     }
 }

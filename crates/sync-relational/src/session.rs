@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sync_provider::{
-    BatchKind, BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Next, ProviderError, SyncBatchParameters, TableKeys,
+    BatchKind, BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Next, ProviderError,
+    SyncBatchParameters, TableKeys,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -42,14 +43,27 @@ impl StopFlag {
 }
 
 /// Serves the calls of one session until it ends or its caller is gone; whatever transaction is open then is undone.
-pub(crate) async fn serve(mut store: Box<dyn Store>, begin: BeginSession, stop: StopFlag, mut calls: mpsc::Receiver<Call>) {
-    let mut session = Session { begin, stop, enumeration: None, applying: None, withheld: Withheld::new() };
+pub(crate) async fn serve(
+    mut store: Box<dyn Store>,
+    begin: BeginSession,
+    stop: StopFlag,
+    mut calls: mpsc::Receiver<Call>,
+) {
+    let mut session = Session {
+        begin,
+        stop,
+        enumeration: None,
+        applying: None,
+        withheld: Withheld::new(),
+    };
     while let Some(call) = calls.recv().await {
         let store = store.as_mut();
         // An answer that nobody waits for any more is dropped.
         match call {
             Call::Parameters(answer) => drop(answer.send(session.parameters(store).await)),
-            Call::Changes(request, answer) => drop(answer.send(session.changes(store, request).await)),
+            Call::Changes(request, answer) => {
+                drop(answer.send(session.changes(store, request).await))
+            }
             Call::Rows(keys, answer) => drop(answer.send(session.rows(store, &keys).await)),
             Call::Process(batch, answer) => drop(answer.send(session.process(store, &batch).await)),
             Call::End(answer) => {
@@ -72,30 +86,60 @@ struct Session {
 }
 
 impl Session {
-    async fn parameters(&mut self, store: &mut dyn Store) -> Result<SyncBatchParameters, ProviderError> {
+    async fn parameters(
+        &mut self,
+        store: &mut dyn Store,
+    ) -> Result<SyncBatchParameters, ProviderError> {
         self.close_enumeration(store).await?;
         let (state, waiting) = store.state().await?;
         let mut knowledge = own_knowledge(store.scope(), state.knowledge.as_deref())?;
         knowledge.set_local_tick(state.mark.max(knowledge.local_tick()));
-        let remembered = waiting.into_iter().map(|waiting| waiting.id.as_bytes().to_vec()).collect();
-        Ok(SyncBatchParameters { knowledge: knowledge.to_bytes(), remembered })
+        let remembered = waiting
+            .into_iter()
+            .map(|waiting| waiting.id.as_bytes().to_vec())
+            .collect();
+        Ok(SyncBatchParameters {
+            knowledge: knowledge.to_bytes(),
+            remembered,
+        })
     }
 
-    async fn changes(&mut self, store: &mut dyn Store, request: ChangeBatchRequest) -> Result<ChangeBatch, ProviderError> {
+    async fn changes(
+        &mut self,
+        store: &mut dyn Store,
+        request: ChangeBatchRequest,
+    ) -> Result<ChangeBatch, ProviderError> {
         self.check_stop()?;
         if let ChangeBatchRequest::First(parameters) = request {
             self.close_enumeration(store).await?;
-            self.enumeration = Some(Enumeration::begin(store, parameters, self.begin.batch_bytes).await?);
+            self.enumeration =
+                Some(Enumeration::begin(store, parameters, self.begin.batch_bytes).await?);
         }
-        self.enumeration.as_mut().ok_or_else(out_of_turn)?.next_batch(store).await
+        self.enumeration
+            .as_mut()
+            .ok_or_else(out_of_turn)?
+            .next_batch(store)
+            .await
     }
 
-    async fn rows(&mut self, store: &mut dyn Store, keys: &[TableKeys]) -> Result<ChangeBatch, ProviderError> {
+    async fn rows(
+        &mut self,
+        store: &mut dyn Store,
+        keys: &[TableKeys],
+    ) -> Result<ChangeBatch, ProviderError> {
         self.check_stop()?;
-        self.enumeration.as_mut().ok_or_else(out_of_turn)?.rows_by_key(store, keys).await
+        self.enumeration
+            .as_mut()
+            .ok_or_else(out_of_turn)?
+            .rows_by_key(store, keys)
+            .await
     }
 
-    async fn process(&mut self, store: &mut dyn Store, batch: &ChangeBatch) -> Result<BatchOutcome, ProviderError> {
+    async fn process(
+        &mut self,
+        store: &mut dyn Store,
+        batch: &ChangeBatch,
+    ) -> Result<BatchOutcome, ProviderError> {
         match self.try_process(store, batch).await {
             Ok(outcome) => Ok(outcome),
             Err(error) => {
@@ -106,19 +150,35 @@ impl Session {
         }
     }
 
-    async fn try_process(&mut self, store: &mut dyn Store, batch: &ChangeBatch) -> Result<BatchOutcome, ProviderError> {
+    async fn try_process(
+        &mut self,
+        store: &mut dyn Store,
+        batch: &ChangeBatch,
+    ) -> Result<BatchOutcome, ProviderError> {
         self.check_stop()?;
         let applying = match self.applying.take() {
             Some(applying) if batch.sequence > 0 => applying,
             None if batch.sequence == 0 && batch.kind != BatchKind::Repeats => {
                 self.close_enumeration(store).await?;
                 let withheld = self.withheld.clone();
-                Box::new(Applying::begin(store, batch, self.begin.policy.clone(), self.begin.position, withheld).await?)
+                Box::new(
+                    Applying::begin(
+                        store,
+                        batch,
+                        self.begin.policy.clone(),
+                        self.begin.position,
+                        withheld,
+                    )
+                    .await?,
+                )
             }
             _ => return Err(out_of_turn()),
         };
         let stop = self.stop.clone();
-        match applying.process(store, batch, &|| stop.is_stopped()).await? {
+        match applying
+            .process(store, batch, &|| stop.is_stopped())
+            .await?
+        {
             Step::Going(applying, outcome) => {
                 self.applying = Some(applying);
                 Ok(outcome)
@@ -129,7 +189,10 @@ impl Session {
             }
             Step::Again(withheld) => {
                 self.withheld = withheld;
-                Ok(BatchOutcome { next: Next::Restart, ..BatchOutcome::default() })
+                Ok(BatchOutcome {
+                    next: Next::Restart,
+                    ..BatchOutcome::default()
+                })
             }
         }
     }
@@ -142,10 +205,17 @@ impl Session {
     }
 
     fn check_stop(&self) -> Result<(), ProviderError> {
-        if self.stop.is_stopped() { Err(ProviderError::Cancelled) } else { Ok(()) }
+        if self.stop.is_stopped() {
+            Err(ProviderError::Cancelled)
+        } else {
+            Ok(())
+        }
     }
 }
 
 fn out_of_turn() -> ProviderError {
-    ProviderError::malformed("session", "a call came out of turn: batches are numbered from 0 and follow each other")
+    ProviderError::malformed(
+        "session",
+        "a call came out of turn: batches are numbered from 0 and follow each other",
+    )
 }

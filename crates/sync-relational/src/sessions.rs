@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sync_provider::{
-    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError, ReplicaInfo, SessionId, SyncBatchParameters, TableKeys,
+    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
+    ReplicaInfo, SessionId, SyncBatchParameters, TableKeys,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,7 +15,10 @@ use crate::store::Store;
 /// Where the calls of a session run.
 pub trait Owner: Send + Sync {
     /// Runs `work` to its end, off the caller's thread if the engine blocks.
-    fn spawn(&self, work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>) -> Result<(), ProviderError>;
+    fn spawn(
+        &self,
+        work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+    ) -> Result<(), ProviderError>;
 }
 
 /// The sessions of one provider. A relational provider opens a [`Store`] and leaves the rest of the contract to this.
@@ -39,10 +43,18 @@ impl Sessions {
     ///
     /// # Errors
     /// The owner cannot run it.
-    pub fn begin(&self, owner: &dyn Owner, store: Box<dyn Store>, begin: BeginSession) -> Result<ReplicaInfo, ProviderError> {
+    pub fn begin(
+        &self,
+        owner: &dyn Owner,
+        store: Box<dyn Store>,
+        begin: BeginSession,
+    ) -> Result<ReplicaInfo, ProviderError> {
         let scope = store.scope();
-        let info =
-            ReplicaInfo { replica: scope.replica.clone(), description: scope.description.clone(), attributes: scope.attributes };
+        let info = ReplicaInfo {
+            replica: scope.replica.clone(),
+            description: scope.description.clone(),
+            attributes: scope.attributes,
+        };
         let (calls, receiver) = mpsc::channel(1);
         let stop = StopFlag::default();
         let session = begin.session;
@@ -55,7 +67,10 @@ impl Sessions {
     ///
     /// # Errors
     /// The session is unknown, or the store fails.
-    pub async fn get_sync_batch_parameters(&self, session: SessionId) -> Result<SyncBatchParameters, ProviderError> {
+    pub async fn get_sync_batch_parameters(
+        &self,
+        session: SessionId,
+    ) -> Result<SyncBatchParameters, ProviderError> {
         self.call(session, Call::Parameters).await
     }
 
@@ -63,15 +78,24 @@ impl Sessions {
     ///
     /// # Errors
     /// The session is unknown, or the store fails.
-    pub async fn get_change_batch(&self, session: SessionId, request: ChangeBatchRequest) -> Result<ChangeBatch, ProviderError> {
-        self.call(session, |answer| Call::Changes(request, answer)).await
+    pub async fn get_change_batch(
+        &self,
+        session: SessionId,
+        request: ChangeBatchRequest,
+    ) -> Result<ChangeBatch, ProviderError> {
+        self.call(session, |answer| Call::Changes(request, answer))
+            .await
     }
 
     /// See [`SyncProvider::rows_by_key`](sync_provider::SyncProvider::rows_by_key).
     ///
     /// # Errors
     /// The session is unknown, or the store fails.
-    pub async fn rows_by_key(&self, session: SessionId, keys: Vec<TableKeys>) -> Result<ChangeBatch, ProviderError> {
+    pub async fn rows_by_key(
+        &self,
+        session: SessionId,
+        keys: Vec<TableKeys>,
+    ) -> Result<ChangeBatch, ProviderError> {
         self.call(session, |answer| Call::Rows(keys, answer)).await
     }
 
@@ -79,25 +103,42 @@ impl Sessions {
     ///
     /// # Errors
     /// The session is unknown, or the store fails.
-    pub async fn process_change_batch(&self, session: SessionId, batch: ChangeBatch) -> Result<BatchOutcome, ProviderError> {
-        self.call(session, |answer| Call::Process(Box::new(batch), answer)).await
+    pub async fn process_change_batch(
+        &self,
+        session: SessionId,
+        batch: ChangeBatch,
+    ) -> Result<BatchOutcome, ProviderError> {
+        self.call(session, |answer| Call::Process(Box::new(batch), answer))
+            .await
     }
 
     /// See [`SyncProvider::end_session`](sync_provider::SyncProvider::end_session). A session that was never begun is ended already.
     ///
     /// # Errors
     /// The store fails while it is let go.
-    pub async fn end_session(&self, session: SessionId, ending: Ending) -> Result<(), ProviderError> {
-        let Some(handle) = self.open().remove(&session) else { return Ok(()) };
+    pub async fn end_session(
+        &self,
+        session: SessionId,
+        ending: Ending,
+    ) -> Result<(), ProviderError> {
+        let Some(handle) = self.open().remove(&session) else {
+            return Ok(());
+        };
         if ending == Ending::Aborted {
             handle.stop.stop();
         }
         ask(&handle, Call::End).await
     }
 
-    async fn call<T>(&self, session: SessionId, call: impl FnOnce(oneshot::Sender<Result<T, ProviderError>>) -> Call) -> Result<T, ProviderError> {
+    async fn call<T>(
+        &self,
+        session: SessionId,
+        call: impl FnOnce(oneshot::Sender<Result<T, ProviderError>>) -> Call,
+    ) -> Result<T, ProviderError> {
         let handle = self.open().get(&session).cloned();
-        let handle = handle.ok_or_else(|| ProviderError::malformed("session", "a call names a session that was not begun"))?;
+        let handle = handle.ok_or_else(|| {
+            ProviderError::malformed("session", "a call names a session that was not begun")
+        })?;
         ask(&handle, call).await
     }
 
@@ -106,8 +147,17 @@ impl Sessions {
     }
 }
 
-async fn ask<T>(handle: &Handle, call: impl FnOnce(oneshot::Sender<Result<T, ProviderError>>) -> Call) -> Result<T, ProviderError> {
-    let gone = || ProviderError::database("session", "the connection of the session is gone", "run it again");
+async fn ask<T>(
+    handle: &Handle,
+    call: impl FnOnce(oneshot::Sender<Result<T, ProviderError>>) -> Call,
+) -> Result<T, ProviderError> {
+    let gone = || {
+        ProviderError::database(
+            "session",
+            "the connection of the session is gone",
+            "run it again",
+        )
+    };
     let (answer, waiting) = oneshot::channel();
     handle.calls.send(call(answer)).await.map_err(|_| gone())?;
     waiting.await.map_err(|_| gone())?

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use sync_knowledge::{ItemId, ReplicaId, ReplicaKey, Tick};
 use sync_metadata::ScopeDescription;
-use sync_provider::{LocalRow, Outcome, ProviderError, RowFacts, RowHead, RowRef, RowSet, Selection, TableShape};
+use sync_provider::{
+    LocalRow, Outcome, ProviderError, RowFacts, RowHead, RowRef, RowSet, Selection, TableShape,
+};
 
 /// A scope as it is stored: who this replica is and which tables it holds. It does not change during a session.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,7 +88,13 @@ pub struct Page {
 impl Page {
     /// An empty page of rows that are `width` cells wide.
     pub fn new(width: usize) -> Self {
-        Page { heads: Vec::new(), rows: RowSet::new(width), examined: 0, orphans: 0, next: None }
+        Page {
+            heads: Vec::new(),
+            rows: RowSet::new(width),
+            examined: 0,
+            orphans: 0,
+            next: None,
+        }
     }
 }
 
@@ -133,7 +141,12 @@ impl LocalSlice {
     pub fn row(&self, index: usize) -> Option<LocalRow<'_>> {
         let entry = self.entries.get(index)?.as_ref()?;
         let cells: Option<RowRef<'_>> = entry.cells.map(|cells| self.cells.row(cells));
-        Some(LocalRow { facts: entry.facts, time: entry.time, writer: entry.writer, cells })
+        Some(LocalRow {
+            facts: entry.facts,
+            time: entry.time,
+            writer: entry.writer,
+            cells,
+        })
     }
 }
 
@@ -198,7 +211,12 @@ pub trait Store: Send {
     async fn scan(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError>;
 
     /// As source: rows by key, in the snapshot: first the tombstones among them, then the live rows.
-    async fn fetch(&mut self, table: usize, keys: &RowSet, selection: &Selection) -> Result<[Page; 2], ProviderError>;
+    async fn fetch(
+        &mut self,
+        table: usize,
+        keys: &RowSet,
+        selection: &Selection,
+    ) -> Result<[Page; 2], ProviderError>;
 
     /// As source: closes the snapshot.
     async fn end_enumeration(&mut self) -> Result<(), ProviderError>;
@@ -211,7 +229,12 @@ pub trait Store: Send {
 
     /// As destination: writes rows of a slice whose local side still is what `local` says. Rows that block each other on a unique key are
     /// written together.
-    async fn write(&mut self, slice: Slice<'_>, local: &LocalSlice, writes: &[Write]) -> Result<Vec<RowFailure>, ProviderError>;
+    async fn write(
+        &mut self,
+        slice: Slice<'_>,
+        local: &LocalSlice,
+        writes: &[Write],
+    ) -> Result<Vec<RowFailure>, ProviderError>;
 
     /// As destination: stores what the direction taught and commits.
     async fn commit(&mut self, learned: &Learned) -> Result<Commit, ProviderError>;
@@ -219,4 +242,3 @@ pub trait Store: Send {
     /// Ends whatever transaction is open, undoing it.
     async fn rollback(&mut self) -> Result<(), ProviderError>;
 }
-

@@ -30,42 +30,94 @@ pub(super) struct References {
 }
 
 pub(super) fn is_violation(error: &rusqlite::Error) -> bool {
-    error.sqlite_error().is_some_and(|failure| failure.extended_code == SQLITE_CONSTRAINT_FOREIGNKEY)
+    error
+        .sqlite_error()
+        .is_some_and(|failure| failure.extended_code == SQLITE_CONSTRAINT_FOREIGNKEY)
 }
 
 impl References {
     pub(super) fn of(info: &TableInfo, keys: &[ForeignKey], shape: &TableShape) -> Self {
         let mut references = References::default();
         let own_keys = shape.key_columns();
-        let position = |name: &String| shape.columns.iter().position(|column| column.eq_ignore_ascii_case(name));
-        for key in keys.iter().filter(|key| key.parent.eq_ignore_ascii_case(&info.name)) {
+        let position = |name: &String| {
+            shape
+                .columns
+                .iter()
+                .position(|column| column.eq_ignore_ascii_case(name))
+        };
+        for key in keys
+            .iter()
+            .filter(|key| key.parent.eq_ignore_ascii_case(&info.name))
+        {
             let on = join_columns(&key.from, "c", &key.to, "p");
             // A row that points to itself goes with itself.
             let other = if key.child.eq_ignore_ascii_case(&info.name) {
-                format!(" AND ({})", join(&own_keys, " OR ", |name| format!("c.{0} IS NOT p.{0}", ident(name))))
+                format!(
+                    " AND ({})",
+                    join(&own_keys, " OR ", |name| format!(
+                        "c.{0} IS NOT p.{0}",
+                        ident(name)
+                    ))
+                )
             } else {
                 String::new()
             };
             let (child, parent) = (ident(&key.child), ident(&info.name));
-            let found = format!("SELECT EXISTS (SELECT 1 FROM {parent} p JOIN {child} c ON {on} WHERE {}{other}", bound(&own_keys, "p", 1));
-            references.children.push((format!("{found})"), key.child.clone()));
+            let found = format!(
+                "SELECT EXISTS (SELECT 1 FROM {parent} p JOIN {child} c ON {on} WHERE {}{other}",
+                bound(&own_keys, "p", 1)
+            );
+            references
+                .children
+                .push((format!("{found})"), key.child.clone()));
             let to: Option<Vec<usize>> = key.to.iter().map(position).collect();
             if let Some(to) = to.filter(|to| !to.iter().all(|column| shape.key.contains(column))) {
                 let first = own_keys.len() + 1;
-                let differs: Vec<String> =
-                    key.to.iter().enumerate().map(|(n, name)| format!("p.{} IS NOT ?{}", ident(name), first + n)).collect();
-                references.moved.push((format!("{found} AND ({}))", differs.join(" OR ")), key.child.clone(), to));
+                let differs: Vec<String> = key
+                    .to
+                    .iter()
+                    .enumerate()
+                    .map(|(n, name)| format!("p.{} IS NOT ?{}", ident(name), first + n))
+                    .collect();
+                references.moved.push((
+                    format!("{found} AND ({}))", differs.join(" OR ")),
+                    key.child.clone(),
+                    to,
+                ));
             }
         }
-        for key in keys.iter().filter(|key| key.child.eq_ignore_ascii_case(&info.name)) {
-            let Some(from) = key.from.iter().map(position).collect::<Option<Vec<usize>>>() else { continue };
+        for key in keys
+            .iter()
+            .filter(|key| key.child.eq_ignore_ascii_case(&info.name))
+        {
+            let Some(from) = key
+                .from
+                .iter()
+                .map(position)
+                .collect::<Option<Vec<usize>>>()
+            else {
+                continue;
+            };
             let parent = ident(&key.parent);
-            let sql = format!("SELECT NOT EXISTS (SELECT 1 FROM {parent} t WHERE {})", bound(&key.to, "t", 1));
-            references.missing_parent.push((sql, key.parent.clone(), from));
-            let set = join(&key.from, " AND ", |name| format!("b.{} IS NOT NULL", ident(name)));
-            let sql = format!("{set} AND NOT EXISTS (SELECT 1 FROM {parent} p WHERE {})", join_columns(&key.from, "b", &key.to, "p"));
+            let sql = format!(
+                "SELECT NOT EXISTS (SELECT 1 FROM {parent} t WHERE {})",
+                bound(&key.to, "t", 1)
+            );
+            references
+                .missing_parent
+                .push((sql, key.parent.clone(), from));
+            let set = join(&key.from, " AND ", |name| {
+                format!("b.{} IS NOT NULL", ident(name))
+            });
+            let sql = format!(
+                "{set} AND NOT EXISTS (SELECT 1 FROM {parent} p WHERE {})",
+                join_columns(&key.from, "b", &key.to, "p")
+            );
             references.touched_orphans.push((sql, key.parent.clone()));
-            references.parent_joins.push((join_columns(&key.from, "b", &key.to, "p"), key.parent.clone()));
+            references.parent_joins.push((
+                join_columns(&key.from, "b", &key.to, "p"),
+                key.parent.clone(),
+            ));
         }
         references
     }
@@ -73,7 +125,15 @@ impl References {
 
 fn join_columns(left: &[String], left_alias: &str, right: &[String], right_alias: &str) -> String {
     let pairs = left.iter().zip(right);
-    let pairs: Vec<String> = pairs.map(|(left, right)| format!("{left_alias}.{} = {right_alias}.{}", ident(left), ident(right))).collect();
+    let pairs: Vec<String> = pairs
+        .map(|(left, right)| {
+            format!(
+                "{left_alias}.{} = {right_alias}.{}",
+                ident(left),
+                ident(right)
+            )
+        })
+        .collect();
     pairs.join(" AND ")
 }
 
@@ -125,7 +185,10 @@ impl SqliteStore {
 
     /// Rows that were written below an offender go with it, or the next commit would fail for them.
     fn add_descendants(&self, tick: i64, found: &mut Vec<Offender>) -> Result<(), ProviderError> {
-        let mut seen: BTreeSet<(usize, Vec<u8>)> = found.iter().map(|(table, key, _)| (*table, key.clone())).collect();
+        let mut seen: BTreeSet<(usize, Vec<u8>)> = found
+            .iter()
+            .map(|(table, key, _)| (*table, key.clone()))
+            .collect();
         let mut next = 0;
         while let Some((table, key, _)) = found.get(next).cloned() {
             next += 1;
@@ -137,7 +200,13 @@ impl SqliteStore {
                 let mut parent = RowSet::new(self.shapes[table].key.len());
                 parent.push_encoded(&key);
                 let parent_shape = &self.shapes[table];
-                super::scan::bind_key(&mut statement, 2, parent.row(0).values(), parent_shape, &self.tables[table].affinities)?;
+                super::scan::bind_key(
+                    &mut statement,
+                    2,
+                    parent.row(0).values(),
+                    parent_shape,
+                    &self.tables[table].affinities,
+                )?;
                 let mut rows = statement.raw_query();
                 while let Some(row) = rows.next().map_err(fail)? {
                     let mut key = RowSet::new(shape.key.len());
@@ -169,14 +238,22 @@ impl SqliteStore {
                     crate::ident::pairs(&table.sql.keys, "b", "k"),
                     bound(&self.tables[parent].sql.keys, "p", 2),
                 );
-                queries.push((child, format!("its parent in table {name} has to wait"), sql));
+                queries.push((
+                    child,
+                    format!("its parent in table {name} has to wait"),
+                    sql,
+                ));
             }
         }
         queries
     }
 
     /// Whether deleting the row with this key would take children with it or leave them behind; the name of their table.
-    pub(super) fn child_of(&self, table: usize, bind: impl Fn(&mut rusqlite::Statement<'_>) -> Result<(), ProviderError>) -> Result<Option<&str>, ProviderError> {
+    pub(super) fn child_of(
+        &self,
+        table: usize,
+        bind: impl Fn(&mut rusqlite::Statement<'_>) -> Result<(), ProviderError>,
+    ) -> Result<Option<&str>, ProviderError> {
         for (sql, child) in &self.tables[table].references.children {
             if self.is_true(sql, &bind)? {
                 return Ok(Some(child));
@@ -185,7 +262,11 @@ impl SqliteStore {
         Ok(None)
     }
 
-    pub(super) fn is_true(&self, sql: &str, bind: &impl Fn(&mut rusqlite::Statement<'_>) -> Result<(), ProviderError>) -> Result<bool, ProviderError> {
+    pub(super) fn is_true(
+        &self,
+        sql: &str,
+        bind: &impl Fn(&mut rusqlite::Statement<'_>) -> Result<(), ProviderError>,
+    ) -> Result<bool, ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let mut statement = self.db().prepare_cached(sql).map_err(fail)?;
         bind(&mut statement)?;

@@ -11,16 +11,27 @@ impl SqliteStore {
     pub(super) fn read_local(&mut self, slice: Slice<'_>) -> Result<LocalSlice, ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let (shape, table) = (&self.shapes[slice.table], &self.tables[slice.table]);
-        let mut local = LocalSlice { entries: Vec::with_capacity(slice.rows.len()), cells: RowSet::new(shape.columns.len()) };
+        let mut local = LocalSlice {
+            entries: Vec::with_capacity(slice.rows.len()),
+            cells: RowSet::new(shape.columns.len()),
+        };
         if self.applying()?.empty[slice.table] && !slice.repeated {
             // Within a direction every key comes once, so what was empty at the start has nothing under these keys.
             local.entries.resize(slice.rows.len(), None);
             return Ok(local);
         }
-        let mut tracking = self.db().prepare_cached(&table.sql.tracking_row).map_err(fail)?;
-        let mut base = self.db().prepare_cached(&table.sql.base_row).map_err(fail)?;
+        let mut tracking = self
+            .db()
+            .prepare_cached(&table.sql.tracking_row)
+            .map_err(fail)?;
+        let mut base = self
+            .db()
+            .prepare_cached(&table.sql.base_row)
+            .map_err(fail)?;
         for row in slice.rows.iter() {
-            with_key(shape, slice, row, |key| bind_key(&mut tracking, 1, key, shape, &table.affinities))?;
+            with_key(shape, slice, row, |key| {
+                bind_key(&mut tracking, 1, key, shape, &table.affinities)
+            })?;
             let mut found = tracking.raw_query();
             let Some(entry) = found.next().map_err(fail)? else {
                 local.entries.push(None);
@@ -29,7 +40,9 @@ impl SqliteStore {
             let (tracking, attributes) = tracking_row(entry, 0).map_err(fail)?;
             let mut cells = None;
             if !tracking.tombstone {
-                with_key(shape, slice, row, |key| bind_key(&mut base, 1, key, shape, &table.affinities))?;
+                with_key(shape, slice, row, |key| {
+                    bind_key(&mut base, 1, key, shape, &table.affinities)
+                })?;
                 let mut found = base.raw_query();
                 if let Some(live) = found.next().map_err(fail)? {
                     cells = Some(local.cells.len());
@@ -38,7 +51,13 @@ impl SqliteStore {
             }
             let (time, writer) = self.lens.written(&tracking, attributes);
             let local_tick = tracking.local_update_peer_timestamp;
-            local.entries.push(Some(LocalEntry { facts: self.lens.facts(&tracking), time, writer, local_tick, cells }));
+            local.entries.push(Some(LocalEntry {
+                facts: self.lens.facts(&tracking),
+                time,
+                writer,
+                local_tick,
+                cells,
+            }));
         }
         Ok(local)
     }

@@ -47,9 +47,15 @@ impl SqliteStore {
     fn snapshot(&mut self) -> rusqlite::Result<Option<ScopeState>> {
         self.db().execute_batch("BEGIN")?;
         let state = self.marked_state()?;
-        let from = i64::try_from(state.mark).unwrap_or(i64::MAX).saturating_add(1);
+        let from = i64::try_from(state.mark)
+            .unwrap_or(i64::MAX)
+            .saturating_add(1);
         for table in &self.tables {
-            if self.db().prepare_cached(&table.sql.any_from_tick)?.query_row([from], |row| row.get(0))? {
+            if self
+                .db()
+                .prepare_cached(&table.sql.any_from_tick)?
+                .query_row([from], |row| row.get(0))?
+            {
                 return Ok(None);
             }
         }
@@ -71,7 +77,13 @@ impl SqliteStore {
             let tick: Option<i64> = db.query_row(&table.sql.greatest_tick, [], |row| row.get(0))?;
             greatest = greatest.max(tick.unwrap_or(0));
         }
-        db.execute(&format!("UPDATE {} SET tick = max(tick, ?1) + 1", ident(&self.names.tick)), [greatest])?;
+        db.execute(
+            &format!(
+                "UPDATE {} SET tick = max(tick, ?1) + 1",
+                ident(&self.names.tick)
+            ),
+            [greatest],
+        )?;
         let sql = format!(
             "INSERT INTO {0} (scope_local_id, was_source) VALUES (?1, 1) ON CONFLICT (scope_local_id) DO UPDATE SET was_source = 1",
             ident(&self.names.scopes)
@@ -83,5 +95,8 @@ impl SqliteStore {
 
 /// Whether the old mark will do: somebody else writes, or the file cannot be written.
 fn can_wait(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::ReadOnly))
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::ReadOnly)
+    )
 }

@@ -18,7 +18,10 @@ use rusqlite::Connection;
 use sync_knowledge::ReplicaId;
 use sync_metadata::{TableName, ValueRef};
 use sync_provider::{ProviderError, RowSet, Selection, TableShape};
-use sync_relational::{Commit, Learned, Lens, LocalSlice, Page, RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write};
+use sync_relational::{
+    Commit, Learned, Lens, LocalSlice, Page, RowFailure, Scan, Scope, ScopeState, Slice, Store,
+    Waiting, Write,
+};
 
 use crate::catalog;
 use crate::connection::{Access, Database};
@@ -73,22 +76,47 @@ struct Apply {
 }
 
 impl SqliteStore {
-    pub(crate) fn open(path: &Path, scope: Option<&str>, busy_timeout: Duration) -> Result<Self, SqliteError> {
+    pub(crate) fn open(
+        path: &Path,
+        scope: Option<&str>,
+        busy_timeout: Duration,
+    ) -> Result<Self, SqliteError> {
         match Self::open_as(path, scope, busy_timeout, Access::Write) {
             // A file that cannot be written can still be a source.
-            Err(SqliteError::Database { .. }) => Self::open_as(path, scope, busy_timeout, Access::Read),
+            Err(SqliteError::Database { .. }) => {
+                Self::open_as(path, scope, busy_timeout, Access::Read)
+            }
             other => other,
         }
     }
 
-    fn open_as(path: &Path, scope: Option<&str>, busy_timeout: Duration, access: Access) -> Result<Self, SqliteError> {
+    fn open_as(
+        path: &Path,
+        scope: Option<&str>,
+        busy_timeout: Duration,
+        access: Access,
+    ) -> Result<Self, SqliteError> {
         let db = Database::open(path, access, busy_timeout)?;
         let stored = metadata::find_scope(&db.connection, path, scope)?;
         check_ours(&db.connection, path, &stored)?;
         let keys = catalog::foreign_keys(&db.connection, path)?;
-        let shapes: Vec<TableShape> = stored.description.tables.iter().map(TableShape::of).collect();
+        let shapes: Vec<TableShape> = stored
+            .description
+            .tables
+            .iter()
+            .map(TableShape::of)
+            .collect();
         let tables = (stored.description.tables.iter().zip(&shapes))
-            .map(|(table, shape)| Table::read(&db.connection, path, &stored.store, &table.local_name, shape, &keys))
+            .map(|(table, shape)| {
+                Table::read(
+                    &db.connection,
+                    path,
+                    &stored.store,
+                    &table.local_name,
+                    shape,
+                    &keys,
+                )
+            })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(SqliteStore {
             scope: Scope {
@@ -100,7 +128,10 @@ impl SqliteStore {
             tables,
             names: stored.store,
             scope_local_id: stored.row.scope_local_id,
-            lens: Lens { scope_local_id: stored.row.scope_local_id, restore_count: stored.row.restore_count },
+            lens: Lens {
+                scope_local_id: stored.row.scope_local_id,
+                restore_count: stored.row.restore_count,
+            },
             busy_timeout,
             apply: None,
             db,
@@ -116,7 +147,9 @@ impl SqliteStore {
     }
 
     fn applying(&self) -> Result<&Apply, ProviderError> {
-        self.apply.as_ref().ok_or_else(|| ProviderError::malformed("session", "rows came without an apply transaction"))
+        self.apply.as_ref().ok_or_else(|| {
+            ProviderError::malformed("session", "rows came without an apply transaction")
+        })
     }
 }
 
@@ -132,30 +165,53 @@ impl Table {
         let object = || format!("table {}", shape.global_name);
         let local = name.sqlite_name();
         let info = catalog::table(db, path, &local)?.ok_or_else(|| {
-            SqliteError::refused(object(), format!("the scope holds it, but {} has no table {local}", path.display()), "restore the table or deprovision the scope")
+            SqliteError::refused(
+                object(),
+                format!(
+                    "the scope holds it, but {} has no table {local}",
+                    path.display()
+                ),
+                "restore the table or deprovision the scope",
+            )
         })?;
         let objects = TableObjects::of(&info.name, &store.naming);
         if !catalog::exists(db, path, &objects.tracking)? {
-            return Err(SqliteError::refused(object(), format!("its tracking table {} is missing", objects.tracking), "provision the scope anew"));
+            return Err(SqliteError::refused(
+                object(),
+                format!("its tracking table {} is missing", objects.tracking),
+                "provision the scope anew",
+            ));
         }
         let mut columns = Vec::new();
         for column in &shape.columns {
-            columns.push(info.columns.iter().find(|own| own.name.eq_ignore_ascii_case(column)).ok_or_else(|| {
-                SqliteError::refused(
-                    format!("column {column} of table {}", shape.global_name),
-                    "the scope holds it, but the table does not have it any more",
-                    "restore the column, or provision the scope anew",
-                )
-            })?);
+            columns.push(
+                info.columns
+                    .iter()
+                    .find(|own| own.name.eq_ignore_ascii_case(column))
+                    .ok_or_else(|| {
+                        SqliteError::refused(
+                            format!("column {column} of table {}", shape.global_name),
+                            "the scope holds it, but the table does not have it any more",
+                            "restore the column, or provision the scope anew",
+                        )
+                    })?,
+            );
         }
         let ours = objects.triggers();
         let triggers = catalog::triggers(db, path, &info.name)?;
-        let foreign = |name: &&String| !ours.contains(name) && !is_tracking_trigger(db, path, name).unwrap_or(false);
+        let foreign = |name: &&String| {
+            !ours.contains(name) && !is_tracking_trigger(db, path, name).unwrap_or(false)
+        };
         let unique = info.unique.iter().flat_map(|index| &index.columns);
-        let unique = unique.filter_map(|name| shape.columns.iter().position(|column| column == name)).filter(|position| !shape.key.contains(position));
+        let unique = unique
+            .filter_map(|name| shape.columns.iter().position(|column| column == name))
+            .filter(|position| !shape.key.contains(position));
         Ok(Table {
             sql: TableSql::new(&info.name, &objects, shape),
-            affinities: columns.iter().map(|column| affinity(&column.declared)).collect(),
+            affinities: columns
+                .iter()
+                .map(|column| affinity(&column.declared))
+                .collect(),
             not_null: columns.iter().map(|column| column.not_null).collect(),
             unique: unique.collect(),
             references: References::of(&info, keys, shape),
@@ -173,9 +229,17 @@ fn is_tracking_trigger(db: &Connection, path: &Path, name: &str) -> Result<bool,
 
 /// Only databases provisioned by us have the tick counter that the provider lives on.
 fn check_ours(db: &Connection, path: &Path, stored: &StoredScope) -> Result<(), SqliteError> {
-    for name in [&stored.store.tick, &stored.store.scopes, &stored.store.waiting] {
+    for name in [
+        &stored.store.tick,
+        &stored.store.scopes,
+        &stored.store.waiting,
+    ] {
         if !catalog::exists(db, path, name)? {
-            return Err(SqliteError::refused(format!("table {name}"), "it is missing beside the scope's tables", "provision the scope anew"));
+            return Err(SqliteError::refused(
+                format!("table {name}"),
+                "it is missing beside the scope's tables",
+                "provision the scope anew",
+            ));
         }
     }
     Ok(())
@@ -204,7 +268,12 @@ impl Store for SqliteStore {
         self.scan_page(scan)
     }
 
-    async fn fetch(&mut self, table: usize, keys: &RowSet, selection: &Selection) -> Result<[Page; 2], ProviderError> {
+    async fn fetch(
+        &mut self,
+        table: usize,
+        keys: &RowSet,
+        selection: &Selection,
+    ) -> Result<[Page; 2], ProviderError> {
         self.fetch_rows(table, keys, selection)
     }
 
@@ -221,7 +290,12 @@ impl Store for SqliteStore {
         self.read_local(slice)
     }
 
-    async fn write(&mut self, slice: Slice<'_>, local: &LocalSlice, writes: &[Write]) -> Result<Vec<RowFailure>, ProviderError> {
+    async fn write(
+        &mut self,
+        slice: Slice<'_>,
+        local: &LocalSlice,
+        writes: &[Write],
+    ) -> Result<Vec<RowFailure>, ProviderError> {
         self.write_slice(slice, local, writes)
     }
 
@@ -240,7 +314,9 @@ impl SqliteStore {
         if self.db().is_autocommit() {
             return Ok(());
         }
-        self.db().execute_batch("ROLLBACK").map_err(|error| self.fail(&error))
+        self.db()
+            .execute_batch("ROLLBACK")
+            .map_err(|error| self.fail(&error))
     }
 
     fn read_state(&self) -> rusqlite::Result<ScopeState> {
@@ -251,16 +327,18 @@ impl SqliteStore {
             ident(&self.names.scopes),
             ident(&self.names.scope_info)
         );
-        self.db().prepare_cached(&sql)?.query_row([self.scope_local_id], |row| {
-            let tick: i64 = row.get(2)?;
-            Ok(ScopeState {
-                knowledge: row.get(0)?,
-                forgotten: row.get(1)?,
-                // As destination: everything made here up to now. As source `take_mark` says more.
-                mark: u64::try_from(tick).unwrap_or(0),
-                was_source: row.get(3)?,
+        self.db()
+            .prepare_cached(&sql)?
+            .query_row([self.scope_local_id], |row| {
+                let tick: i64 = row.get(2)?;
+                Ok(ScopeState {
+                    knowledge: row.get(0)?,
+                    forgotten: row.get(1)?,
+                    // As destination: everything made here up to now. As source `take_mark` says more.
+                    mark: u64::try_from(tick).unwrap_or(0),
+                    was_source: row.get(3)?,
+                })
             })
-        })
     }
 
     fn open_apply(&mut self) -> rusqlite::Result<ScopeState> {
@@ -272,10 +350,19 @@ impl SqliteStore {
         let empty = (self.tables.iter())
             .map(|table| db.query_row(&table.sql.is_empty, [], |row| row.get(0)))
             .collect::<rusqlite::Result<Vec<bool>>>()?;
-        let sql = format!("SELECT coalesce(scope_timestamp, 0) FROM {} WHERE scope_local_id = ?1", ident(&self.names.scope_info));
+        let sql = format!(
+            "SELECT coalesce(scope_timestamp, 0) FROM {} WHERE scope_local_id = ?1",
+            ident(&self.names.scope_info)
+        );
         let knowledge_timestamp = db.query_row(&sql, [self.scope_local_id], |row| row.get(0))?;
         let tick = i64::try_from(state.mark).unwrap_or(i64::MAX);
-        self.apply = Some(Apply { tick, now, empty, marked: None, knowledge_timestamp });
+        self.apply = Some(Apply {
+            tick,
+            now,
+            empty,
+            marked: None,
+            knowledge_timestamp,
+        });
         Ok(state)
     }
 
@@ -284,14 +371,23 @@ impl SqliteStore {
         let (timestamp, marked) = (apply.knowledge_timestamp + 1, apply.marked.is_some());
         let store = || -> rusqlite::Result<()> {
             if marked {
-                self.db().execute(&format!("UPDATE {} SET applying = NULL, applying_key = NULL", ident(&self.names.tick)), [])?;
+                self.db().execute(
+                    &format!(
+                        "UPDATE {} SET applying = NULL, applying_key = NULL",
+                        ident(&self.names.tick)
+                    ),
+                    [],
+                )?;
             }
             if let Some(knowledge) = &learned.knowledge {
                 let sql = format!(
                     "UPDATE {} SET scope_sync_knowledge = ?1, scope_timestamp = ?2 WHERE scope_local_id = ?3",
                     ident(&self.names.scope_info)
                 );
-                self.db().execute(&sql, rusqlite::params![knowledge, timestamp, self.scope_local_id])?;
+                self.db().execute(
+                    &sql,
+                    rusqlite::params![knowledge, timestamp, self.scope_local_id],
+                )?;
             }
             self.write_waiting(learned)
         };
@@ -312,7 +408,13 @@ impl SqliteStore {
 }
 
 /// Reads the cells of a row from a statement into a row set.
-fn push_cells(row: &rusqlite::Row<'_>, from: usize, count: usize, rows: &mut RowSet, table: &TableShape) -> Result<(), ProviderError> {
+fn push_cells(
+    row: &rusqlite::Row<'_>,
+    from: usize,
+    count: usize,
+    rows: &mut RowSet,
+    table: &TableShape,
+) -> Result<(), ProviderError> {
     let mut writer = rows.start_row();
     for column in from..from + count {
         writer.cell(cell(row, column, table)?);
@@ -320,7 +422,11 @@ fn push_cells(row: &rusqlite::Row<'_>, from: usize, count: usize, rows: &mut Row
     Ok(())
 }
 
-fn cell<'r>(row: &'r rusqlite::Row<'_>, column: usize, table: &TableShape) -> Result<ValueRef<'r>, ProviderError> {
+fn cell<'r>(
+    row: &'r rusqlite::Row<'_>,
+    column: usize,
+    table: &TableShape,
+) -> Result<ValueRef<'r>, ProviderError> {
     let value = row.get_ref(column).ok().and_then(crate::cells::read);
     value.ok_or_else(|| {
         ProviderError::refused(

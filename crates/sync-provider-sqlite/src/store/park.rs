@@ -41,14 +41,23 @@ impl SqliteStore {
             }
             // Those that no parking helps go; the others are tried again without them.
             self.execute("ROLLBACK TO sync_together; RELEASE sync_together")?;
-            failures.extend(outside.into_iter().map(|(row, reason)| RowFailure { row, reason }));
+            failures.extend(
+                outside
+                    .into_iter()
+                    .map(|(row, reason)| RowFailure { row, reason }),
+            );
             blocked = inside;
         }
         Ok(failures)
     }
 
     /// Tries blocked rows again in their order, as long as one of them goes through.
-    fn retry(&mut self, slice: Slice<'_>, local: &LocalSlice, blocked: &mut Vec<(Write, String)>) -> Result<(), ProviderError> {
+    fn retry(
+        &mut self,
+        slice: Slice<'_>,
+        local: &LocalSlice,
+        blocked: &mut Vec<(Write, String)>,
+    ) -> Result<(), ProviderError> {
         loop {
             let before = blocked.len();
             let mut still = Vec::new();
@@ -60,16 +69,27 @@ impl SqliteStore {
             }
             *blocked = still;
             // A long chain in the wrong order goes through in one round once it is parked.
-            if blocked.is_empty() || before - blocked.len() < before / 2 || before == blocked.len() {
+            if blocked.is_empty() || before - blocked.len() < before / 2 || before == blocked.len()
+            {
                 return Ok(());
             }
         }
     }
 
     /// Gives the unique columns of a live row values that nobody has.
-    fn park(&self, slice: Slice<'_>, local: &LocalSlice, write: &Write) -> Result<(), ProviderError> {
+    fn park(
+        &self,
+        slice: Slice<'_>,
+        local: &LocalSlice,
+        write: &Write,
+    ) -> Result<(), ProviderError> {
         let (shape, table) = (&self.shapes[slice.table], &self.tables[slice.table]);
-        let live = local.entries.get(write.row).copied().flatten().is_some_and(|entry| entry.cells.is_some());
+        let live = local
+            .entries
+            .get(write.row)
+            .copied()
+            .flatten()
+            .is_some_and(|entry| entry.cells.is_some());
         if !live || slice.deleted || table.unique.is_empty() {
             return Ok(());
         }
@@ -85,7 +105,12 @@ impl SqliteStore {
                 format!("{} = {value}", ident(&shape.columns[column]))
             })
             .collect();
-        let sql = format!("UPDATE {} AS t SET {} WHERE {}", table.sql.base, set.join(", "), bound(&table.sql.keys, "t", 1));
+        let sql = format!(
+            "UPDATE {} AS t SET {} WHERE {}",
+            table.sql.base,
+            set.join(", "),
+            bound(&table.sql.keys, "t", 1)
+        );
         let fail = |error: rusqlite::Error| self.fail(&error);
         if table.user_triggers {
             self.mark_row(slice, slice.rows.row(write.row))?;
@@ -97,6 +122,8 @@ impl SqliteStore {
     }
 
     fn execute(&self, sql: &str) -> Result<(), ProviderError> {
-        self.db().execute_batch(sql).map_err(|error| self.fail(&error))
+        self.db()
+            .execute_batch(sql)
+            .map_err(|error| self.fail(&error))
     }
 }

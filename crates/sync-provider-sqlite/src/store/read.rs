@@ -14,9 +14,16 @@ use crate::store::{SqliteStore, push_cells};
 
 impl SqliteStore {
     /// Opens the store for reading only, in one snapshot.
-    pub(crate) fn open_to_read(path: &Path, scope: Option<&str>, busy_timeout: Duration) -> Result<Self, ProviderError> {
+    pub(crate) fn open_to_read(
+        path: &Path,
+        scope: Option<&str>,
+        busy_timeout: Duration,
+    ) -> Result<Self, ProviderError> {
         let store = Self::open_as(path, scope, busy_timeout, Access::Read)?;
-        store.db().execute_batch("BEGIN").map_err(|error| store.fail(&error))?;
+        store
+            .db()
+            .execute_batch("BEGIN")
+            .map_err(|error| store.fail(&error))?;
         Ok(store)
     }
 
@@ -24,9 +31,15 @@ impl SqliteStore {
         let state = self.read_state().map_err(|error| self.fail(&error))?;
         let mut tick = state.mark;
         for table in &self.tables {
-            let greatest: Option<i64> =
-                self.db().query_row(&table.sql.greatest_tick, [], |row| row.get(0)).map_err(|error| self.fail(&error))?;
-            tick = tick.max(greatest.and_then(|tick| u64::try_from(tick).ok()).unwrap_or(0));
+            let greatest: Option<i64> = self
+                .db()
+                .query_row(&table.sql.greatest_tick, [], |row| row.get(0))
+                .map_err(|error| self.fail(&error))?;
+            tick = tick.max(
+                greatest
+                    .and_then(|tick| u64::try_from(tick).ok())
+                    .unwrap_or(0),
+            );
         }
         Ok((state.knowledge, tick))
     }
@@ -49,11 +62,18 @@ impl SqliteStore {
             cells.clear();
             push_cells(row, 0, keys, key, shape)?;
             let (tracking, _) = tracking_row(row, keys).map_err(fail)?;
-            let live = !tracking.tombstone && row.get::<_, bool>(keys + TRACKING_WIDTH + width).map_err(fail)?;
+            let live = !tracking.tombstone
+                && row
+                    .get::<_, bool>(keys + TRACKING_WIDTH + width)
+                    .map_err(fail)?;
             if live {
                 push_cells(row, keys + TRACKING_WIDTH, width, cells, shape)?;
             }
-            show(ReplicaRow { key: key.row(0), facts: self.lens.facts(&tracking), cells: live.then(|| cells.row(0)) });
+            show(ReplicaRow {
+                key: key.row(0),
+                facts: self.lens.facts(&tracking),
+                cells: live.then(|| cells.row(0)),
+            });
         }
         Ok(())
     }

@@ -14,7 +14,11 @@ use crate::types::Affinity;
 impl SqliteStore {
     pub(super) fn scan_page(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
         // A destination that knows nothing needs every row: then the order of keys is the order in which rows lie, on both sides.
-        if scan.selection.is_first() && scan.floor == 0 && !scan.deleted { self.scan_all(scan) } else { self.scan_above(scan) }
+        if scan.selection.is_first() && scan.floor == 0 && !scan.deleted {
+            self.scan_all(scan)
+        } else {
+            self.scan_above(scan)
+        }
     }
 
     fn scan_above(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
@@ -22,16 +26,31 @@ impl SqliteStore {
         let table = &self.tables[scan.table];
         let shape = &self.shapes[scan.table];
         let keys = shape.key.len();
-        let mut page = Page::new(if scan.deleted { keys } else { shape.columns.len() });
+        let mut page = Page::new(if scan.deleted {
+            keys
+        } else {
+            shape.columns.len()
+        });
         let mut needed = Needed::new(scan.selection, shape);
         let sql = &table.sql.above[usize::from(scan.deleted)][usize::from(scan.after.is_some())];
         let mut statement = self.db().prepare_cached(sql).map_err(fail)?;
-        let mut base = self.db().prepare_cached(&table.sql.base_row).map_err(fail)?;
+        let mut base = self
+            .db()
+            .prepare_cached(&table.sql.base_row)
+            .map_err(fail)?;
         match &scan.after {
-            None => statement.raw_bind_parameter(1, i64::try_from(scan.floor).unwrap_or(i64::MAX)).map_err(fail)?,
+            None => statement
+                .raw_bind_parameter(1, i64::try_from(scan.floor).unwrap_or(i64::MAX))
+                .map_err(fail)?,
             Some(cursor) => {
                 statement.raw_bind_parameter(1, cursor.tick).map_err(fail)?;
-                bind_key(&mut statement, 2, cursor.key.row(0).values(), shape, &table.affinities)?;
+                bind_key(
+                    &mut statement,
+                    2,
+                    cursor.key.row(0).values(),
+                    shape,
+                    &table.affinities,
+                )?;
             }
         }
         let mut rows = statement.raw_query();
@@ -73,9 +92,18 @@ impl SqliteStore {
         let (keys, width) = (shape.key.len(), shape.columns.len());
         let mut page = Page::new(width);
         let mut needed = Needed::new(scan.selection, shape);
-        let mut statement = self.db().prepare_cached(&table.sql.all[usize::from(scan.after.is_some())]).map_err(fail)?;
+        let mut statement = self
+            .db()
+            .prepare_cached(&table.sql.all[usize::from(scan.after.is_some())])
+            .map_err(fail)?;
         if let Some(cursor) = &scan.after {
-            bind_key(&mut statement, 1, cursor.key.row(0).values(), shape, &table.affinities)?;
+            bind_key(
+                &mut statement,
+                1,
+                cursor.key.row(0).values(),
+                shape,
+                &table.affinities,
+            )?;
         }
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(fail)? {
@@ -83,7 +111,10 @@ impl SqliteStore {
             let (tracking, attributes) = tracking_row(row, keys).map_err(fail)?;
             let facts = self.lens.facts(&tracking);
             if needs(&mut needed, shape, facts, row)? {
-                if row.get::<_, bool>(keys + TRACKING_WIDTH + width).map_err(fail)? {
+                if row
+                    .get::<_, bool>(keys + TRACKING_WIDTH + width)
+                    .map_err(fail)?
+                {
                     push_cells(row, keys + TRACKING_WIDTH, width, &mut page.rows, shape)?;
                     page.push_head(facts, self.lens.written(&tracking, attributes));
                 } else {
@@ -98,17 +129,27 @@ impl SqliteStore {
         Ok(page)
     }
 
-    pub(super) fn fetch_rows(&mut self, table: usize, wanted: &RowSet, selection: &Selection) -> Result<[Page; 2], ProviderError> {
+    pub(super) fn fetch_rows(
+        &mut self,
+        table: usize,
+        wanted: &RowSet,
+        selection: &Selection,
+    ) -> Result<[Page; 2], ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let (shape, own) = (&self.shapes[table], &self.tables[table]);
         let mut pages = [Page::new(shape.key.len()), Page::new(shape.columns.len())];
         let mut needed = Needed::new(selection, shape);
-        let mut statement = self.db().prepare_cached(&own.sql.tracking_row).map_err(fail)?;
+        let mut statement = self
+            .db()
+            .prepare_cached(&own.sql.tracking_row)
+            .map_err(fail)?;
         let mut base = self.db().prepare_cached(&own.sql.base_row).map_err(fail)?;
         for key in wanted.iter() {
             bind_key(&mut statement, 1, key.values(), shape, &own.affinities)?;
             let mut rows = statement.raw_query();
-            let Some(row) = rows.next().map_err(fail)? else { continue };
+            let Some(row) = rows.next().map_err(fail)? else {
+                continue;
+            };
             let (tracking, attributes) = tracking_row(row, 0).map_err(fail)?;
             let facts = self.lens.facts(&tracking);
             if !needed.is(facts, key.values()) {
@@ -144,7 +185,9 @@ fn needs<'a>(
     if needed.ignores_ids() {
         return Ok(needed.is(facts, std::iter::empty()));
     }
-    let key = (0..shape.key.len()).map(|column| cell(row, column, shape)).collect::<Result<Vec<ValueRef<'_>>, _>>()?;
+    let key = (0..shape.key.len())
+        .map(|column| cell(row, column, shape))
+        .collect::<Result<Vec<ValueRef<'_>>, _>>()?;
     Ok(needed.is(facts, key.into_iter()))
 }
 
@@ -163,19 +206,34 @@ pub(super) fn bind_key<'v>(
     affinities: &[Affinity],
 ) -> Result<(), ProviderError> {
     for (offset, (value, &column)) in key.zip(&shape.key).enumerate() {
-        let object = || format!("key column {} of table {}", shape.columns[column], shape.global_name);
-        let bound = bind(value, affinities[column]).map_err(|reason| ProviderError::refused(object(), reason, "change the column's type"))?;
-        bind_one(statement, first + offset, &bound).map_err(|error| ProviderError::malformed(object(), error.to_string()))?;
+        let object = || {
+            format!(
+                "key column {} of table {}",
+                shape.columns[column], shape.global_name
+            )
+        };
+        let bound = bind(value, affinities[column]).map_err(|reason| {
+            ProviderError::refused(object(), reason, "change the column's type")
+        })?;
+        bind_one(statement, first + offset, &bound)
+            .map_err(|error| ProviderError::malformed(object(), error.to_string()))?;
     }
     Ok(())
 }
 
-fn bind_one(statement: &mut rusqlite::Statement<'_>, index: usize, value: &dyn ToSql) -> rusqlite::Result<()> {
+fn bind_one(
+    statement: &mut rusqlite::Statement<'_>,
+    index: usize,
+    value: &dyn ToSql,
+) -> rusqlite::Result<()> {
     statement.raw_bind_parameter(index, value)
 }
 
 /// The tracking row in the columns from `at` on.
-pub(super) fn tracking_row(row: &Row<'_>, at: usize) -> rusqlite::Result<(TrackingRow, Attributes)> {
+pub(super) fn tracking_row(
+    row: &Row<'_>,
+    at: usize,
+) -> rusqlite::Result<(TrackingRow, Attributes)> {
     let tracking = TrackingRow {
         update_scope_local_id: row.get(at)?,
         scope_update_peer_key: row.get(at + 1)?,
@@ -191,5 +249,11 @@ pub(super) fn tracking_row(row: &Row<'_>, at: usize) -> rusqlite::Result<(Tracki
         restore_timestamp: row.get(at + 11)?,
         last_change: row.get(at + 12)?,
     };
-    Ok((tracking, Attributes { write_time: row.get(at + 13)?, writer: row.get(at + 14)? }))
+    Ok((
+        tracking,
+        Attributes {
+            write_time: row.get(at + 13)?,
+            writer: row.get(at + 14)?,
+        },
+    ))
 }

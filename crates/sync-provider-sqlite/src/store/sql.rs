@@ -42,15 +42,29 @@ impl TableSql {
         let tracking = ident(&objects.tracking);
         let keys = shape.key_columns();
         let columns = &shape.columns;
-        let others: Vec<String> = columns.iter().filter(|name| !keys.contains(name)).cloned().collect();
+        let others: Vec<String> = columns
+            .iter()
+            .filter(|name| !keys.contains(name))
+            .cloned()
+            .collect();
         let tkeys = join(&keys, ", ", |name| format!("t.{}", ident(name)));
-        let versions: Vec<String> = TRACKING_COLUMNS.iter().map(|name| format!("t.{name}")).collect();
+        let versions: Vec<String> = TRACKING_COLUMNS
+            .iter()
+            .map(|name| format!("t.{name}"))
+            .collect();
         let versions = format!("{}, t.sync_write_time, t.sync_writer", versions.join(", "));
         let n = keys.len();
         let above = |deleted: bool, after: bool| {
-            let index = if deleted { &objects.tombstone_index } else { &objects.tick_index };
+            let index = if deleted {
+                &objects.tombstone_index
+            } else {
+                &objects.tick_index
+            };
             let range = if after {
-                format!("(t.local_update_peer_timestamp, {tkeys}) > (?1, {})", holders(2, n))
+                format!(
+                    "(t.local_update_peer_timestamp, {tkeys}) > (?1, {})",
+                    holders(2, n)
+                )
             } else {
                 "t.local_update_peer_timestamp > ?1".to_owned()
             };
@@ -78,19 +92,39 @@ impl TableSql {
              last_change_datetime = ?6, sync_write_time = ?7, sync_writer = ?8"
         );
         TableSql {
-            is_empty: format!("SELECT NOT EXISTS (SELECT 1 FROM {tracking}) AND NOT EXISTS (SELECT 1 FROM {base})"),
-            above: [[above(false, false), above(false, true)], [above(true, false), above(true, true)]],
+            is_empty: format!(
+                "SELECT NOT EXISTS (SELECT 1 FROM {tracking}) AND NOT EXISTS (SELECT 1 FROM {base})"
+            ),
+            above: [
+                [above(false, false), above(false, true)],
+                [above(true, false), above(true, true)],
+            ],
             all: [
                 all("t.sync_row_is_tombstone = 0"),
-                all(&format!("t.sync_row_is_tombstone = 0 AND ({tkeys}) > ({})", holders(1, n))),
+                all(&format!(
+                    "t.sync_row_is_tombstone = 0 AND ({tkeys}) > ({})",
+                    holders(1, n)
+                )),
             ],
             everything: all("true"),
             tracking_row: format!("SELECT {versions} FROM {tracking} t WHERE {}", by_key(1)),
             base_row: format!("SELECT {} FROM {base} t WHERE {}", list(columns), by_key(1)),
-            insert_base: format!("INSERT INTO {base} ({}) VALUES ({})", list(columns), holders(1, columns.len())),
+            insert_base: format!(
+                "INSERT INTO {base} ({}) VALUES ({})",
+                list(columns),
+                holders(1, columns.len())
+            ),
             update_base: (!others.is_empty()).then(|| {
-                let set: Vec<String> = others.iter().enumerate().map(|(n, name)| format!("{} = ?{}", ident(name), n + 1)).collect();
-                format!("UPDATE {base} AS t SET {} WHERE {}", set.join(", "), by_key(others.len() + 1))
+                let set: Vec<String> = others
+                    .iter()
+                    .enumerate()
+                    .map(|(n, name)| format!("{} = ?{}", ident(name), n + 1))
+                    .collect();
+                format!(
+                    "UPDATE {base} AS t SET {} WHERE {}",
+                    set.join(", "),
+                    by_key(others.len() + 1)
+                )
             }),
             delete_base: format!("DELETE FROM {base} AS t WHERE {}", by_key(1)),
             insert_tracking: format!(
@@ -113,8 +147,13 @@ impl TableSql {
                 by_key(2)
             ),
             greatest_tick: format!("SELECT max(local_update_peer_timestamp) FROM {tracking}"),
-            any_from_tick: format!("SELECT EXISTS (SELECT 1 FROM {tracking} WHERE local_update_peer_timestamp >= ?1)"),
-            key_text: (1..=n).map(|n| format!("quote(?{n})")).collect::<Vec<_>>().join(" || ',' || "),
+            any_from_tick: format!(
+                "SELECT EXISTS (SELECT 1 FROM {tracking} WHERE local_update_peer_timestamp >= ?1)"
+            ),
+            key_text: (1..=n)
+                .map(|n| format!("quote(?{n})"))
+                .collect::<Vec<_>>()
+                .join(" || ',' || "),
             base,
             keys,
         }

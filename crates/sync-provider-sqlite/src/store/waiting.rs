@@ -11,17 +11,34 @@ use crate::store::SqliteStore;
 impl SqliteStore {
     pub(super) fn read_waiting(&self) -> Result<Vec<Waiting>, ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
-        let sql = format!("SELECT row_id, table_name, row_key, reason FROM {} WHERE scope_local_id = ?1", ident(&self.names.waiting));
+        let sql = format!(
+            "SELECT row_id, table_name, row_key, reason FROM {} WHERE scope_local_id = ?1",
+            ident(&self.names.waiting)
+        );
         let mut statement = self.db().prepare_cached(&sql).map_err(fail)?;
         let rows = statement.query_map([self.scope_local_id], |row| {
-            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?, row.get::<_, Vec<u8>>(2)?, row.get::<_, String>(3)?))
+            Ok((
+                row.get::<_, Vec<u8>>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, Vec<u8>>(2)?,
+                row.get::<_, String>(3)?,
+            ))
         });
         let mut waiting = Vec::new();
         for row in rows.map_err(fail)? {
             let (id, name, key, reason) = row.map_err(fail)?;
             // A table that has left the scope has nothing to wait for.
-            if let Some(table) = self.shapes.iter().position(|shape| shape.global_name == name) {
-                waiting.push(Waiting { id: ItemId::from_bytes(&id), table, key, reason });
+            if let Some(table) = self
+                .shapes
+                .iter()
+                .position(|shape| shape.global_name == name)
+            {
+                waiting.push(Waiting {
+                    id: ItemId::from_bytes(&id),
+                    table,
+                    key,
+                    reason,
+                });
             }
         }
         Ok(waiting)
@@ -34,11 +51,19 @@ impl SqliteStore {
         for id in &learned.forget {
             forget.execute(params![self.scope_local_id, id.as_bytes()])?;
         }
-        let sql = format!("INSERT OR REPLACE INTO {table} (scope_local_id, row_id, table_name, row_key, reason) VALUES (?1, ?2, ?3, ?4, ?5)");
+        let sql = format!(
+            "INSERT OR REPLACE INTO {table} (scope_local_id, row_id, table_name, row_key, reason) VALUES (?1, ?2, ?3, ?4, ?5)"
+        );
         let mut remember = self.db().prepare_cached(&sql)?;
         for row in &learned.remember {
             let name = &self.shapes[row.table].global_name;
-            remember.execute(params![self.scope_local_id, row.id.as_bytes(), name, row.key, row.reason])?;
+            remember.execute(params![
+                self.scope_local_id,
+                row.id.as_bytes(),
+                name,
+                row.key,
+                row.reason
+            ])?;
         }
         Ok(())
     }

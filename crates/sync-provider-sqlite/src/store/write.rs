@@ -16,11 +16,19 @@ use crate::store::{SqliteStore, push_cells};
 pub(super) enum Written {
     Done,
     /// The database refuses the row. `unique` says that another row is in its way on a unique key.
-    Refused { reason: String, unique: bool },
+    Refused {
+        reason: String,
+        unique: bool,
+    },
 }
 
 impl SqliteStore {
-    pub(super) fn write_slice(&mut self, slice: Slice<'_>, local: &LocalSlice, writes: &[Write]) -> Result<Vec<RowFailure>, ProviderError> {
+    pub(super) fn write_slice(
+        &mut self,
+        slice: Slice<'_>,
+        local: &LocalSlice,
+        writes: &[Write],
+    ) -> Result<Vec<RowFailure>, ProviderError> {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
@@ -30,8 +38,17 @@ impl SqliteStore {
         for write in writes {
             match self.write_row(slice, local, write)? {
                 Written::Done => {}
-                Written::Refused { reason, unique: true } => blocked.push((*write, reason)),
-                Written::Refused { reason, unique: false } => failures.push(RowFailure { row: write.row, reason }),
+                Written::Refused {
+                    reason,
+                    unique: true,
+                } => blocked.push((*write, reason)),
+                Written::Refused {
+                    reason,
+                    unique: false,
+                } => failures.push(RowFailure {
+                    row: write.row,
+                    reason,
+                }),
             }
         }
         if !blocked.is_empty() {
@@ -45,15 +62,26 @@ impl SqliteStore {
         if self.applying()?.marked == Some(table) {
             return Ok(());
         }
-        let sql = format!("UPDATE {} SET applying = ?1, applying_key = NULL", ident(&self.names.tick));
-        self.db().prepare_cached(&sql).and_then(|mut mark| mark.execute([&self.tables[table].objects.tracking])).map_err(|error| self.fail(&error))?;
+        let sql = format!(
+            "UPDATE {} SET applying = ?1, applying_key = NULL",
+            ident(&self.names.tick)
+        );
+        self.db()
+            .prepare_cached(&sql)
+            .and_then(|mut mark| mark.execute([&self.tables[table].objects.tracking]))
+            .map_err(|error| self.fail(&error))?;
         if let Some(apply) = &mut self.apply {
             apply.marked = Some(table);
         }
         Ok(())
     }
 
-    pub(super) fn write_row(&self, slice: Slice<'_>, local: &LocalSlice, write: &Write) -> Result<Written, ProviderError> {
+    pub(super) fn write_row(
+        &self,
+        slice: Slice<'_>,
+        local: &LocalSlice,
+        write: &Write,
+    ) -> Result<Written, ProviderError> {
         let table = &self.tables[slice.table];
         let row = slice.rows.row(write.row);
         let entry = local.entries.get(write.row).copied().flatten();
@@ -61,7 +89,9 @@ impl SqliteStore {
             if table.user_triggers {
                 self.mark_row(slice, row)?;
             }
-            if let refused @ Written::Refused { .. } = self.write_base(slice, row, entry.as_ref())? {
+            if let refused @ Written::Refused { .. } =
+                self.write_base(slice, row, entry.as_ref())?
+            {
                 return Ok(refused);
             }
         }
@@ -72,12 +102,19 @@ impl SqliteStore {
         Ok(Written::Done)
     }
 
-    fn write_base(&self, slice: Slice<'_>, row: RowRef<'_>, entry: Option<&LocalEntry>) -> Result<Written, ProviderError> {
+    fn write_base(
+        &self,
+        slice: Slice<'_>,
+        row: RowRef<'_>,
+        entry: Option<&LocalEntry>,
+    ) -> Result<Written, ProviderError> {
         let live = entry.is_some_and(|entry| entry.cells.is_some());
         let statement = match (slice.deleted, live) {
             (true, false) => return Ok(Written::Done),
             (true, true) => {
-                if let Some(child) = self.child_of(slice.table, |statement| self.bind_row_key(statement, 1, slice, row))? {
+                if let Some(child) = self.child_of(slice.table, |statement| {
+                    self.bind_row_key(statement, 1, slice, row)
+                })? {
                     return Ok(refused(format!("rows of table {child} still refer to it")));
                 }
                 self.prepare_delete(slice, row)?
@@ -92,23 +129,38 @@ impl SqliteStore {
                 }
             }
         };
-        let Some(mut statement) = statement else { return Ok(Written::Done) };
+        let Some(mut statement) = statement else {
+            return Ok(Written::Done);
+        };
         match statement.raw_execute() {
             Ok(_) => Ok(Written::Done),
             Err(error) => {
-                let constraint = error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) && !self.db().is_autocommit();
+                let constraint = error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+                    && !self.db().is_autocommit();
                 if !constraint {
                     return Err(self.fail(&error));
                 }
-                let code = error.sqlite_error().map_or(0, |failure| failure.extended_code);
+                let code = error
+                    .sqlite_error()
+                    .map_or(0, |failure| failure.extended_code);
                 let unique = code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
-                Ok(Written::Refused { reason: error.to_string(), unique })
+                Ok(Written::Refused {
+                    reason: error.to_string(),
+                    unique,
+                })
             }
         }
     }
 
-    fn prepare_delete(&self, slice: Slice<'_>, row: RowRef<'_>) -> Result<Option<rusqlite::CachedStatement<'_>>, ProviderError> {
-        let mut statement = self.db().prepare_cached(&self.tables[slice.table].sql.delete_base).map_err(|error| self.fail(&error))?;
+    fn prepare_delete(
+        &self,
+        slice: Slice<'_>,
+        row: RowRef<'_>,
+    ) -> Result<Option<rusqlite::CachedStatement<'_>>, ProviderError> {
+        let mut statement = self
+            .db()
+            .prepare_cached(&self.tables[slice.table].sql.delete_base)
+            .map_err(|error| self.fail(&error))?;
         self.bind_row_key(&mut statement, 1, slice, row)?;
         Ok(Some(statement))
     }
@@ -123,7 +175,9 @@ impl SqliteStore {
         let (table, shape) = (&self.tables[slice.table], &self.shapes[slice.table]);
         let fail = |error: rusqlite::Error| self.fail(&error);
         let sql = if live {
-            let Some(sql) = &table.sql.update_base else { return Ok(Ok(None)) };
+            let Some(sql) = &table.sql.update_base else {
+                return Ok(Ok(None));
+            };
             sql
         } else {
             &table.sql.insert_base
@@ -136,7 +190,9 @@ impl SqliteStore {
             }
             match bind(value, table.affinities[column]) {
                 Ok(bound) => statement.raw_bind_parameter(at, &bound).map_err(fail)?,
-                Err(reason) => return Ok(Err(format!("column {}: {reason}", shape.columns[column]))),
+                Err(reason) => {
+                    return Ok(Err(format!("column {}: {reason}", shape.columns[column])));
+                }
             }
             at += 1;
         }
@@ -148,9 +204,16 @@ impl SqliteStore {
 
     /// Why foreign keys forbid a row: it would take the referenced value away from children, or, where the row comes again after all others,
     /// its parent is missing.
-    fn check_references(&self, slice: Slice<'_>, row: RowRef<'_>, live: bool) -> Result<Option<String>, ProviderError> {
+    fn check_references(
+        &self,
+        slice: Slice<'_>,
+        row: RowRef<'_>,
+        live: bool,
+    ) -> Result<Option<String>, ProviderError> {
         let references = &self.tables[slice.table].references;
-        if !(live && !references.moved.is_empty() || slice.repeated && !references.missing_parent.is_empty()) {
+        if !(live && !references.moved.is_empty()
+            || slice.repeated && !references.missing_parent.is_empty())
+        {
             return Ok(None);
         }
         let cells: Vec<ValueRef<'_>> = row.values().collect();
@@ -159,7 +222,9 @@ impl SqliteStore {
                 let bound = bind(cells[column], self.tables[slice.table].affinities[column]);
                 // What cannot be stored is refused by name when the row is written.
                 let Ok(bound) = bound else { continue };
-                statement.raw_bind_parameter(from + offset, &bound).map_err(|error| self.fail(&error))?;
+                statement
+                    .raw_bind_parameter(from + offset, &bound)
+                    .map_err(|error| self.fail(&error))?;
             }
             Ok(())
         };
@@ -170,16 +235,24 @@ impl SqliteStore {
                     bind_cells(statement, self.shapes[slice.table].key.len() + 1, columns)
                 })?;
                 if moves {
-                    return Ok(Some(format!("rows of table {child} still refer to its old value")));
+                    return Ok(Some(format!(
+                        "rows of table {child} still refer to its old value"
+                    )));
                 }
             }
         }
         if slice.repeated {
             for (sql, parent, columns) in &references.missing_parent {
-                if columns.iter().any(|&column| cells[column] == ValueRef::Null) || self.is_own_parent(slice.table, parent, columns, &cells) {
+                if columns
+                    .iter()
+                    .any(|&column| cells[column] == ValueRef::Null)
+                    || self.is_own_parent(slice.table, parent, columns, &cells)
+                {
                     continue;
                 }
-                if self.is_true(sql, &|statement: &mut Statement<'_>| bind_cells(statement, 1, columns))? {
+                if self.is_true(sql, &|statement: &mut Statement<'_>| {
+                    bind_cells(statement, 1, columns)
+                })? {
                     return Ok(Some(format!("its parent in table {parent} is missing")));
                 }
             }
@@ -188,17 +261,38 @@ impl SqliteStore {
     }
 
     /// Whether the row refers to itself, so that it brings its parent along.
-    fn is_own_parent(&self, table: usize, parent: &str, columns: &[usize], cells: &[ValueRef<'_>]) -> bool {
+    fn is_own_parent(
+        &self,
+        table: usize,
+        parent: &str,
+        columns: &[usize],
+        cells: &[ValueRef<'_>],
+    ) -> bool {
         let shape = &self.shapes[table];
         ident(parent).eq_ignore_ascii_case(&self.tables[table].sql.base)
             && columns.len() == shape.key.len()
-            && columns.iter().zip(&shape.key).all(|(&from, &key)| cells[from] == cells[key])
+            && columns
+                .iter()
+                .zip(&shape.key)
+                .all(|(&from, &key)| cells[from] == cells[key])
     }
 
-    fn write_tracking(&self, slice: Slice<'_>, row: RowRef<'_>, entry: Option<&LocalEntry>, write: &Write) -> Result<(), ProviderError> {
+    fn write_tracking(
+        &self,
+        slice: Slice<'_>,
+        row: RowRef<'_>,
+        entry: Option<&LocalEntry>,
+        write: &Write,
+    ) -> Result<(), ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
-        let (sql, outcome, apply) = (&self.tables[slice.table].sql, &write.outcome, self.applying()?);
-        let tick = entry.map_or(apply.tick, |entry| apply.tick.max(entry.local_tick.saturating_add(1)));
+        let (sql, outcome, apply) = (
+            &self.tables[slice.table].sql,
+            &write.outcome,
+            self.applying()?,
+        );
+        let tick = entry.map_or(apply.tick, |entry| {
+            apply.tick.max(entry.local_tick.saturating_add(1))
+        });
         let update = self.columns_of(slice, outcome.update)?;
         let create = self.columns_of(slice, outcome.create)?;
         let text = match entry {
@@ -207,38 +301,77 @@ impl SqliteStore {
             Some(_) => &sql.update_tracking_and_creation,
         };
         let mut statement = self.db().prepare_cached(text).map_err(fail)?;
-        let writer = outcome.writer.filter(|writer| *writer != outcome.update.replica).map(|ReplicaKey(key)| key);
-        statement.raw_bind_parameter(1, update.scope_local_id).map_err(fail)?;
-        statement.raw_bind_parameter(2, update.scope_peer_key).map_err(fail)?;
-        statement.raw_bind_parameter(3, update.scope_peer_timestamp).map_err(fail)?;
+        let writer = outcome
+            .writer
+            .filter(|writer| *writer != outcome.update.replica)
+            .map(|ReplicaKey(key)| key);
+        statement
+            .raw_bind_parameter(1, update.scope_local_id)
+            .map_err(fail)?;
+        statement
+            .raw_bind_parameter(2, update.scope_peer_key)
+            .map_err(fail)?;
+        statement
+            .raw_bind_parameter(3, update.scope_peer_timestamp)
+            .map_err(fail)?;
         statement.raw_bind_parameter(4, tick).map_err(fail)?;
-        statement.raw_bind_parameter(5, outcome.tombstone).map_err(fail)?;
+        statement
+            .raw_bind_parameter(5, outcome.tombstone)
+            .map_err(fail)?;
         statement.raw_bind_parameter(6, apply.now).map_err(fail)?;
-        statement.raw_bind_parameter(7, outcome.time).map_err(fail)?;
+        statement
+            .raw_bind_parameter(7, outcome.time)
+            .map_err(fail)?;
         statement.raw_bind_parameter(8, writer).map_err(fail)?;
-        statement.raw_bind_parameter(9, create.scope_local_id).map_err(fail)?;
-        statement.raw_bind_parameter(10, create.scope_peer_key).map_err(fail)?;
-        statement.raw_bind_parameter(11, create.scope_peer_timestamp).map_err(fail)?;
+        statement
+            .raw_bind_parameter(9, create.scope_local_id)
+            .map_err(fail)?;
+        statement
+            .raw_bind_parameter(10, create.scope_peer_key)
+            .map_err(fail)?;
+        statement
+            .raw_bind_parameter(11, create.scope_peer_timestamp)
+            .map_err(fail)?;
         statement.raw_bind_parameter(12, tick).map_err(fail)?;
         self.bind_row_key(&mut statement, 13, slice, row)?;
         statement.raw_execute().map_err(fail)?;
         Ok(())
     }
 
-    fn columns_of(&self, slice: Slice<'_>, version: Version) -> Result<VersionColumns, ProviderError> {
-        VersionColumns::through_scope(version, self.scope_local_id)
-            .map_err(|error| ProviderError::malformed(format!("table {}", self.shapes[slice.table].global_name), error.to_string()))
+    fn columns_of(
+        &self,
+        slice: Slice<'_>,
+        version: Version,
+    ) -> Result<VersionColumns, ProviderError> {
+        VersionColumns::through_scope(version, self.scope_local_id).map_err(|error| {
+            ProviderError::malformed(
+                format!("table {}", self.shapes[slice.table].global_name),
+                error.to_string(),
+            )
+        })
     }
 
-    pub(super) fn bind_row_key(&self, statement: &mut Statement<'_>, first: usize, slice: Slice<'_>, row: RowRef<'_>) -> Result<(), ProviderError> {
+    pub(super) fn bind_row_key(
+        &self,
+        statement: &mut Statement<'_>,
+        first: usize,
+        slice: Slice<'_>,
+        row: RowRef<'_>,
+    ) -> Result<(), ProviderError> {
         let (shape, table) = (&self.shapes[slice.table], &self.tables[slice.table]);
-        with_key(shape, slice, row, |key| bind_key(statement, first, key, shape, &table.affinities))
+        with_key(shape, slice, row, |key| {
+            bind_key(statement, first, key, shape, &table.affinities)
+        })
     }
 
     /// Where the user has triggers of his own: names the very row that is written, so that what they write elsewhere is tracked.
     pub(super) fn mark_row(&self, slice: Slice<'_>, row: RowRef<'_>) -> Result<(), ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
-        let sql = format!("UPDATE {} SET applying_key = {}", ident(&self.names.tick), self.tables[slice.table].sql.key_text);
+        let sql = format!(
+            "UPDATE {} SET applying_key = {}",
+            ident(&self.names.tick),
+            self.tables[slice.table].sql.key_text
+        );
         let mut statement = self.db().prepare_cached(&sql).map_err(fail)?;
         self.bind_row_key(&mut statement, 1, slice, row)?;
         statement.raw_execute().map_err(fail)?;
@@ -251,7 +384,10 @@ impl SqliteStore {
         let (shape, table) = (&self.shapes[slice.table], &self.tables[slice.table]);
         let mut stored = sync_provider::RowSet::new(shape.columns.len());
         {
-            let mut statement = self.db().prepare_cached(&table.sql.base_row).map_err(fail)?;
+            let mut statement = self
+                .db()
+                .prepare_cached(&table.sql.base_row)
+                .map_err(fail)?;
             self.bind_row_key(&mut statement, 1, slice, row)?;
             let mut rows = statement.raw_query();
             if let Some(found) = rows.next().map_err(fail)? {
@@ -261,8 +397,13 @@ impl SqliteStore {
         if !stored.is_empty() && same_content(shape, stored.row(0), row) {
             return Ok(());
         }
-        let mut statement = self.db().prepare_cached(&table.sql.local_change).map_err(fail)?;
-        statement.raw_bind_parameter(1, self.applying()?.now).map_err(fail)?;
+        let mut statement = self
+            .db()
+            .prepare_cached(&table.sql.local_change)
+            .map_err(fail)?;
+        statement
+            .raw_bind_parameter(1, self.applying()?.now)
+            .map_err(fail)?;
         self.bind_row_key(&mut statement, 2, slice, row)?;
         statement.raw_execute().map_err(fail)?;
         if stored.is_empty() {
@@ -281,9 +422,16 @@ impl SqliteStore {
 }
 
 fn same_content(shape: &TableShape, a: RowRef<'_>, b: RowRef<'_>) -> bool {
-    shape.types.iter().zip(a.values().zip(b.values())).all(|(ty, (a, b))| content_eq(ty, a, b))
+    shape
+        .types
+        .iter()
+        .zip(a.values().zip(b.values()))
+        .all(|(ty, (a, b))| content_eq(ty, a, b))
 }
 
 fn refused(reason: String) -> Written {
-    Written::Refused { reason, unique: false }
+    Written::Refused {
+        reason,
+        unique: false,
+    }
 }

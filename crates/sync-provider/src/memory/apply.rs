@@ -24,8 +24,14 @@ pub struct Direction {
 
 impl MemoryReplica {
     /// Applies the batches of one direction and learns what they teach.
-    pub(super) fn apply(&mut self, batches: &[ChangeBatch], direction: &Direction) -> Result<BatchOutcome, ProviderError> {
-        let Some(first) = batches.first() else { return Ok(BatchOutcome::default()) };
+    pub(super) fn apply(
+        &mut self,
+        batches: &[ChangeBatch],
+        direction: &Direction,
+    ) -> Result<BatchOutcome, ProviderError> {
+        let Some(first) = batches.first() else {
+            return Ok(BatchOutcome::default());
+        };
         let remote = Knowledge::from_bytes(&first.made_with)
             .map_err(|error| ProviderError::malformed("made-with knowledge", error.to_string()))?;
         let mut known = self.knowledge.clone();
@@ -38,12 +44,26 @@ impl MemoryReplica {
         let settlement = known_and_own.find_or_add_replica(&settlement_id);
         // The answers go into a copy; the value changes at the end or not at all.
         let mut next = self.clone();
-        let mut outcome = BatchOutcome { next: Next::Committed, ..BatchOutcome::default() };
+        let mut outcome = BatchOutcome {
+            next: Next::Committed,
+            ..BatchOutcome::default()
+        };
         let mut lesson = Lesson::default();
         let stamper = Stamper::new(self.rules, settlement, &known, &made_with);
         let forgotten = self.forgotten.clone();
-        let judge = Judge { known: &known_and_own, made_with: &made_with, forgotten: forgotten.as_ref(), newcomer, rules: self.rules };
-        let mut arbiter = Arbiter { judge, policy: &direction.policy, position: direction.position, stamper };
+        let judge = Judge {
+            known: &known_and_own,
+            made_with: &made_with,
+            forgotten: forgotten.as_ref(),
+            newcomer,
+            rules: self.rules,
+        };
+        let mut arbiter = Arbiter {
+            judge,
+            policy: &direction.policy,
+            position: direction.position,
+            stamper,
+        };
         for changes in batches.iter().flat_map(|batch| &batch.tables) {
             let table = next.table_of(changes)?;
             for (head, cells) in changes.heads.iter().zip(changes.rows.iter()) {
@@ -55,7 +75,15 @@ impl MemoryReplica {
                     time: head.time,
                     writer: head.writer.map(local),
                 };
-                next.apply_row(table, changes.deleted, head, cells, &mut arbiter, &mut lesson, &mut outcome);
+                next.apply_row(
+                    table,
+                    changes.deleted,
+                    head,
+                    cells,
+                    &mut arbiter,
+                    &mut lesson,
+                    &mut outcome,
+                );
             }
         }
         lesson.settlement = arbiter.stamper.issued();
@@ -70,7 +98,8 @@ impl MemoryReplica {
         let source = mapping.key(ReplicaKey::LOCAL).unwrap_or(ReplicaKey::LOCAL);
         let examined: u64 = batches.iter().map(|batch| batch.examined).sum();
         if worth_storing(&self.knowledge, &learned, source, outcome.offered, examined) {
-            next.waiting.retain(|id, _| learned.ranges().any(|range| range.lower_bound == id));
+            next.waiting
+                .retain(|id, _| learned.ranges().any(|range| range.lower_bound == id));
             next.knowledge = learned;
         }
         *self = next;
@@ -78,8 +107,16 @@ impl MemoryReplica {
     }
 
     fn table_of(&self, changes: &TableChanges) -> Result<usize, ProviderError> {
-        let table = self.shapes.iter().position(|shape| shape.global_name == changes.table);
-        table.ok_or_else(|| ProviderError::malformed(format!("table {}", changes.table), "a batch holds rows of a table outside the scope"))
+        let table = self
+            .shapes
+            .iter()
+            .position(|shape| shape.global_name == changes.table);
+        table.ok_or_else(|| {
+            ProviderError::malformed(
+                format!("table {}", changes.table),
+                "a batch holds rows of a table outside the scope",
+            )
+        })
     }
 
     #[allow(clippy::too_many_arguments)] // one row with everything that the direction holds; a struct would only be unpacked here
@@ -95,20 +132,39 @@ impl MemoryReplica {
     ) {
         let shapes = self.shapes.clone();
         let shape = &shapes[table];
-        let mut key_row = if deleted { RowSet::new(shape.key.len()) } else { shape.key_of(cells) };
+        let mut key_row = if deleted {
+            RowSet::new(shape.key.len())
+        } else {
+            shape.key_of(cells)
+        };
         if deleted {
             key_row.push_row(cells);
         }
         let id = self.row_id(table, key_row.row(0));
         let key: RowKey = (table, key_row.row(0).as_bytes().to_vec());
-        let facts = RowFacts { create: head.create, update: head.update, tombstone: deleted };
-        let remote = IncomingRow { facts, time: head.time, writer: head.writer, cells };
+        let facts = RowFacts {
+            create: head.create,
+            update: head.update,
+            tombstone: deleted,
+        };
+        let remote = IncomingRow {
+            facts,
+            time: head.time,
+            writer: head.writer,
+            cells,
+        };
         let present = self.rows.get(&key).cloned();
         let mut local_tick = self.knowledge.local_tick();
-        let verdict = arbiter.verdict(shape, id.as_bytes(), present.as_ref().map(MemoryRow::local), remote, || {
-            local_tick += 1;
-            Version::new(ReplicaKey::LOCAL, local_tick)
-        });
+        let verdict = arbiter.verdict(
+            shape,
+            id.as_bytes(),
+            present.as_ref().map(MemoryRow::local),
+            remote,
+            || {
+                local_tick += 1;
+                Version::new(ReplicaKey::LOCAL, local_tick)
+            },
+        );
         if local_tick > self.knowledge.local_tick() {
             self.knowledge.set_local_tick(local_tick);
         }
@@ -140,9 +196,22 @@ impl MemoryReplica {
         }
     }
 
-    fn store(&mut self, key: RowKey, write: Outcome, cells: RowRef<'_>, present: Option<MemoryRow>) {
-        let facts = RowFacts { create: write.create, update: write.update, tombstone: write.tombstone };
-        let mut stored = present.map_or_else(|| RowSet::new(self.shapes[key.0].columns.len()), |row| row.cells);
+    fn store(
+        &mut self,
+        key: RowKey,
+        write: Outcome,
+        cells: RowRef<'_>,
+        present: Option<MemoryRow>,
+    ) {
+        let facts = RowFacts {
+            create: write.create,
+            update: write.update,
+            tombstone: write.tombstone,
+        };
+        let mut stored = present.map_or_else(
+            || RowSet::new(self.shapes[key.0].columns.len()),
+            |row| row.cells,
+        );
         if write.base {
             stored.clear();
             if !write.tombstone {
@@ -150,6 +219,14 @@ impl MemoryReplica {
                 stored.push_row(cells);
             }
         }
-        self.rows.insert(key, MemoryRow { facts, time: write.time, writer: write.writer, cells: stored });
+        self.rows.insert(
+            key,
+            MemoryRow {
+                facts,
+                time: write.time,
+                writer: write.writer,
+                cells: stored,
+            },
+        );
     }
 }

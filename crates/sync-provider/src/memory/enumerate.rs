@@ -13,7 +13,11 @@ impl MemoryReplica {
     pub(super) fn parameters(&self) -> SyncBatchParameters {
         SyncBatchParameters {
             knowledge: self.knowledge.to_bytes(),
-            remembered: self.waiting.keys().map(|id| id.as_bytes().to_vec()).collect(),
+            remembered: self
+                .waiting
+                .keys()
+                .map(|id| id.as_bytes().to_vec())
+                .collect(),
         }
     }
 
@@ -33,8 +37,15 @@ impl MemoryReplica {
     }
 
     /// As source: what the destination needs, and whether it may be served at all.
-    pub(super) fn select(&self, parameters: SyncBatchParameters) -> Result<Selection, ProviderError> {
-        let selection = Selection::new(&self.knowledge, &parameters.knowledge, parameters.remembered)?;
+    pub(super) fn select(
+        &self,
+        parameters: SyncBatchParameters,
+    ) -> Result<Selection, ProviderError> {
+        let selection = Selection::new(
+            &self.knowledge,
+            &parameters.knowledge,
+            parameters.remembered,
+        )?;
         check_not_outdated(&self.description.name, &selection, self.forgotten.as_ref())?;
         Ok(selection)
     }
@@ -46,7 +57,11 @@ impl MemoryReplica {
             sequence: 0,
             kind: BatchKind::LastChanges,
             made_with: self.knowledge.to_bytes(),
-            forgotten: self.forgotten.as_ref().map(|known| known.to_bytes()).unwrap_or_default(),
+            forgotten: self
+                .forgotten
+                .as_ref()
+                .map(|known| known.to_bytes())
+                .unwrap_or_default(),
             tables: Vec::new(),
             examined: self.rows.len() as u64,
             orphans: Vec::new(),
@@ -61,18 +76,34 @@ impl MemoryReplica {
     }
 
     /// As source: the rows with these keys that the destination needs.
-    pub(super) fn rows_by_key(&self, selection: &Selection, keys: &[TableKeys]) -> Result<Vec<TableChanges>, ProviderError> {
+    pub(super) fn rows_by_key(
+        &self,
+        selection: &Selection,
+        keys: &[TableKeys],
+    ) -> Result<Vec<TableChanges>, ProviderError> {
         let mut found = Vec::new();
         for wanted in keys {
-            let Some(table) = self.shapes.iter().position(|shape| shape.global_name == wanted.table) else {
-                return Err(ProviderError::malformed(format!("table {}", wanted.table), "rows of a table outside the scope were asked for"));
+            let Some(table) = self
+                .shapes
+                .iter()
+                .position(|shape| shape.global_name == wanted.table)
+            else {
+                return Err(ProviderError::malformed(
+                    format!("table {}", wanted.table),
+                    "rows of a table outside the scope were asked for",
+                ));
             };
             let rows: Vec<(RowKey, &MemoryRow)> = (wanted.keys.iter())
                 .map(|key| (table, key.as_bytes().to_vec()))
                 .filter_map(|key| self.rows.get(&key).map(|row| (key, row)))
                 .collect();
             for deleted in [true, false] {
-                found.extend(self.pack_changes(table, deleted, selection, rows.iter().map(|(key, row)| (key, *row))));
+                found.extend(self.pack_changes(
+                    table,
+                    deleted,
+                    selection,
+                    rows.iter().map(|(key, row)| (key, *row)),
+                ));
             }
         }
         Ok(found)
@@ -80,8 +111,12 @@ impl MemoryReplica {
 
     fn part(&self, table: usize, deleted: bool, selection: &Selection) -> Option<TableChanges> {
         let floor = selection.floor(&self.shapes[table].global_name);
-        let above = |row: &MemoryRow| row.facts.update.replica.0 != 0 || row.facts.update.tick > floor;
-        let rows = self.rows.iter().filter(|((of, _), row)| *of == table && above(row));
+        let above =
+            |row: &MemoryRow| row.facts.update.replica.0 != 0 || row.facts.update.tick > floor;
+        let rows = self
+            .rows
+            .iter()
+            .filter(|((of, _), row)| *of == table && above(row));
         self.pack_changes(table, deleted, selection, rows)
     }
 
@@ -93,20 +128,43 @@ impl MemoryReplica {
         rows: impl Iterator<Item = (&'a RowKey, &'a MemoryRow)>,
     ) -> Option<TableChanges> {
         let shape = &self.shapes[table];
-        let columns = if deleted { shape.key_columns() } else { shape.columns.clone() };
+        let columns = if deleted {
+            shape.key_columns()
+        } else {
+            shape.columns.clone()
+        };
         let mut packed = RowSet::new(columns.len());
         let mut heads = Vec::new();
         for ((_, key), row) in rows.filter(|(_, row)| row.facts.tombstone == deleted) {
             let mut key_row = RowSet::new(shape.key.len());
             key_row.push_encoded(key);
             let needed = selection.ignores_ids() && selection.needs(&[], row.facts.update)
-                || !selection.ignores_ids() && selection.needs(self.row_id(table, key_row.row(0)).as_bytes(), row.facts.update);
+                || !selection.ignores_ids()
+                    && selection.needs(
+                        self.row_id(table, key_row.row(0)).as_bytes(),
+                        row.facts.update,
+                    );
             if needed {
-                heads.push(RowHead { create: row.facts.create, update: row.facts.update, time: row.time, writer: row.writer });
-                packed.push_row(if deleted { key_row.row(0) } else { row.cells.row(0) });
+                heads.push(RowHead {
+                    create: row.facts.create,
+                    update: row.facts.update,
+                    time: row.time,
+                    writer: row.writer,
+                });
+                packed.push_row(if deleted {
+                    key_row.row(0)
+                } else {
+                    row.cells.row(0)
+                });
             }
         }
         let table = shape.global_name.clone();
-        (!heads.is_empty()).then_some(TableChanges { table, columns, deleted, heads, rows: packed })
+        (!heads.is_empty()).then_some(TableChanges {
+            table,
+            columns,
+            deleted,
+            heads,
+            rows: packed,
+        })
     }
 }

@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::batch::{BatchKind, BatchOutcome, ChangeBatch, ChangeBatchRequest, Next, SyncBatchParameters, TableChanges, TableKeys};
+use crate::batch::{
+    BatchKind, BatchOutcome, ChangeBatch, ChangeBatchRequest, Next, SyncBatchParameters,
+    TableChanges, TableKeys,
+};
 use crate::error::ProviderError;
 use crate::memory::apply::Direction;
 use crate::memory::replica::MemoryReplica;
@@ -39,7 +42,10 @@ struct Outgoing {
 impl MemoryProvider {
     /// Takes a replica in.
     pub fn new(replica: MemoryReplica) -> Self {
-        MemoryProvider { replica: Arc::new(Mutex::new(replica)), sessions: Arc::default() }
+        MemoryProvider {
+            replica: Arc::new(Mutex::new(replica)),
+            sessions: Arc::default(),
+        }
     }
 
     /// The replica, for local writes and for a look at its rows.
@@ -47,10 +53,16 @@ impl MemoryProvider {
         self.replica.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn with_session<T>(&self, id: SessionId, run: impl FnOnce(&mut Session) -> Result<T, ProviderError>) -> Result<T, ProviderError> {
+    fn with_session<T>(
+        &self,
+        id: SessionId,
+        run: impl FnOnce(&mut Session) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let session = sessions.get_mut(&id);
-        run(session.ok_or_else(|| ProviderError::malformed("session", "a call names a session that was not begun"))?)
+        run(session.ok_or_else(|| {
+            ProviderError::malformed("session", "a call names a session that was not begun")
+        })?)
     }
 }
 
@@ -61,23 +73,46 @@ impl SyncProvider for MemoryProvider {
             let replica = self.replica();
             (replica.id().clone(), replica.description().clone())
         };
-        let session = Session { begin: request.clone(), outgoing: None, incoming: Vec::new() };
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(request.session, session);
-        Ok(ReplicaInfo { replica, description, attributes: true })
+        let session = Session {
+            begin: request.clone(),
+            outgoing: None,
+            incoming: Vec::new(),
+        };
+        self.sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(request.session, session);
+        Ok(ReplicaInfo {
+            replica,
+            description,
+            attributes: true,
+        })
     }
 
-    async fn get_sync_batch_parameters(&self, session: SessionId) -> Result<SyncBatchParameters, ProviderError> {
+    async fn get_sync_batch_parameters(
+        &self,
+        session: SessionId,
+    ) -> Result<SyncBatchParameters, ProviderError> {
         self.with_session(session, |_| Ok(self.replica().parameters()))
     }
 
-    async fn get_change_batch(&self, session: SessionId, request: ChangeBatchRequest) -> Result<ChangeBatch, ProviderError> {
+    async fn get_change_batch(
+        &self,
+        session: SessionId,
+        request: ChangeBatchRequest,
+    ) -> Result<ChangeBatch, ProviderError> {
         self.with_session(session, |state| {
             if let ChangeBatchRequest::First(parameters) = request {
                 let mut replica = self.replica();
                 let selection = replica.select(parameters)?;
                 let changes = replica.changes(&selection);
                 let batches = split(changes, state.begin.batch_bytes);
-                state.outgoing = Some(Outgoing { snapshot: replica.clone(), selection, batches, sequence: 0 });
+                state.outgoing = Some(Outgoing {
+                    snapshot: replica.clone(),
+                    selection,
+                    batches,
+                    sequence: 0,
+                });
             }
             let outgoing = state.outgoing.as_mut().ok_or_else(out_of_turn)?;
             let batch = outgoing.batches.pop_front().ok_or_else(out_of_turn)?;
@@ -86,16 +121,28 @@ impl SyncProvider for MemoryProvider {
         })
     }
 
-    async fn rows_by_key(&self, session: SessionId, keys: Vec<TableKeys>) -> Result<ChangeBatch, ProviderError> {
+    async fn rows_by_key(
+        &self,
+        session: SessionId,
+        keys: Vec<TableKeys>,
+    ) -> Result<ChangeBatch, ProviderError> {
         self.with_session(session, |state| {
             let outgoing = state.outgoing.as_mut().ok_or_else(out_of_turn)?;
             let tables = outgoing.snapshot.rows_by_key(&outgoing.selection, &keys)?;
             outgoing.sequence += 1;
-            Ok(empty_batch(outgoing.sequence - 1, BatchKind::Repeats, tables))
+            Ok(empty_batch(
+                outgoing.sequence - 1,
+                BatchKind::Repeats,
+                tables,
+            ))
         })
     }
 
-    async fn process_change_batch(&self, session: SessionId, batch: ChangeBatch) -> Result<BatchOutcome, ProviderError> {
+    async fn process_change_batch(
+        &self,
+        session: SessionId,
+        batch: ChangeBatch,
+    ) -> Result<BatchOutcome, ProviderError> {
         self.with_session(session, |state| {
             let kind = batch.kind;
             if batch.sequence == 0 {
@@ -105,11 +152,15 @@ impl SyncProvider for MemoryProvider {
             let mut replica = self.replica();
             match kind {
                 BatchKind::Changes => Ok(BatchOutcome::default()),
-                BatchKind::LastChanges if replica.waiting() > 0 => {
-                    Ok(BatchOutcome { next: Next::Rows(replica.wanted()), ..BatchOutcome::default() })
-                }
+                BatchKind::LastChanges if replica.waiting() > 0 => Ok(BatchOutcome {
+                    next: Next::Rows(replica.wanted()),
+                    ..BatchOutcome::default()
+                }),
                 BatchKind::LastChanges | BatchKind::Repeats => {
-                    let direction = Direction { policy: state.begin.policy.clone(), position: state.begin.position };
+                    let direction = Direction {
+                        policy: state.begin.policy.clone(),
+                        position: state.begin.position,
+                    };
                     replica.apply(&std::mem::take(&mut state.incoming), &direction)
                 }
             }
@@ -117,35 +168,67 @@ impl SyncProvider for MemoryProvider {
     }
 
     async fn end_session(&self, session: SessionId, _ending: Ending) -> Result<(), ProviderError> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
+        self.sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&session);
         Ok(())
     }
 }
 
 fn out_of_turn() -> ProviderError {
-    ProviderError::malformed("session", "a batch was asked for before the enumeration began or after it ended")
+    ProviderError::malformed(
+        "session",
+        "a batch was asked for before the enumeration began or after it ended",
+    )
 }
 
 fn empty_batch(sequence: u32, kind: BatchKind, tables: Vec<TableChanges>) -> ChangeBatch {
-    ChangeBatch { sequence, kind, made_with: Vec::new(), forgotten: Vec::new(), tables, examined: 0, orphans: Vec::new() }
+    ChangeBatch {
+        sequence,
+        kind,
+        made_with: Vec::new(),
+        forgotten: Vec::new(),
+        tables,
+        examined: 0,
+        orphans: Vec::new(),
+    }
 }
 
 /// Cuts one batch into several of about `bytes` each.
 fn split(whole: ChangeBatch, bytes: u64) -> VecDeque<ChangeBatch> {
-    let mut batches = VecDeque::from([ChangeBatch { tables: Vec::new(), kind: BatchKind::Changes, ..whole.clone() }]);
+    let mut batches = VecDeque::from([ChangeBatch {
+        tables: Vec::new(),
+        kind: BatchKind::Changes,
+        ..whole.clone()
+    }]);
     let mut size = 0;
     for changes in whole.tables {
         for (head, row) in changes.heads.iter().zip(changes.rows.iter()) {
             let row_bytes = row.as_bytes().len() as u64;
             if size > 0 && size + row_bytes > bytes {
-                batches.push_back(empty_batch(batches.len() as u32, BatchKind::Changes, Vec::new()));
+                batches.push_back(empty_batch(
+                    batches.len() as u32,
+                    BatchKind::Changes,
+                    Vec::new(),
+                ));
                 size = 0;
             }
             size += row_bytes;
-            let Some(batch) = batches.back_mut() else { continue };
-            if batch.tables.last().is_none_or(|last| last.table != changes.table || last.deleted != changes.deleted) {
+            let Some(batch) = batches.back_mut() else {
+                continue;
+            };
+            if batch
+                .tables
+                .last()
+                .is_none_or(|last| last.table != changes.table || last.deleted != changes.deleted)
+            {
                 let rows = RowSet::new(changes.columns.len());
-                batch.tables.push(TableChanges { heads: Vec::new(), rows, ..header(&changes) });
+                batch.tables.push(TableChanges {
+                    heads: Vec::new(),
+                    rows,
+                    ..header(&changes)
+                });
             }
             if let Some(last) = batch.tables.last_mut() {
                 last.heads.push(*head);

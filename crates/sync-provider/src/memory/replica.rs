@@ -29,12 +29,23 @@ pub struct MemoryRow {
 impl MemoryRow {
     /// The row's cells; `None` for a tombstone.
     pub fn cells(&self) -> Option<Vec<Value>> {
-        (!self.facts.tombstone).then(|| self.cells.row(0).values().map(|cell| cell.to_owned()).collect())
+        (!self.facts.tombstone).then(|| {
+            self.cells
+                .row(0)
+                .values()
+                .map(|cell| cell.to_owned())
+                .collect()
+        })
     }
 
     pub(super) fn local(&self) -> LocalRow<'_> {
         let cells = (!self.facts.tombstone).then(|| self.cells.row(0));
-        LocalRow { facts: self.facts, time: self.time, writer: self.writer, cells }
+        LocalRow {
+            facts: self.facts,
+            time: self.time,
+            writer: self.writer,
+            cells,
+        }
     }
 }
 
@@ -100,7 +111,11 @@ impl MemoryReplica {
 
     /// The live rows of a table, each as its cells, in key order.
     pub fn table(&self, table: usize) -> Vec<Vec<Value>> {
-        self.rows.iter().filter(|((of, _), _)| *of == table).filter_map(|(_, row)| row.cells()).collect()
+        self.rows
+            .iter()
+            .filter(|((of, _), _)| *of == table)
+            .filter_map(|(_, row)| row.cells())
+            .collect()
     }
 
     /// The keys of rows left for later sessions.
@@ -110,7 +125,13 @@ impl MemoryReplica {
 
     /// Makes every write of this row fail (or lets it succeed again), as a constraint would.
     pub fn reject(&mut self, table: usize, key: &[Value], rejected: bool) {
-        let key = (table, pack(key.iter().map(Value::as_ref)).row(0).as_bytes().to_vec());
+        let key = (
+            table,
+            pack(key.iter().map(Value::as_ref))
+                .row(0)
+                .as_bytes()
+                .to_vec(),
+        );
         if rejected {
             self.rejecting.insert(key);
         } else {
@@ -128,19 +149,41 @@ impl MemoryReplica {
         }
         let create = before.map(|row| row.facts.create);
         let update = self.next_version();
-        let facts = RowFacts { create: create.unwrap_or(update), update, tombstone: false };
-        self.rows.insert(key, MemoryRow { facts, time: Some(time), writer: Some(ReplicaKey::LOCAL), cells: packed });
+        let facts = RowFacts {
+            create: create.unwrap_or(update),
+            update,
+            tombstone: false,
+        };
+        self.rows.insert(
+            key,
+            MemoryRow {
+                facts,
+                time: Some(time),
+                writer: Some(ReplicaKey::LOCAL),
+                cells: packed,
+            },
+        );
     }
 
     /// Deletes a row locally, at `time`. Says whether there was one.
     pub fn delete(&mut self, table: usize, key: &[Value], time: i64) -> bool {
-        let key = (table, pack(key.iter().map(Value::as_ref)).row(0).as_bytes().to_vec());
+        let key = (
+            table,
+            pack(key.iter().map(Value::as_ref))
+                .row(0)
+                .as_bytes()
+                .to_vec(),
+        );
         if !self.rows.get(&key).is_some_and(|row| !row.facts.tombstone) {
             return false;
         }
         let update = self.next_version();
         if let Some(row) = self.rows.get_mut(&key) {
-            row.facts = RowFacts { update, tombstone: true, ..row.facts };
+            row.facts = RowFacts {
+                update,
+                tombstone: true,
+                ..row.facts
+            };
             row.time = Some(time);
             row.writer = Some(ReplicaKey::LOCAL);
             row.cells.clear();
@@ -155,14 +198,24 @@ impl MemoryReplica {
     }
 
     pub(super) fn key_of(&self, table: usize, row: RowRef<'_>) -> RowKey {
-        (table, self.shapes[table].key_of(row).row(0).as_bytes().to_vec())
+        (
+            table,
+            self.shapes[table].key_of(row).row(0).as_bytes().to_vec(),
+        )
     }
 
     pub(super) fn row_id(&self, table: usize, key: RowRef<'_>) -> ItemId {
         let shape = &self.shapes[table];
         // The keys of a test are short; an id that is too long would only make the row share the id of its table.
-        row_id(&shape.global_name, shape.key.iter().map(|&column| &shape.types[column]).zip(key.values()))
-            .unwrap_or_else(|_| ItemId::from_text(&shape.global_name))
+        row_id(
+            &shape.global_name,
+            shape
+                .key
+                .iter()
+                .map(|&column| &shape.types[column])
+                .zip(key.values()),
+        )
+        .unwrap_or_else(|_| ItemId::from_text(&shape.global_name))
     }
 }
 
@@ -170,11 +223,17 @@ impl MemoryReplica {
 ///
 /// # Errors
 /// As for the calls of [`crate::SyncProvider`].
-pub fn transfer(source: &mut MemoryReplica, destination: &mut MemoryReplica, direction: &Direction) -> Result<BatchOutcome, ProviderError> {
+pub fn transfer(
+    source: &mut MemoryReplica,
+    destination: &mut MemoryReplica,
+    direction: &Direction,
+) -> Result<BatchOutcome, ProviderError> {
     let (parameters, wanted) = (destination.parameters(), destination.wanted());
     let selection = source.select(parameters)?;
     let mut changes = source.changes(&selection);
-    changes.tables.extend(source.rows_by_key(&selection, &wanted)?);
+    changes
+        .tables
+        .extend(source.rows_by_key(&selection, &wanted)?);
     destination.apply(&[changes], direction)
 }
 
