@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 /// The time now.
-#[allow(clippy::disallowed_methods)] // this module is the exception that the ban exists for
+#[expect(clippy::disallowed_methods, reason = "this module is the exception that the ban exists for")]
 pub(crate) fn now() -> SystemTime {
     SystemTime::now()
 }

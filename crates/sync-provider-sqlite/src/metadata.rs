@@ -14,7 +14,6 @@ use crate::names::Store;
 pub(crate) struct StoredScope {
     pub(crate) store: Store,
     pub(crate) row: ScopeRow,
-    pub(crate) config: ScopeConfig,
     pub(crate) description: ScopeDescription,
 }
 
@@ -233,7 +232,7 @@ fn with_config(
     Ok(StoredScope {
         store: store.clone(),
         row,
-        config,
+
         description,
     })
 }

@@ -9,7 +9,7 @@ use sync_provider::{
     BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
     ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
 };
-use sync_relational::{Owner, Sessions};
+use sync_relational::{Owner, Sessions, Store};
 
 use crate::store::SqliteStore;
 
@@ -49,6 +49,15 @@ impl SqliteProvider {
         self.busy_timeout = timeout;
         self
     }
+
+    /// Opens the connection of one session, for a provider that puts something of its own between it and [`Sessions`].
+    ///
+    /// # Errors
+    /// The file or the scope is missing, or its metadata cannot be used.
+    pub fn open_store(&self) -> Result<Box<dyn Store>, ProviderError> {
+        let store = SqliteStore::open(&self.path, self.scope.as_deref(), self.busy_timeout)?;
+        Ok(Box::new(store))
+    }
 }
 
 /// A thread of its own per session: SQLite blocks.
@@ -74,8 +83,7 @@ impl Owner for Thread {
 #[async_trait]
 impl SyncProvider for SqliteProvider {
     async fn begin_session(&self, request: BeginSession) -> Result<ReplicaInfo, ProviderError> {
-        let store = SqliteStore::open(&self.path, self.scope.as_deref(), self.busy_timeout)?;
-        self.sessions.begin(&Thread, Box::new(store), request)
+        self.sessions.begin(&Thread, self.open_store()?, request)
     }
 
     async fn get_sync_batch_parameters(

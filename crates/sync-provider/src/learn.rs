@@ -45,8 +45,9 @@ pub fn learn(known: &Knowledge, made_with: &Knowledge, lesson: &Lesson) -> Knowl
 
 /// Whether what was learned is worth a write.
 ///
-/// Always where a row moved or the source looked at rows that it need not look at again; otherwise only where more was taught than a higher
-/// tick of the source itself, whose key is `source`: such ticks go up with every write in its database and spare no work.
+/// Always where a row moved, for its stored version speaks in keys of the learned key map. Where the source only looked at rows that it need
+/// not look at again, if anything was learned. Otherwise only where more was taught than a higher tick of the source itself, whose
+/// key is `source`: such ticks go up with every write in its database and spare no work.
 pub fn worth_storing(
     known: &Knowledge,
     learned: &Knowledge,
@@ -54,14 +55,15 @@ pub fn worth_storing(
     moved: u64,
     examined: u64,
 ) -> bool {
-    if moved > 0 || examined > 0 {
+    if moved > 0 {
+        return true;
+    }
+    if examined > 0 {
         return !known.contains_knowledge(learned);
     }
     let mut but_for_source = known.clone();
-    but_for_source.raise(
-        source,
-        learned.max_tick_where(|id| learned.key_map().id(source) == Some(id)),
-    );
+    let source_tick = learned.max_tick_where(|id| learned.key_map().id(source) == Some(id));
+    but_for_source.raise(source, source_tick);
     !but_for_source.contains_knowledge(learned)
 }
 

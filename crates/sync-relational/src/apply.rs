@@ -12,7 +12,7 @@ use sync_provider::{
 
 use crate::columns::ColumnMap;
 use crate::scope::own_knowledge;
-use crate::store::{Commit, Learned, LocalSlice, Slice, Store, Waiting, Write};
+use crate::store::{Commit, Learned, LocalSlice, Scope, ScopeState, Slice, Store, Waiting, Write};
 
 /// Rows that are decided and written together.
 const SLICE_ROWS: usize = 1000;
@@ -33,7 +33,6 @@ pub(crate) struct Applying {
     known: Knowledge,
     /// The same with this replica's settlement replica in its key map.
     known_and_own: Knowledge,
-    stored: Knowledge,
     made_with: Knowledge,
     forgotten: Option<Knowledge>,
     mapping: KeyMapping,
@@ -72,17 +71,15 @@ impl Applying {
         position: Position,
         withheld: Withheld,
     ) -> Result<Self, ProviderError> {
-        let remote = Knowledge::from_bytes(&first.made_with).map_err(|error| {
-            ProviderError::malformed("made-with knowledge of the batch", error.to_string())
-        })?;
         let state = store.begin_apply().await?;
         let (_, waiting) = store.state().await?;
-        let stored = own_knowledge(store.scope(), state.knowledge.as_deref())?;
-        let mut known = stored.clone();
-        known.set_local_tick(state.mark.max(stored.local_tick()));
-        let newcomer = !state.was_source && is_alone(&known);
-        let mapping = known.mapping_from(remote.key_map());
-        let made_with = known.map_remote_to_local(&remote);
+        let Meeting {
+            stored,
+            known,
+            made_with,
+            mapping,
+        } = Meeting::of(store.scope(), &state, &first.made_with)?;
+        let newcomer = !state.was_source && is_alone(&stored);
         let settlement = settlement_replica(known.key_map().own());
         let mut known_and_own = known.clone();
         let key = known_and_own.find_or_add_replica(&settlement);
@@ -100,7 +97,6 @@ impl Applying {
             stamper: Stamper::new(Rules::SOUND, key, &known, &made_with),
             known,
             known_and_own,
-            stored,
             made_with,
             forgotten,
             mapping,
@@ -151,7 +147,8 @@ impl Applying {
     }
 
     fn wants_rows(&self, tried: &Withheld) -> bool {
-        let first = !self.asked && !(self.again.is_empty() && self.waiting.is_empty());
+        let any = !self.again.is_empty() || !self.waiting.is_empty();
+        let first = any && !self.asked;
         let progress = self.asked && !self.again.is_empty() && self.again.len() < tried.len();
         first || progress
     }
@@ -430,13 +427,8 @@ impl Applying {
             self.known.find_or_add_replica(&self.settlement);
         }
         let learned = learn(&self.known, &self.made_with, &self.lesson);
-        let source = self
-            .mapping
-            .key(ReplicaKey::LOCAL)
-            .unwrap_or(ReplicaKey::LOCAL);
-        let mut stored = self.stored.clone();
-        stored.set_local_tick(self.known.local_tick());
-        let store_it = worth_storing(&stored, &learned, source, self.moved, self.examined);
+        let source = source_key(&self.mapping);
+        let store_it = worth_storing(&self.known, &learned, source, self.moved, self.examined);
         // A row waits as long as its id is an exception in the knowledge.
         let exceptions: BTreeSet<&ItemId> =
             learned.ranges().map(|range| range.lower_bound).collect();
@@ -475,6 +467,54 @@ impl Applying {
             }
         }
     }
+}
+
+/// Whether a direction that consists of this batch alone has nothing to apply and nothing to teach that is worth a write: then no lock is taken.
+pub(crate) async fn is_idle(
+    store: &mut dyn Store,
+    batch: &ChangeBatch,
+) -> Result<bool, ProviderError> {
+    if batch.kind != BatchKind::LastChanges || !batch.tables.is_empty() {
+        return Ok(false);
+    }
+    let (state, waiting) = store.state().await?;
+    let meeting = Meeting::of(store.scope(), &state, &batch.made_with)?;
+    let learned = learn(&meeting.known, &meeting.made_with, &Lesson::default());
+    let source = source_key(&meeting.mapping);
+    Ok(waiting.is_empty() && !worth_storing(&meeting.known, &learned, source, 0, batch.examined))
+}
+
+/// The knowledge of both sides over the destination's key map.
+struct Meeting {
+    /// As the scope row holds it.
+    stored: Knowledge,
+    /// With everything made here, and with the source's replicas in its key map.
+    known: Knowledge,
+    made_with: Knowledge,
+    mapping: KeyMapping,
+}
+
+impl Meeting {
+    fn of(scope: &Scope, state: &ScopeState, made_with: &[u8]) -> Result<Self, ProviderError> {
+        let remote = Knowledge::from_bytes(made_with).map_err(|error| {
+            ProviderError::malformed("made-with knowledge of the batch", error.to_string())
+        })?;
+        let stored = own_knowledge(scope, state.knowledge.as_deref())?;
+        let mut known = stored.clone();
+        known.set_local_tick(state.mark.max(stored.local_tick()));
+        let mapping = known.mapping_from(remote.key_map());
+        let made_with = known.map_remote_to_local(&remote);
+        Ok(Meeting {
+            stored,
+            known,
+            made_with,
+            mapping,
+        })
+    }
+}
+
+fn source_key(mapping: &KeyMapping) -> ReplicaKey {
+    mapping.key(ReplicaKey::LOCAL).unwrap_or(ReplicaKey::LOCAL)
 }
 
 /// What is to be written of a slice, and the conflicts settled by it.

@@ -113,6 +113,18 @@ impl Enumeration {
                     "rows of a table outside the scope were asked for",
                 )
             })?;
+            let key = store.shapes()[table].key_columns();
+            let same = key.len() == wanted.columns.len()
+                && key
+                    .iter()
+                    .zip(&wanted.columns)
+                    .all(|(own, other)| own.eq_ignore_ascii_case(other));
+            if !same || wanted.keys.width() != key.len() {
+                return Err(ProviderError::malformed(
+                    format!("table {}", wanted.table),
+                    "rows were asked for by other columns than the key",
+                ));
+            }
             let [deleted, live] = store.fetch(table, &wanted.keys, &self.selection).await?;
             push_page(&mut batch, store, table, true, deleted);
             push_page(&mut batch, store, table, false, live);

@@ -9,7 +9,7 @@ use sync_provider::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::apply::{Applying, Step, Withheld};
+use crate::apply::{Applying, Step, Withheld, is_idle};
 use crate::enumerate::Enumeration;
 use crate::scope::own_knowledge;
 use crate::store::Store;
@@ -160,6 +160,12 @@ impl Session {
             Some(applying) if batch.sequence > 0 => applying,
             None if batch.sequence == 0 && batch.kind != BatchKind::Repeats => {
                 self.close_enumeration(store).await?;
+                if is_idle(store, batch).await? {
+                    return Ok(BatchOutcome {
+                        next: Next::Committed,
+                        ..BatchOutcome::default()
+                    });
+                }
                 let withheld = self.withheld.clone();
                 Box::new(
                     Applying::begin(

@@ -211,9 +211,9 @@ impl SqliteStore {
         live: bool,
     ) -> Result<Option<String>, ProviderError> {
         let references = &self.tables[slice.table].references;
-        if !(live && !references.moved.is_empty()
-            || slice.repeated && !references.missing_parent.is_empty())
-        {
+        let may_move = live && !references.moved.is_empty();
+        let may_miss = slice.repeated && !references.missing_parent.is_empty();
+        if !may_move && !may_miss {
             return Ok(None);
         }
         let cells: Vec<ValueRef<'_>> = row.values().collect();

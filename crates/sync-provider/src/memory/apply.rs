@@ -119,7 +119,10 @@ impl MemoryReplica {
         })
     }
 
-    #[allow(clippy::too_many_arguments)] // one row with everything that the direction holds; a struct would only be unpacked here
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one row with everything that the direction holds; a struct would only be unpacked here"
+    )]
     fn apply_row(
         &mut self,
         table: usize,

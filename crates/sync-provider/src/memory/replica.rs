@@ -9,6 +9,7 @@ use sync_metadata::{ScopeDescription, Value, ValueRef, row_id};
 use crate::batch::BatchOutcome;
 use crate::decide::{RowFacts, Rules};
 use crate::error::ProviderError;
+use crate::learn::is_alone;
 use crate::memory::apply::Direction;
 use crate::row_set::{RowRef, RowSet};
 use crate::verdict::{LocalRow, TableShape};
@@ -109,6 +110,11 @@ impl MemoryReplica {
         self.rows.iter().map(|((table, _), row)| (*table, row))
     }
 
+    /// All rows and tombstones with their keys: (table, key cells, row).
+    pub fn keyed_rows(&self) -> impl Iterator<Item = (usize, Vec<Value>, &MemoryRow)> {
+        self.rows.iter().map(|(key, row)| (key.0, self.key_cells(key), row))
+    }
+
     /// The live rows of a table, each as its cells, in key order.
     pub fn table(&self, table: usize) -> Vec<Vec<Value>> {
         self.rows
@@ -121,6 +127,16 @@ impl MemoryReplica {
     /// The keys of rows left for later sessions.
     pub fn waiting(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// The rows left for later sessions: (table, key cells).
+    pub fn waiting_keys(&self) -> impl Iterator<Item = (usize, Vec<Value>)> {
+        self.waiting.values().map(|key| (key.0, self.key_cells(key)))
+    }
+
+    /// Whether the replica knows no other and was never a source: it would adopt rows that it holds already.
+    pub fn is_newcomer(&self) -> bool {
+        !self.was_source && is_alone(&self.knowledge)
     }
 
     /// Makes every write of this row fail (or lets it succeed again), as a constraint would.
@@ -174,7 +190,7 @@ impl MemoryReplica {
                 .as_bytes()
                 .to_vec(),
         );
-        if !self.rows.get(&key).is_some_and(|row| !row.facts.tombstone) {
+        if self.rows.get(&key).is_none_or(|row| row.facts.tombstone) {
             return false;
         }
         let update = self.next_version();
@@ -195,6 +211,12 @@ impl MemoryReplica {
         let tick: Tick = self.knowledge.local_tick() + 1;
         self.knowledge.set_local_tick(tick);
         Version::new(ReplicaKey::LOCAL, tick)
+    }
+
+    fn key_cells(&self, (table, key): &RowKey) -> Vec<Value> {
+        let mut row = RowSet::new(self.shapes[*table].key.len());
+        row.push_encoded(key);
+        row.row(0).values().map(|cell| cell.to_owned()).collect()
     }
 
     pub(super) fn key_of(&self, table: usize, row: RowRef<'_>) -> RowKey {
