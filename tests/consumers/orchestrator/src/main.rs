@@ -1,7 +1,76 @@
-//! `sync-orchestrator` on its own: a session needs no database crate.
+//! `sync-orchestrator` on its own: a session needs no database crate, only two providers, here ones that refuse.
 
-use sync_orchestrator as _;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sync_orchestrator::{SyncDirectionOrder, SyncOrchestrator};
+use sync_provider::{
+    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
+    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
+};
+
+/// A provider whose database is never there.
+struct Absent;
+
+fn absent<T>() -> Result<T, ProviderError> {
+    Err(ProviderError::refused(
+        "database",
+        "it is not there",
+        "bring it back",
+    ))
+}
+
+#[async_trait]
+impl SyncProvider for Absent {
+    async fn begin_session(&self, _: BeginSession) -> Result<ReplicaInfo, ProviderError> {
+        absent()
+    }
+
+    async fn get_sync_batch_parameters(
+        &self,
+        _: SessionId,
+    ) -> Result<SyncBatchParameters, ProviderError> {
+        absent()
+    }
+
+    async fn get_change_batch(
+        &self,
+        _: SessionId,
+        _: ChangeBatchRequest,
+    ) -> Result<ChangeBatch, ProviderError> {
+        absent()
+    }
+
+    async fn rows_by_key(
+        &self,
+        _: SessionId,
+        _: Vec<TableKeys>,
+    ) -> Result<ChangeBatch, ProviderError> {
+        absent()
+    }
+
+    async fn process_change_batch(
+        &self,
+        _: SessionId,
+        _: ChangeBatch,
+    ) -> Result<BatchOutcome, ProviderError> {
+        absent()
+    }
+
+    async fn end_session(&self, _: SessionId, _: Ending) -> Result<(), ProviderError> {
+        Ok(())
+    }
+}
 
 fn main() {
-    println!("orchestrator: linked");
+    let session = SyncOrchestrator::new(Arc::new(Absent), Arc::new(Absent))
+        .direction(SyncDirectionOrder::Download);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    let failure = runtime
+        .block_on(session.synchronize())
+        .expect_err("nobody is there");
+    assert!(failure.completed.download.is_none());
+    println!("orchestrator: {failure}");
 }
