@@ -33,6 +33,7 @@ pub use explore::{Census, Extent, Failure, explore};
 pub use histories::{HistoryCensus, replay_histories, replay_trace};
 pub use laws::{Violation, quiet};
 pub use member::{Member, Row, View};
+pub use memory::memory;
 pub use names::Names;
 pub use rounds::{Plan, RoundCensus, complete, orders, ring, run_rounds, starts};
 pub use setting::{Setting, every_policy, free_winner};

@@ -141,8 +141,8 @@ impl Knowledge {
         self.with_fragments(fragments)
     }
 
-    /// The table from the keys of another owner's map to the keys of this one, to which the replicas
-    /// that are new are added first.
+    /// The table from the keys of another owner's map to the keys of this one, to which the
+    /// replicas that are new are added first.
     pub fn mapping_from(&mut self, remote: &ReplicaKeyMap) -> KeyMapping {
         let known = self.key_map.len();
         let mapping = KeyMapping::adding(remote, &mut self.key_map);

@@ -172,8 +172,8 @@ impl KnowledgeBlob {
             .map_or(&[], |end| &self.elements[*begin..*end])
     }
 
-    /// The ranges by ascending lower bound. Version 3 has none of its own; its one vector counts for
-    /// all items.
+    /// The ranges by ascending lower bound. Version 3 has none of its own; its one vector counts
+    /// for all items.
     pub fn ranges(&self) -> &[BlobRange] {
         &self.ranges
     }

@@ -14,9 +14,9 @@ use crate::{
 
 /// Puts knowledge together range by range.
 ///
-/// First come the ranges of the scope, then each column set with its ranges; in every set the bounds
-/// ascend. Of items below the first range of a set nothing is known. Neighbours may be alike, vectors
-/// may repeat: what is built is canonical all the same.
+/// First come the ranges of the scope, then each column set with its ranges; in every set the
+/// bounds ascend. Of items below the first range of a set nothing is known. Neighbours may be
+/// alike, vectors may repeat: what is built is canonical all the same.
 ///
 /// ```
 /// use sync_knowledge::{
@@ -103,8 +103,8 @@ impl KnowledgeBuilder {
     ///
     /// # Errors
     ///
-    /// If the bound is no id of the format or does not follow the one before, or if the vector has a
-    /// key that the key map lacks.
+    /// If the bound is no id of the format or does not follow the one before, or if the vector has
+    /// a key that the key map lacks.
     pub fn range(mut self, lower_bound: ItemId, vector: ClockVector) -> Result<Self, BuildError> {
         if !self.formats.item.admits(lower_bound.as_bytes().len()) {
             return Err(BuildError::InvalidBound { lower_bound });

@@ -3,8 +3,8 @@
 use alloc::sync::Arc;
 use core::fmt;
 
-/// The name of a change unit: a part of every item whose changes are told apart from those of the other parts (in a database, a
-/// column). Bytes, ordered bytewise. Cheap to clone.
+/// The name of a change unit: a part of every item whose changes are told apart from those of the
+/// other parts (in a database, a column). Bytes, ordered bytewise. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChangeUnitId(Arc<[u8]>);
 

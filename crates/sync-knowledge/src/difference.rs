@@ -23,7 +23,8 @@ pub struct Gap {
 }
 
 impl Knowledge {
-    /// The versions that are contained here and not in `other`: together with what both contain they are all that is contained here.
+    /// The versions that are contained here and not in `other`: together with what both contain
+    /// they are all that is contained here.
     ///
     /// Ordered by set of change units (those that neither side names first), then range, then
     /// replica; keys are those of this key map.

@@ -2,13 +2,15 @@
 
 use alloc::vec::Vec;
 
+use crate::fragments::Fragments;
 use crate::{ClockVector, DecodeError, Knowledge, Version};
 
 /// The versions that a replica's removed tombstones may have had.
 ///
-/// Whoever removes the record of a deletion can no longer pass the deletion on. A peer that does not
-/// contain this knowledge may lack one of those deletions and is *outdated*: told nothing, it would
-/// bring the row back. It is an over-estimate: it covers items whose records are all still there.
+/// Whoever removes the record of a deletion can no longer pass the deletion on. A peer that does
+/// not contain this knowledge may lack one of those deletions and is *outdated*: told nothing, it
+/// would bring the row back. It is an over-estimate: it covers items whose records are all still
+/// there.
 ///
 /// ```
 /// use sync_knowledge::{ForgottenKnowledge, Knowledge, ReplicaId, ReplicaKey, Version};
@@ -30,15 +32,12 @@ pub struct ForgottenKnowledge(Knowledge);
 impl ForgottenKnowledge {
     /// Nothing is forgotten yet, over the key map and id formats of the replica's knowledge.
     pub fn new(knowledge: &Knowledge) -> Self {
-        ForgottenKnowledge(Knowledge::with_formats(
-            knowledge.formats(),
-            knowledge.key_map().clone(),
-        ))
+        ForgottenKnowledge(knowledge.with_fragments(Fragments::uniform(ClockVector::new())))
     }
 
     /// All versions up to `version` of its replica, as far as `knowledge` contains them, may have
-    /// been forgotten (ForgetTo). Never takes anything back. The version's key is one of `knowledge`,
-    /// which is the replica's own.
+    /// been forgotten (ForgetTo). Never takes anything back. The version's key is one of
+    /// `knowledge`, which is the replica's own.
     ///
     /// A tombstone may be removed only if its version is contained in `knowledge`. Under that
     /// condition no removed tombstone escapes, and the replica's own knowledge always contains what

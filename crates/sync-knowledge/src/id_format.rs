@@ -6,8 +6,8 @@
 pub struct IdFormat {
     /// Whether ids differ in length.
     pub variable: bool,
-    /// The length in bytes of every id, or of the longest where they differ. The binary forms store two more for ids that differ in
-    /// length, since those carry a 16-bit length of their own.
+    /// The length in bytes of every id, or of the longest where they differ. The binary forms store
+    /// two more for ids that differ in length, since those carry a 16-bit length of their own.
     pub length: u16,
 }
 
@@ -73,12 +73,14 @@ pub struct IdFormatGroup {
     pub replica: IdFormat,
     /// The names of items: what is synchronised, in a database its rows.
     pub item: IdFormat,
-    /// The names of change units: the parts of an item whose changes are told apart, in a database its columns.
+    /// The names of change units: the parts of an item whose changes are told apart, in a database
+    /// its columns.
     pub change_unit: IdFormat,
 }
 
 impl IdFormatGroup {
-    /// What Microsoft's database providers use: GUIDs for replicas, up to 10 240 bytes for items, one byte for change units.
+    /// What Microsoft's database providers use: GUIDs for replicas, up to 10 240 bytes for items,
+    /// one byte for change units.
     pub const DATABASE: IdFormatGroup = IdFormatGroup {
         replica: IdFormat::GUID,
         item: IdFormat::variable(10 * 1024),

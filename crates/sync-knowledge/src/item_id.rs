@@ -13,7 +13,8 @@ static ZEROS: [u8; u16::MAX as usize] = [0; u16::MAX as usize];
 
 /// The name of an item: bytes, ordered bytewise, a prefix before what continues it. Cheap to clone.
 ///
-/// Ids of the database providers are text (table name and key values) in UTF-16 with the high byte first, see [`ItemId::from_text`].
+/// Ids of the database providers are text (table name and key values) in UTF-16 with the high byte
+/// first, see [`ItemId::from_text`].
 ///
 /// ```
 /// use sync_knowledge::{IdFormatGroup, ItemId};
@@ -49,7 +50,8 @@ impl ItemId {
         }
     }
 
-    /// The id whose bytes are `text` in UTF-16, high byte first, as Sync Framework makes ids from strings.
+    /// The id whose bytes are `text` in UTF-16, high byte first, as Sync Framework makes ids from
+    /// strings.
     pub fn from_text(text: &str) -> Self {
         let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
         ItemId(Repr::Shared(bytes.into()))
@@ -70,8 +72,9 @@ impl ItemId {
 
     /// The least id of `format` that is greater than this one, or `None` after the greatest.
     ///
-    /// Below the maximum length of a variable format that is the id with a 0 appended; otherwise the bytes counted up by one, where
-    /// a variable format drops the trailing bytes that would carry.
+    /// Below the maximum length of a variable format that is the id with a 0 appended; otherwise
+    /// the bytes counted up by one, where a variable format drops the trailing bytes that would
+    /// carry.
     pub fn successor(&self, format: &IdFormat) -> Option<ItemId> {
         let bytes = self.as_bytes();
         if format.variable && bytes.len() < usize::from(format.length) {
@@ -86,9 +89,11 @@ impl ItemId {
         Some(ItemId(Repr::Shared(next.into())))
     }
 
-    /// The least id of `format` that is not less than this one: itself where the format admits it. `None` if there is none.
+    /// The least id of `format` that is not less than this one: itself where the format admits it.
+    /// `None` if there is none.
     ///
-    /// Bounds of ranges go through here, so that whatever bytes a caller names as a bound, the ranges of a knowledge start at ids.
+    /// Bounds of ranges go through here, so that whatever bytes a caller names as a bound, the
+    /// ranges of a knowledge start at ids.
     pub(crate) fn round_up(&self, format: &IdFormat) -> Option<ItemId> {
         let bytes = self.as_bytes();
         if format.admits(bytes.len()) {

@@ -5,7 +5,8 @@ use core::cmp::Ordering;
 
 use crate::{ReplicaId, ReplicaKey};
 
-/// The replicas that an owner knows of, each with its key: the owner is key 0, the others follow in the order in which they were met.
+/// The replicas that an owner knows of, each with its key: the owner is key 0, the others follow in
+/// the order in which they were met.
 ///
 /// A map only grows; a key once given keeps its meaning for as long as the owner exists.
 ///
@@ -22,8 +23,8 @@ use crate::{ReplicaId, ReplicaKey};
 pub struct ReplicaKeyMap {
     /// By key; never empty.
     ids: Vec<ReplicaId>,
-    /// By id, ascending. A sorted array rather than a hash table: nobody can choose ids that make it
-    /// slow, and two maps are matched by walking along both.
+    /// By id, ascending. A sorted array rather than a hash table: nobody can choose ids that make
+    /// it slow, and two maps are matched by walking along both.
     sorted: Vec<Entry>,
 }
 
@@ -94,7 +95,8 @@ impl ReplicaKeyMap {
 
     /// The key of an id, which is added if it is new.
     ///
-    /// Adding moves the entries behind it in an array; a great many ids at once are better given to [`Self::with_replicas`].
+    /// Adding moves the entries behind it in an array; a great many ids at once are better given to
+    /// [`Self::with_replicas`].
     pub fn find_or_add(&mut self, id: &ReplicaId) -> ReplicaKey {
         match self.position(id) {
             Ok(at) => ReplicaKey(self.sorted[at].key),
@@ -135,8 +137,8 @@ impl ReplicaKeyMap {
         }
     }
 
-    /// Adds those replicas of `other` whose place in `keys` is `unknown`, in the order of their keys
-    /// there, and puts their new keys into these places.
+    /// Adds those replicas of `other` whose place in `keys` is `unknown`, in the order of their
+    /// keys there, and puts their new keys into these places.
     pub(crate) fn grow(&mut self, other: &ReplicaKeyMap, keys: &mut [u32], unknown: u32) {
         let old = self.ids.len();
         for (key, id) in keys

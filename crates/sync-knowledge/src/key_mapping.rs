@@ -8,11 +8,12 @@ use crate::{ReplicaKey, ReplicaKeyMap, Version};
 /// The mark of a remote key that has no local one.
 pub(crate) const UNKNOWN: u32 = u32::MAX;
 
-/// A table from the keys of another owner's map to the keys of one's own, made once and used for every version and knowledge of a
-/// session.
+/// A table from the keys of another owner's map to the keys of one's own, made once and used for
+/// every version and knowledge of a session.
 ///
-/// Made by [`Knowledge::mapping_from`](crate::Knowledge::mapping_from), which first adds the replicas that were unknown, or by
-/// [`KeyMapping::between`], which leaves those out. It stays right when either map grows: later keys are just unknown to it.
+/// Made by [`Knowledge::mapping_from`](crate::Knowledge::mapping_from), which first adds the
+/// replicas that were unknown, or by [`KeyMapping::between`], which leaves those out. It stays
+/// right when either map grows: later keys are just unknown to it.
 ///
 /// ```
 /// use sync_knowledge::{KeyMapping, ReplicaId, ReplicaKey, ReplicaKeyMap, Version};
@@ -43,7 +44,8 @@ enum Keys {
 const FEW: usize = 16;
 
 impl KeyMapping {
-    /// The mapping from the keys of `remote` to those of `local`, as far as `local` knows the replicas.
+    /// The mapping from the keys of `remote` to those of `local`, as far as `local` knows the
+    /// replicas.
     pub fn between(remote: &ReplicaKeyMap, local: &ReplicaKeyMap) -> Self {
         let mut keys = match remote.len() {
             few @ ..=FEW => Keys::Few([UNKNOWN; FEW], few),
@@ -54,8 +56,8 @@ impl KeyMapping {
         KeyMapping::from_keys(keys)
     }
 
-    /// The mapping from all keys of `remote` to those of `local`, to which it adds the replicas that
-    /// are new.
+    /// The mapping from all keys of `remote` to those of `local`, to which it adds the replicas
+    /// that are new.
     pub(crate) fn adding(remote: &ReplicaKeyMap, local: &mut Arc<ReplicaKeyMap>) -> Self {
         let mut mapping = KeyMapping::between(remote, local);
         let unknown = mapping
@@ -93,7 +95,8 @@ impl KeyMapping {
             .map(|key| ReplicaKey(*key))
     }
 
-    /// A remote version in terms of local keys, or `None` if the local map did not know its replica.
+    /// A remote version in terms of local keys, or `None` if the local map did not know its
+    /// replica.
     pub fn version(&self, remote: Version) -> Option<Version> {
         self.key(remote.replica)
             .map(|key| Version::new(key, remote.tick))

@@ -54,7 +54,7 @@ pub struct Knowledge {
 }
 
 /// Items that follow each other, and what is known of them.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Range<'a> {
     /// The first id of the range.
     pub lower_bound: &'a ItemId,
@@ -70,8 +70,9 @@ impl Knowledge {
         Knowledge::with_formats(IdFormatGroup::DATABASE, ReplicaKeyMap::new(own))
     }
 
-    /// Knows nothing yet. A replica format that does not admit the ids of `key_map` is made variable
-    /// and as long as they need; lengths that cannot be written are moved to the nearest that can.
+    /// Knows nothing yet. A replica format that does not admit the ids of `key_map` is made
+    /// variable and as long as they need; lengths that cannot be written are moved to the nearest
+    /// that can.
     pub fn with_formats(formats: IdFormatGroup, key_map: ReplicaKeyMap) -> Self {
         Knowledge::from_parts(
             formats,
@@ -178,7 +179,8 @@ impl Knowledge {
             .map(|vector| vector.contains(version))
     }
 
-    /// The tick up to which the changes of `replica` to an item are contained, for every change unit.
+    /// The tick up to which the changes of `replica` to an item are contained, for every change
+    /// unit.
     pub fn tick_at(&self, item: &[u8], replica: ReplicaKey) -> Tick {
         let slots = self.fragments.sets().map(|ranges| ranges.slot_of(item));
         slots
@@ -195,7 +197,8 @@ impl Knowledge {
     }
 
     /// The tick up to which the changes of a replica are contained whatever the item: the least of
-    /// all ranges, 0 where one of them has none. A change above it may be unknown, one below never is.
+    /// all ranges, 0 where one of them has none. A change above it may be unknown, one below never
+    /// is.
     pub fn find_min_tick_count_for_replica(&self, id: &ReplicaId) -> Tick {
         let Some(key) = self.key_map.key(id) else {
             return 0;

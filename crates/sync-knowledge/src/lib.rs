@@ -1,14 +1,15 @@
 //! What a replica knows: the changes of every other replica up to some tick, with exceptions.
 //!
 //! Replicas that change the same items and exchange their changes pairwise need to say in few bytes
-//! what they have already seen. They do it with *knowledge*: one tick per replica for all items, and
-//! ranges of items for which it is different. This crate holds the algebra of knowledge and the
+//! what they have already seen. They do it with *knowledge*: one tick per replica for all items,
+//! and ranges of items for which it is different. This crate holds the algebra of knowledge and the
 //! bytes in which Microsoft Sync Framework keeps it; databases written by its version 2.1 are read
 //! and written as they are. It does no I/O, needs no clock and, without its default feature, no
 //! standard library.
 //!
-//! - [`Knowledge`]: what is known; [`combine`](Knowledge::combine), [`contains`](Knowledge::contains),
-//!   [`project_onto_item`](Knowledge::project_onto_item), [`exclude_item`](Knowledge::exclude_item) …
+//! - [`Knowledge`]: what is known; [`combine`](Knowledge::combine),
+//!   [`contains`](Knowledge::contains), [`project_onto_item`](Knowledge::project_onto_item),
+//!   [`exclude_item`](Knowledge::exclude_item) …
 //! - [`ForgottenKnowledge`]: what a replica can no longer tell, because it removed its tombstones.
 //! - [`Version`], [`ReplicaKey`], [`Tick`]: one change. [`ClockVector`]: one tick per replica.
 //! - [`ReplicaKeyMap`], [`KeyMapping`]: replicas have long ids, and short keys that are local to

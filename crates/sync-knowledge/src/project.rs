@@ -17,8 +17,8 @@ impl Knowledge {
         self.projected(self.item_region(item))
     }
 
-    /// What is known of the items from `lower` up to, not including, `upper` (`None` for no end), and
-    /// nothing of any other (GetKnowledgeForRange).
+    /// What is known of the items from `lower` up to, not including, `upper` (`None` for no end),
+    /// and nothing of any other (GetKnowledgeForRange).
     pub fn project_onto_range(&self, lower: &ItemId, upper: Option<&ItemId>) -> Knowledge {
         self.projected(self.region(lower, upper))
     }
@@ -47,11 +47,12 @@ impl Knowledge {
         self.with_fragments(Fragments::assemble(vectors, scope, columns.collect()))
     }
 
-    /// What is known here of those change units of those items of which `template` contains all that
-    /// `prerequisite` does, and nothing of any other.
+    /// What is known here of those change units of those items of which `template` contains all
+    /// that `prerequisite` does, and nothing of any other.
     ///
-    /// Windows Sync decides fragment by fragment of the template; since fragments can be cut at will
-    /// without changing what they say, here each change unit of each item is decided for itself.
+    /// Windows Sync decides fragment by fragment of the template; since fragments can be cut at
+    /// will without changing what they say, here each change unit of each item is decided for
+    /// itself.
     ///
     /// That is how a destination learns from a batch that presupposes other changes: the batch's
     /// knowledge, projected onto the destination's knowledge with the batch's prerequisite.
@@ -86,8 +87,8 @@ impl Knowledge {
 
     /// Forgets everything about one item, of no matter which replica, and nothing about any other.
     ///
-    /// So a row that could not be applied is offered again: the batch's knowledge without the row is
-    /// what was learned.
+    /// So a row that could not be applied is offered again: the batch's knowledge without the row
+    /// is what was learned.
     pub fn exclude_item(&mut self, item: &ItemId) {
         self.exclude(self.item_region(item));
     }
@@ -106,8 +107,8 @@ impl Knowledge {
         }
     }
 
-    /// Adds all changes of one replica to one item, up to a version: what a destination learns from a
-    /// change that came alone.
+    /// Adds all changes of one replica to one item, up to a version: what a destination learns from
+    /// a change that came alone.
     pub fn learn_item(&mut self, item: &ItemId, version: Version) {
         let Some((lower, upper)) = self.item_region(item) else {
             return;

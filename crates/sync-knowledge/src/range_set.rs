@@ -22,7 +22,8 @@ struct Bound {
     slot: u32,
 }
 
-/// A range: its lower bound (`None` for the lowest id), the next range's (`None` for none), its slot.
+/// A range: its lower bound (`None` for the lowest id), the next range's (`None` for none), its
+/// slot.
 pub(crate) type Part<'a> = (Option<&'a ItemId>, Option<&'a ItemId>, u32);
 
 impl RangeSet {
@@ -132,8 +133,9 @@ impl RangeSet {
         }
     }
 
-    /// Gives every range from `lower` (`None` for the lowest id) up to `upper` another slot, cutting
-    /// ranges at the bounds. `change` gives up one use of the old slot and takes one of the new.
+    /// Gives every range from `lower` (`None` for the lowest id) up to `upper` another slot,
+    /// cutting ranges at the bounds. `change` gives up one use of the old slot and takes one of the
+    /// new.
     pub(crate) fn edit(
         &mut self,
         table: &mut VectorTable,
@@ -172,8 +174,8 @@ impl RangeSet {
         at + 1
     }
 
-    /// Makes one range of neighbours with the same slot, from the range at `begin` to that at `end`,
-    /// both compared with the one before.
+    /// Makes one range of neighbours with the same slot, from the range at `begin` to that at
+    /// `end`, both compared with the one before.
     fn join(&mut self, table: &mut VectorTable, begin: usize, end: usize) {
         let window = begin.max(1)..(end + 1).min(self.len());
         let mut kept = window.start;

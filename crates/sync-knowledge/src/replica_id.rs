@@ -12,8 +12,8 @@ const MAX_LENGTH: usize = u16::MAX as usize - 2;
 
 /// The name of a replica, the same for everyone who knows it.
 ///
-/// The database providers use 16 bytes, a GUID in RFC 4122 byte order; other stores use ids of any length. Ids are ordered bytewise.
-/// An id of 16 bytes is held in place, without an allocation.
+/// The database providers use 16 bytes, a GUID in RFC 4122 byte order; other stores use ids of any
+/// length. Ids are ordered bytewise. An id of 16 bytes is held in place, without an allocation.
 ///
 /// ```
 /// use sync_knowledge::ReplicaId;

@@ -2,14 +2,17 @@
 
 use core::fmt;
 
-/// A replica's logical time: a counter that grows with every change made there. It is never a clock reading.
+/// A replica's logical time: a counter that grows with every change made there. It is never a clock
+/// reading.
 ///
 /// Tick 0 stands for "nothing yet"; the first change of a replica has tick 1 or more.
 pub type Tick = u64;
 
-/// The short name of a replica: an index into the [`ReplicaKeyMap`](crate::ReplicaKeyMap) of whoever owns the knowledge.
+/// The short name of a replica: an index into the [`ReplicaKeyMap`](crate::ReplicaKeyMap) of
+/// whoever owns the knowledge.
 ///
-/// Keys mean nothing outside their owner's map; compare replicas across knowledges by [`ReplicaId`](crate::ReplicaId).
+/// Keys mean nothing outside their owner's map; compare replicas across knowledges by
+/// [`ReplicaId`](crate::ReplicaId).
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ReplicaKey(pub u32);
@@ -27,7 +30,8 @@ impl fmt::Display for ReplicaKey {
 
 /// One change of one item: which replica made it, and at which of that replica's ticks.
 ///
-/// Ordered by replica key, then tick. The order is a means of sorting, not of deciding which change is newer.
+/// Ordered by replica key, then tick. The order is a means of sorting, not of deciding which change
+/// is newer.
 ///
 /// ```
 /// use sync_knowledge::{ReplicaKey, Version};

@@ -67,9 +67,9 @@ impl Knowledge {
     /// known: `syncKnowledge` with `idFormatGroup`, `replicaKeyMap` and `clockVector`. Ids are in
     /// base64.
     ///
-    /// The names of exceptions are not known. Where there are any, `clockVector` holds what is known
-    /// of every item and change unit, and elements of a namespace of ours, `urn:syncdb:knowledge:1`,
-    /// give all ranges: whoever passes over them gets less, never more.
+    /// The names of exceptions are not known. Where there are any, `clockVector` holds what is
+    /// known of every item and change unit, and elements of a namespace of ours,
+    /// `urn:syncdb:knowledge:1`, give all ranges: whoever passes over them gets less, never more.
     ///
     /// ```
     /// use sync_knowledge::{Knowledge, ReplicaId};

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
 use sync_knowledge::{
     ConvertError, DecodeError, IdFormat, IdFormatGroup, Knowledge, KnowledgeBlob, ReplicaKey, Tick,
 };
@@ -197,6 +200,30 @@ fn every_changed_byte() {
         read > 10_000 && refused > 10_000,
         "{read} read, {refused} refused"
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    /// Bytes put in, taken out and changed at several places of a blob with several ranges.
+    #[test]
+    fn damaged_blobs(
+        which in 0..6usize,
+        damage in vec((any::<Index>(), 0..4usize, vec(prop_oneof![any::<u8>(), 0..4u8], 0..5)), 1..4),
+    ) {
+        let mut bytes = samples().into_iter().nth(which).unwrap_or_else(|| PARTS.bytes());
+        for (at, taken, put) in damage {
+            let at = at.index(bytes.len());
+            let end = (at + taken).min(bytes.len());
+            bytes.splice(at..end, put);
+        }
+        if let Ok(blob) = KnowledgeBlob::parse(&bytes) {
+            prop_assert_eq!(blob.to_bytes(), bytes);
+            if let Ok(knowledge) = blob.knowledge() {
+                prop_assert_eq!(Knowledge::from_bytes(&knowledge.to_bytes()), Ok(knowledge));
+            }
+        }
+    }
 }
 
 /// A blob of version 5 from its parts, each of which a test can replace.

@@ -40,7 +40,7 @@ fn check(knowledge: &Knowledge, universe: &Universe, expected: &Model) {
 
 fn settings() -> ProptestConfig {
     ProptestConfig {
-        cases: 800,
+        cases: 500,
         ..ProptestConfig::default()
     }
 }

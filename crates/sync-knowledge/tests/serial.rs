@@ -44,7 +44,11 @@ proptest! {
     }
 
     #[test]
-    fn changed_envelopes([Sample { knowledge, .. }] in samples(), at in any::<prop::sample::Index>(), change in 1..=255u8) {
+    fn changed_envelopes(
+        [Sample { knowledge, .. }] in samples(),
+        at in any::<prop::sample::Index>(),
+        change in 1..=255u8,
+    ) {
         let mut bytes = encode_envelope(&knowledge).unwrap();
         let at = at.index(bytes.len());
         prop_assert!(decode_envelope(&bytes[..at]).is_err());
@@ -54,7 +58,11 @@ proptest! {
 
     /// Behind a right checksum anything can stand; whatever is read is knowledge.
     #[test]
-    fn forged_envelopes([Sample { knowledge, .. }] in samples(), at in any::<prop::sample::Index>(), change in 1..=255u8) {
+    fn forged_envelopes(
+        [Sample { knowledge, .. }] in samples(),
+        at in any::<prop::sample::Index>(),
+        change in 1..=255u8,
+    ) {
         let mut bytes = encode_envelope(&knowledge).unwrap();
         bytes.truncate(bytes.len() - 4);
         let at = at.index(bytes.len());

@@ -31,7 +31,11 @@ proptest! {
     }
 
     #[test]
-    fn whatever_text([Sample { knowledge, .. }] in samples(), at in any::<prop::sample::Index>(), text in "[a-z<>\"/=&; 0-9]{0,3}") {
+    fn whatever_text(
+        [Sample { knowledge, .. }] in samples(),
+        at in any::<prop::sample::Index>(),
+        text in "[a-z<>\"/=&; 0-9]{0,3}",
+    ) {
         let mut xml = knowledge.to_xml();
         let at = at.index(xml.len());
         prop_assert!(Knowledge::from_xml(&xml[..at]).is_err());

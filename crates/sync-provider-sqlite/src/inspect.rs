@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use sync_knowledge::Tick;
 use sync_metadata::{ScopeDescription, TableName};
-use sync_provider::{ProviderError, RowSet, TableShape};
+use sync_provider::{ProviderError, RowRef, RowSet, TableShape};
 use sync_relational::{ProvisionedBy, ReplicaReader, ReplicaRow, Scope, ScopeStatus, TableStatus};
 
 use crate::catalog;
@@ -114,6 +114,14 @@ impl ReplicaReader for SqliteReader {
     ) -> Result<(), ProviderError> {
         let mut rows = [RowSet::default(), RowSet::default()];
         self.store.visit_rows(table, &mut rows, show)
+    }
+
+    async fn visit_untracked(
+        &mut self,
+        table: usize,
+        show: &mut (dyn for<'r> FnMut(RowRef<'r>, RowRef<'r>) + Send),
+    ) -> Result<(), ProviderError> {
+        self.store.visit_untracked_rows(table, show)
     }
 }
 

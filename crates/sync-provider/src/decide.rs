@@ -3,6 +3,7 @@
 use sync_knowledge::{Knowledge, ReplicaKey, Tick, Version};
 
 use crate::conflict::ConflictType;
+use crate::policy::Winner;
 use crate::settlement::{greatest_settlement_tick, is_settlement, settlement_order};
 
 /// What the decision needs to know of a row: its versions, and whether it is a deletion. Versions are in the destination's key map.
@@ -41,6 +42,9 @@ pub enum Decision {
     },
     /// Both sides hold the same content under versions that do not know each other: the local row gets a settlement version.
     Settle,
+    /// Two outcomes of earlier conflicts differ: the later settlement stays under its own version, whatever the policy says. The
+    /// other one is overwritten by a row that does not know it, and so it is recorded like the loser of a conflict.
+    Outrank(ConflictType, Winner),
     /// A conflict: the policy picks the content and the outcome gets a settlement version.
     Conflict(ConflictType),
 }
@@ -125,7 +129,10 @@ impl Judge<'_> {
             };
         }
         if self.made_with.contains(item, local.update) {
-            return take_over(sameness());
+            return match sameness() {
+                same if same == Sameness::Different || self.rules.store_equal => take_over(same),
+                _ => Decision::NotNeeded,
+            };
         }
         let same = sameness();
         let equal = same != Sameness::Different;
@@ -133,9 +140,14 @@ impl Judge<'_> {
             return take_over(same);
         }
         if self.both_settlements(local.update, remote.update) {
-            return match settlement_order(self.known, remote.update, local.update).is_gt() {
-                true => take_over(same),
-                false => Decision::Keep,
+            let later = settlement_order(self.known, remote.update, local.update).is_gt();
+            return match (equal, later) {
+                (true, true) => take_over(same),
+                (true, false) => Decision::Keep,
+                (false, later) => {
+                    let winner = if later { Winner::Remote } else { Winner::Local };
+                    Decision::Outrank(self.conflict_type(item, local, remote), winner)
+                }
             };
         }
         match (equal, self.rules.store_equal) {

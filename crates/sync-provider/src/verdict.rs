@@ -164,10 +164,33 @@ impl Arbiter<'_> {
             (Decision::Settle, None) => {
                 Verdict::Write(take(&remote, remote.facts.update, true), None)
             }
+            (Decision::Outrank(conflict, winner), local) => {
+                self.outrank(table, conflict, winner, local, remote)
+            }
             (Decision::Conflict(conflict), local) => {
                 self.settle_conflict(table, conflict, local, remote, local_change)
             }
         }
+    }
+
+    /// The later of two settlements stays as it is. Where that is the local one, it is written once more, so that the record has an
+    /// outcome to go with.
+    fn outrank(
+        &self,
+        table: &TableShape,
+        conflict: ConflictType,
+        winner: Winner,
+        local: Option<LocalRow<'_>>,
+        remote: IncomingRow<'_>,
+    ) -> Verdict {
+        let (known, winning) = (self.judge.known, Some(winner));
+        let reason = "later settlement";
+        let record = record(known, table, conflict, local.as_ref(), &remote, winning, reason);
+        let outcome = match (winner, local) {
+            (Winner::Local, Some(local)) => keep(&local, local.facts.update),
+            _ => take(&remote, remote.facts.update, true),
+        };
+        Verdict::Write(outcome, Some(Box::new(record)))
     }
 
     fn settle_conflict(

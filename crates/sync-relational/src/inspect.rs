@@ -93,6 +93,17 @@ pub trait ReplicaReader: Send {
         show: &mut (dyn for<'r> FnMut(ReplicaRow<'r>) + Send),
     ) -> Result<(), ProviderError>;
 
+    /// Shows every row of a table that no live tracking row stands for: key and cells, in any order. Sessions do not see such rows; they
+    /// come from writing while the triggers were off.
+    ///
+    /// # Errors
+    /// The database fails.
+    async fn visit_untracked(
+        &mut self,
+        table: usize,
+        show: &mut (dyn for<'r> FnMut(RowRef<'r>, RowRef<'r>) + Send),
+    ) -> Result<(), ProviderError>;
+
     /// The knowledge, everything made here included.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ mod scope;
 mod session;
 mod sessions;
 mod store;
+mod verify;
 
 pub use inspect::{ProvisionedBy, ReplicaReader, ReplicaRow, ScopeStatus, TableStatus};
 pub use page::{Attributes, Lens, Needed};
@@ -26,3 +27,4 @@ pub use store::{
     Commit, Cursor, Learned, LocalEntry, LocalSlice, Page, RowFailure, Scan, Scope, ScopeState,
     Slice, Store, Waiting, Write,
 };
+pub use verify::{Difference, DifferenceKind, TableVerification, Verification, verify};

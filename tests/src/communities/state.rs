@@ -48,8 +48,6 @@ pub struct State {
     pub newcomer: bool,
     /// Kept by the watcher: items whose writes fail.
     pub failing: Vec<usize>,
-    /// Kept by the watcher: whether others were ever served.
-    pub served: bool,
     /// Kept by the watcher: for each item every version that the row descends from, itself included,
     /// or that was set against it in a recorded conflict. In ascending order.
     pub accounted: Vec<Vec<Stamped>>,
@@ -84,8 +82,8 @@ impl State {
         let (uniform, newcomer) = (view.knowledge.is_uniform(), view.newcomer);
         let waiting = view.waiting.clone();
         let accounted = vec![Vec::new(); items];
-        let (failing, served) = (Vec::new(), false);
-        Ok(State { own, rows, known, uniform, waiting, newcomer, failing, served, accounted })
+        let failing = Vec::new();
+        Ok(State { own, rows, known, uniform, waiting, newcomer, failing, accounted })
     }
 
     /// Whether the replica claims to know this version of an item.

@@ -42,8 +42,8 @@ pub(super) fn folded(knowledge: &Knowledge) -> Cow<'_, Fragments> {
     })
 }
 
-/// The scope's vectors in the order in which its ranges first have them, after the empty one, and the
-/// ranges with the numbers that their vectors get so.
+/// The scope's vectors in the order in which its ranges first have them, after the empty one, and
+/// the ranges with the numbers that their vectors get so.
 pub(super) fn numbered(
     fragments: &Fragments,
 ) -> (

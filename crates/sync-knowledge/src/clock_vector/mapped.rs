@@ -120,8 +120,8 @@ impl Seen {
     }
 }
 
-/// Raises each tick of `mine` to that of `theirs` whose key the table translates into its own. A key
-/// that has no translation lies beyond every array.
+/// Raises each tick of `mine` to that of `theirs` whose key the table translates into its own. A
+/// key that has no translation lies beyond every array.
 fn scatter(mine: &mut [Tick], theirs: &[Tick], table: &[u32]) {
     for (tick, key) in theirs.iter().zip(table) {
         if let Some(mine) = mine.get_mut(*key as usize) {

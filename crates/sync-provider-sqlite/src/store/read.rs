@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sync_knowledge::Tick;
-use sync_provider::{ProviderError, RowSet};
+use sync_provider::{ProviderError, RowRef, RowSet};
 use sync_relational::ReplicaRow;
 
 use crate::connection::Access;
@@ -74,6 +74,26 @@ impl SqliteStore {
                 facts: self.lens.facts(&tracking),
                 cells: live.then(|| cells.row(0)),
             });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn visit_untracked_rows(
+        &self,
+        table: usize,
+        show: &mut (dyn for<'r> FnMut(RowRef<'r>, RowRef<'r>) + Send),
+    ) -> Result<(), ProviderError> {
+        let fail = |error: rusqlite::Error| self.fail(&error);
+        let shape = &self.shapes[table];
+        let (mut key, mut cells) = (RowSet::new(shape.key.len()), RowSet::new(shape.columns.len()));
+        let mut statement = self.db().prepare(&self.tables[table].sql.untracked).map_err(fail)?;
+        let mut rows = statement.query([]).map_err(fail)?;
+        while let Some(row) = rows.next().map_err(fail)? {
+            key.clear();
+            cells.clear();
+            push_cells(row, 0, shape.key.len(), &mut key, shape)?;
+            push_cells(row, shape.key.len(), shape.columns.len(), &mut cells, shape)?;
+            show(key.row(0), cells.row(0));
         }
         Ok(())
     }

@@ -21,6 +21,8 @@ pub(super) struct TableSql {
     pub(super) all: [String; 2],
     /// As `all` from the start, tombstones included.
     pub(super) everything: String,
+    /// Rows that no live tracking row stands for: key columns, then all.
+    pub(super) untracked: String,
     pub(super) tracking_row: String,
     pub(super) base_row: String,
     pub(super) insert_base: String,
@@ -107,6 +109,12 @@ impl TableSql {
                 )),
             ],
             everything: all("true"),
+            untracked: format!(
+                "SELECT {}, {} FROM {base} b WHERE NOT EXISTS (SELECT 1 FROM {tracking} t WHERE {} AND t.sync_row_is_tombstone = 0)",
+                join(&keys, ", ", |name| format!("b.{}", ident(name))),
+                join(columns, ", ", |name| format!("b.{}", ident(name))),
+                pairs(&keys, "t", "b"),
+            ),
             tracking_row: format!("SELECT {versions} FROM {tracking} t WHERE {}", by_key(1)),
             base_row: format!("SELECT {} FROM {base} t WHERE {}", list(columns), by_key(1)),
             insert_base: format!(

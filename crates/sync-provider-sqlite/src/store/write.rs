@@ -9,7 +9,7 @@ use sync_relational::{LocalEntry, LocalSlice, RowFailure, Slice, Write};
 use crate::cells::bind;
 use crate::ident::ident;
 use crate::store::local::with_key;
-use crate::store::scan::bind_key;
+use crate::store::scan::{bind_key, tracking_row};
 use crate::store::{SqliteStore, push_cells};
 
 /// How a write of one row went.
@@ -85,6 +85,10 @@ impl SqliteStore {
         let table = &self.tables[slice.table];
         let row = slice.rows.row(write.row);
         let entry = local.entries.get(write.row).copied().flatten();
+        let expected = entry.map(|entry| entry.local_tick);
+        if table.user_triggers && self.local_tick(slice, row)? != expected {
+            return Ok(refused("a trigger has changed the row meanwhile".into()));
+        }
         if write.outcome.base {
             if table.user_triggers {
                 self.mark_row(slice, row)?;
@@ -362,6 +366,21 @@ impl SqliteStore {
         with_key(shape, slice, row, |key| {
             bind_key(statement, first, key, shape, &table.affinities)
         })
+    }
+
+    /// The tick that the tracking row has now. Where the user has triggers of his own, a row of the slice may have changed since it was
+    /// decided about.
+    fn local_tick(&self, slice: Slice<'_>, row: RowRef<'_>) -> Result<Option<i64>, ProviderError> {
+        let fail = |error: rusqlite::Error| self.fail(&error);
+        let sql = &self.tables[slice.table].sql.tracking_row;
+        let mut statement = self.db().prepare_cached(sql).map_err(fail)?;
+        self.bind_row_key(&mut statement, 1, slice, row)?;
+        let mut rows = statement.raw_query();
+        let Some(found) = rows.next().map_err(fail)? else {
+            return Ok(None);
+        };
+        let (tracking, _) = tracking_row(found, 0).map_err(fail)?;
+        Ok(Some(tracking.local_update_peer_timestamp))
     }
 
     /// Where the user has triggers of his own: names the very row that is written, so that what they write elsewhere is tracked.

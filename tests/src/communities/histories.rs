@@ -1,0 +1,1 @@
+pub struct HistoryCensus; pub fn replay_histories(){} pub fn replay_trace(){}

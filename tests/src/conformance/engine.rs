@@ -1,0 +1,62 @@
+//! What the suite asks of a provider's tests: replicas that can be written to and looked at without the code under test.
+
+use std::sync::Arc;
+
+use sync_knowledge::ReplicaId;
+use sync_metadata::Value;
+use sync_provider::SyncProvider;
+
+use super::state::State;
+
+/// A kind of provider.
+pub trait Engine: Send + Sync {
+    /// Its name, as the matrix shows it.
+    fn name(&self) -> &'static str;
+
+    /// A fresh replica of the neutral schema.
+    fn make(&self, layout: Layout) -> Box<dyn TestReplica>;
+
+    /// Whether rows of a replica whose columns stand in another order can be taken in.
+    fn maps_columns(&self) -> bool {
+        true
+    }
+}
+
+/// How a replica lays its tables out.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// Columns in the order of the neutral schema.
+    #[default]
+    Neutral,
+    /// Columns in the opposite order.
+    Reversed,
+}
+
+/// A replica of the neutral schema. Tables are named by their index, rows are in the neutral order of columns.
+pub trait TestReplica: Send + Sync {
+    /// The provider under test.
+    fn provider(&self) -> Arc<dyn SyncProvider>;
+
+    /// The replica's id.
+    fn id(&self) -> ReplicaId;
+
+    /// Inserts or updates a row as an application would, in a transaction of its own, at a time in microseconds.
+    fn write(&self, table: usize, row: &[Value], time: i64);
+
+    /// Deletes a row as an application would.
+    fn delete(&self, table: usize, key: &[Value], time: i64);
+
+    /// Makes every write of a row by a session fail, as a constraint would, or lets it succeed again.
+    fn reject(&self, table: usize, key: &[Value], rejected: bool);
+
+    /// Everything there is, read back past the code under test.
+    fn state(&self) -> State;
+
+    /// Everything there is, to the byte.
+    fn fingerprint(&self) -> Vec<u8>;
+
+    /// Removes all tombstones and notes that they are forgotten, as a clean-up does. Says whether the replica can.
+    fn clean_up(&self) -> bool {
+        false
+    }
+}

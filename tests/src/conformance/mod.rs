@@ -1,0 +1,71 @@
+//! The conformance suite: what every provider must do, whichever provider stands at the other end.
+//!
+//! An [`Engine`] makes replicas of a neutral schema; a scenario is a function over two of them, local and remote. Scenarios look
+//! at rows, versions and knowledge through [`TestReplica::state`], which reads them back past the code under test.
+
+mod engine;
+mod hooked;
+mod memory;
+mod neutral;
+mod scenarios;
+mod sqlite;
+mod state;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub use engine::{Engine, Layout, TestReplica};
+pub use hooked::{Call, Hooked};
+pub use memory::Memory;
+pub use neutral::{TABLES, TableSpec};
+pub use scenarios::{SCENARIOS, Scenario, Verdict};
+pub use sqlite::Sqlite;
+pub use state::{Entry, State};
+
+/// The providers there are.
+pub fn engines() -> Vec<Box<dyn Engine>> {
+    vec![Box::new(Memory), Box::new(Sqlite)]
+}
+
+/// One scenario over one ordered pair of providers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The providers, local first.
+    pub pair: String,
+    /// The scenario's name.
+    pub scenario: &'static str,
+    /// `None` when it passed; otherwise how it failed or why it was skipped.
+    pub problem: Option<Problem>,
+}
+
+/// Why a scenario did not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// It failed.
+    Failed(String),
+    /// It does not apply to the pair.
+    Skipped(String),
+}
+
+/// Names an ordered pair.
+pub fn pair_name(local: &dyn Engine, remote: &dyn Engine) -> String {
+    format!("{} → {}", local.name(), remote.name())
+}
+
+/// Runs one scenario over one pair.
+pub fn run(local: &dyn Engine, remote: &dyn Engine, scenario: &Scenario) -> Finding {
+    let result = catch_unwind(AssertUnwindSafe(|| (scenario.run)(local, remote)));
+    let problem = match result {
+        Ok(Verdict::Passed) => None,
+        Ok(Verdict::Skipped(reason)) => Some(Problem::Skipped(reason)),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            Some(Problem::Failed(text.unwrap_or_else(|| "it panicked".to_owned())))
+        }
+    };
+    Finding {
+        pair: pair_name(local, remote),
+        scenario: scenario.name,
+        problem,
+    }
+}

@@ -1,0 +1,79 @@
+//! What a replica holds, as values that can be compared across providers.
+
+use std::collections::BTreeMap;
+
+use sync_knowledge::{Knowledge, ReplicaId, Tick, Version};
+use sync_metadata::Value;
+
+/// A version with its replica by id, so that replicas can be compared.
+pub type GlobalVersion = (ReplicaId, Tick);
+
+/// A row or a tombstone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The cells in the neutral order; `None` for a tombstone.
+    pub row: Option<Vec<Value>>,
+    /// Version of the last change.
+    pub update: GlobalVersion,
+    /// Version of the creation.
+    pub create: GlobalVersion,
+}
+
+/// Everything that a replica holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// Rows and tombstones by table and key, the key as its cells are printed.
+    pub entries: BTreeMap<(usize, String), Entry>,
+    /// Its knowledge, everything made there included.
+    pub knowledge: Knowledge,
+    /// Rows that wait for a later session.
+    pub waiting: usize,
+}
+
+/// The key of an entry.
+pub fn entry_key(table: usize, key: &[Value]) -> (usize, String) {
+    (table, format!("{key:?}"))
+}
+
+impl State {
+    /// The row under a key; `None` for a tombstone and where there is nothing.
+    pub fn row(&self, table: usize, key: &[Value]) -> Option<&Vec<Value>> {
+        self.entry(table, key)?.row.as_ref()
+    }
+
+    /// The row or tombstone under a key.
+    pub fn entry(&self, table: usize, key: &[Value]) -> Option<&Entry> {
+        self.entries.get(&entry_key(table, key))
+    }
+
+    /// All live rows.
+    pub fn rows(&self) -> BTreeMap<&(usize, String), &Vec<Value>> {
+        self.entries
+            .iter()
+            .filter_map(|(key, entry)| Some((key, entry.row.as_ref()?)))
+            .collect()
+    }
+
+    /// Whether the knowledge, which must have no exceptions, contains a version.
+    pub fn knows(&self, (replica, tick): &GlobalVersion) -> bool {
+        assert!(self.knowledge.is_uniform(), "the knowledge has exceptions: {:?}", self.knowledge);
+        self.knowledge
+            .key_map()
+            .key(replica)
+            .is_some_and(|key| self.knowledge.contains(&[], Version::new(key, *tick)))
+    }
+}
+
+/// Fails unless the replicas hold the same rows, tombstones and versions, and each knows all of them without exceptions.
+pub fn assert_converged(states: &[State]) {
+    for state in states {
+        assert_eq!(state.rows(), states[0].rows(), "rows differ");
+        assert_eq!(state.entries, states[0].entries, "tombstones or versions differ");
+        assert_eq!(state.waiting, 0, "rows are left waiting");
+        for other in states {
+            for (key, entry) in &other.entries {
+                assert!(state.knows(&entry.update), "a version of {key:?} is not known: {entry:?}");
+            }
+        }
+    }
+}

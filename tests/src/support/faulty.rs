@@ -1,0 +1,270 @@
+//! A provider whose database fails at a chosen call.
+
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sync_provider::{
+    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
+    ReplicaInfo, RowSet, Selection, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
+    TableShape,
+};
+use sync_provider_sqlite::SqliteProvider;
+use sync_relational::{
+    Commit, Learned, LocalSlice, Owner, Page, RowFailure, Scan, Scope, ScopeState, Sessions, Slice,
+    Store, Waiting, Write,
+};
+
+/// Counts the calls to databases and says at which one the fault comes. Clones share the count.
+#[derive(Clone, Debug)]
+pub struct Countdown {
+    calls: Arc<AtomicU64>,
+    fails_at: u64,
+    when: When,
+}
+
+/// Whether the call that fails is carried out.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum When {
+    /// It is not.
+    Before,
+    /// It is, and its answer is lost.
+    After,
+}
+
+impl Countdown {
+    /// The `fails_at`-th call from now fails, counted from 1.
+    pub fn new(fails_at: u64, when: When) -> Self {
+        Countdown {
+            calls: Arc::default(),
+            fails_at,
+            when,
+        }
+    }
+
+    /// Whether the fault has come.
+    pub fn has_failed(&self) -> bool {
+        self.calls.load(Ordering::SeqCst) >= self.fails_at
+    }
+
+    fn tick(&self) -> Fault {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        Fault((call == self.fails_at).then_some(self.when))
+    }
+}
+
+struct Fault(Option<When>);
+
+impl Fault {
+    fn before(&self) -> Result<(), ProviderError> {
+        self.at(When::Before)
+    }
+
+    fn after(&self) -> Result<(), ProviderError> {
+        self.at(When::After)
+    }
+
+    fn at(&self, when: When) -> Result<(), ProviderError> {
+        if self.0 == Some(when) {
+            return Err(ProviderError::database(
+                "database",
+                "injected fault",
+                "none: it is a test",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A SQLite database whose store fails once.
+#[derive(Debug)]
+pub struct FaultyProvider {
+    path: PathBuf,
+    scope: String,
+    countdown: Countdown,
+    sessions: Sessions,
+}
+
+impl FaultyProvider {
+    /// The database at `path` in a scope.
+    pub fn new(path: impl Into<PathBuf>, scope: &str, countdown: &Countdown) -> Self {
+        FaultyProvider {
+            path: path.into(),
+            scope: scope.to_owned(),
+            countdown: countdown.clone(),
+            sessions: Sessions::new(),
+        }
+    }
+}
+
+struct Thread;
+
+impl Owner for Thread {
+    fn spawn(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) -> Result<(), ProviderError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime can be made");
+        std::thread::spawn(move || runtime.block_on(work));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SyncProvider for FaultyProvider {
+    async fn begin_session(&self, request: BeginSession) -> Result<ReplicaInfo, ProviderError> {
+        let fault = self.countdown.tick();
+        fault.before()?;
+        let store = SqliteProvider::new(&self.path, &self.scope)
+            .busy_timeout(Duration::from_secs(20))
+            .open_store()?;
+        fault.after()?;
+        let store = FaultyStore {
+            store,
+            countdown: self.countdown.clone(),
+        };
+        self.sessions.begin(&Thread, Box::new(store), request)
+    }
+
+    async fn get_sync_batch_parameters(
+        &self,
+        session: SessionId,
+    ) -> Result<SyncBatchParameters, ProviderError> {
+        self.sessions.get_sync_batch_parameters(session).await
+    }
+
+    async fn get_change_batch(
+        &self,
+        session: SessionId,
+        request: ChangeBatchRequest,
+    ) -> Result<ChangeBatch, ProviderError> {
+        self.sessions.get_change_batch(session, request).await
+    }
+
+    async fn rows_by_key(
+        &self,
+        session: SessionId,
+        keys: Vec<TableKeys>,
+    ) -> Result<ChangeBatch, ProviderError> {
+        self.sessions.rows_by_key(session, keys).await
+    }
+
+    async fn process_change_batch(
+        &self,
+        session: SessionId,
+        batch: ChangeBatch,
+    ) -> Result<BatchOutcome, ProviderError> {
+        self.sessions.process_change_batch(session, batch).await
+    }
+
+    async fn end_session(&self, session: SessionId, ending: Ending) -> Result<(), ProviderError> {
+        self.sessions.end_session(session, ending).await
+    }
+}
+
+struct FaultyStore {
+    store: Box<dyn Store>,
+    countdown: Countdown,
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    fn scope(&self) -> &Scope {
+        self.store.scope()
+    }
+
+    fn shapes(&self) -> &[TableShape] {
+        self.store.shapes()
+    }
+
+    async fn state(&mut self) -> Result<(ScopeState, Vec<Waiting>), ProviderError> {
+        let fault = self.countdown.tick();
+        fault.before()?;
+        let answer = self.store.state().await?;
+        fault.after()?;
+        Ok(answer)
+    }
+
+    async fn begin_enumeration(&mut self) -> Result<ScopeState, ProviderError> {
+        let fault = self.countdown.tick();
+        fault.before()?;
+        let answer = self.store.begin_enumeration().await?;
+        fault.after()?;
+        Ok(answer)
+    }
+
+    async fn scan(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
+        let fault = self.countdown.tick();
+        fault.before()?;
+        let answer = self.store.scan(scan).await?;
+        fault.after()?;
+        Ok(answer)
+    }
+
+    async fn fetch(
+        &mut self,
+        table: usize,
+        keys: &RowSet,
+        selection: &Selection,
+    ) -> Result<[Page; 2], ProviderError> {
+        let fault = self.countdown.tick();
+        fault.before()?;
+        let answer = self.store.fetch(table, keys, selection).await?;
+        fault.after()?;
+        Ok(answer)
+    }
+
+    async fn end_enumeration(&mut self) -> Result<(), ProviderError> {
+        let fault = self.countdown.tick();
+        fault.before()?;
+        self.store.end_enumeration().await?;
+        fault.after()
+    }
+
+    async fn begin_apply(&mut self) -> Result<ScopeState, ProviderError> {
+        let fault = self.countdown.tick();
+        fault.before()?;
+        let answer = self.store.begin_apply().await?;
+        fault.after()?;
+        Ok(answer)
+    }
+
+    async fn local_rows(&mut self, slice: Slice<'_>) -> Result<LocalSlice, ProviderError> {
+        let fault = self.countdown.tick();
+        fault.before()?;
+        let answer = self.store.local_rows(slice).await?;
+        fault.after()?;
+        Ok(answer)
+    }
+
+    async fn write(
+        &mut self,
+        slice: Slice<'_>,
+        local: &LocalSlice,
+        writes: &[Write],
+    ) -> Result<Vec<RowFailure>, ProviderError> {
+        let fault = self.countdown.tick();
+        fault.before()?;
+        let answer = self.store.write(slice, local, writes).await?;
+        fault.after()?;
+        Ok(answer)
+    }
+
+    async fn commit(&mut self, learned: &Learned) -> Result<Commit, ProviderError> {
+        let fault = self.countdown.tick();
+        fault.before()?;
+        let answer = self.store.commit(learned).await?;
+        fault.after()?;
+        Ok(answer)
+    }
+
+    async fn rollback(&mut self) -> Result<(), ProviderError> {
+        let fault = self.countdown.tick();
+        // A roll-back that the database refuses still ends the transaction when the connection closes.
+        fault.before()?;
+        self.store.rollback().await?;
+        fault.after()
+    }
+}

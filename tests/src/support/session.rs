@@ -1,0 +1,148 @@
+//! Sessions, run to their end on the test's own thread.
+
+use std::sync::{Arc, Mutex};
+
+use sync_orchestrator::{
+    Cancellation, DirectionStatistics, SessionProgress, SyncDirectionOrder, SyncFailure,
+    SyncOperationStatistics, SyncOrchestrator,
+};
+use sync_provider::{ConflictPolicy, ConflictRecord, SyncProvider};
+
+/// A session to be run.
+pub struct Session {
+    orchestrator: SyncOrchestrator,
+    records: Arc<Mutex<Vec<ConflictRecord>>>,
+}
+
+/// What a session that got to its end did.
+#[derive(Debug)]
+pub struct Report {
+    /// Its statistics.
+    pub statistics: SyncOperationStatistics,
+    /// The conflicts it met, in order.
+    pub records: Vec<ConflictRecord>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.orchestrator.fmt(f)
+    }
+}
+
+impl Session {
+    /// A session between these two, upload first.
+    pub fn new(local: Arc<dyn SyncProvider>, remote: Arc<dyn SyncProvider>) -> Self {
+        let records = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&records);
+        let orchestrator = SyncOrchestrator::new(local, remote)
+            .on_conflict(move |record| heard.lock().unwrap().push(record.clone()));
+        Session {
+            orchestrator,
+            records,
+        }
+    }
+
+    /// Sets the directions.
+    pub fn direction(mut self, direction: SyncDirectionOrder) -> Self {
+        self.orchestrator = self.orchestrator.direction(direction);
+        self
+    }
+
+    /// Sets the policy.
+    pub fn policy(mut self, policy: ConflictPolicy) -> Self {
+        self.orchestrator = self.orchestrator.policy(policy);
+        self
+    }
+
+    /// Sets the bytes per batch.
+    pub fn batch_bytes(mut self, bytes: u64) -> Self {
+        self.orchestrator = self.orchestrator.batch_bytes(bytes);
+        self
+    }
+
+    /// Lets the session be cancelled.
+    pub fn cancellation(mut self, cancellation: &Cancellation) -> Self {
+        self.orchestrator = self.orchestrator.cancellation(cancellation);
+        self
+    }
+
+    /// Listens to its progress.
+    pub fn on_progress(
+        mut self,
+        listen: impl Fn(&SessionProgress) + Send + Sync + 'static,
+    ) -> Self {
+        self.orchestrator = self.orchestrator.on_progress(listen);
+        self
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// As [`SyncOrchestrator::synchronize`].
+    pub fn try_run(self) -> Result<Report, SyncFailure> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime can be made");
+        let statistics = runtime.block_on(self.orchestrator.synchronize())?;
+        let report = Report {
+            statistics,
+            records: std::mem::take(&mut *self.records.lock().unwrap()),
+        };
+        for direction in report.directions() {
+            check_sums(&direction);
+        }
+        Ok(report)
+    }
+
+    /// Runs it and expects it to get to its end.
+    pub fn run(self) -> Report {
+        self.try_run().expect("the session gets to its end")
+    }
+}
+
+impl Report {
+    /// The upload.
+    pub fn upload(&self) -> DirectionStatistics {
+        self.statistics.upload.expect("there was an upload")
+    }
+
+    /// The download.
+    pub fn download(&self) -> DirectionStatistics {
+        self.statistics.download.expect("there was a download")
+    }
+
+    /// The directions that ran.
+    pub fn directions(&self) -> impl Iterator<Item = DirectionStatistics> {
+        let Report { statistics, .. } = self;
+        [statistics.upload, statistics.download]
+            .into_iter()
+            .flatten()
+    }
+
+    /// Rows that the destinations did not know.
+    pub fn moved(&self) -> u64 {
+        self.directions().map(|one| one.changes_total).sum()
+    }
+
+    /// Rows that failed or were left for the next session.
+    pub fn left(&self) -> u64 {
+        self.directions()
+            .map(|one| one.changes_failed.max(one.deferred))
+            .sum()
+    }
+}
+
+/// Every row that was offered is applied, failed, or left by the policy; failed rows are among those left.
+fn check_sums(one: &DirectionStatistics) {
+    let left_by_policy = one
+        .deferred
+        .checked_sub(one.changes_failed)
+        .unwrap_or_else(|| panic!("failed rows are left for the next session: {one:?}"));
+    assert_eq!(
+        one.changes_total,
+        one.changes_applied + one.changes_failed + left_by_policy,
+        "the statistics do not add up: {one:?}"
+    );
+    assert!(one.batches >= 1, "{one:?}");
+}
