@@ -15,19 +15,28 @@ fn first_sync(criterion: &mut Criterion) {
         let pair = Pair::new(keys, ROWS).expect("a pair of databases");
         let (source, destination) = (pair.source(), pair.destination());
         let mut group = criterion.benchmark_group(format!("first sync, {}", keys.name()));
-        group.sample_size(10).measurement_time(Duration::from_secs(10)).throughput(Throughput::Elements(ROWS));
+        group
+            .sample_size(10)
+            .measurement_time(Duration::from_secs(10))
+            .throughput(Throughput::Elements(ROWS));
         let mut contestants = [
             Contestant::new(
                 "floor with read",
                 || pair.bare_destination(),
                 || floor::copy_by_hand(Input::Database(&source), &destination),
             ),
-            Contestant::new("session", || pair.empty_destination(), || pair.synchronize(false).map(drop)),
+            Contestant::new(
+                "session",
+                || pair.empty_destination(),
+                || pair.synchronize(false).map(drop),
+            ),
         ];
         for contestant in &mut contestants {
             let name = contestant.name.clone();
             group.bench_function(name, |bencher| {
-                bencher.iter_custom(|turns| (0..turns).map(|_| contestant.turn().expect("a turn")).sum());
+                bencher.iter_custom(|turns| {
+                    (0..turns).map(|_| contestant.turn().expect("a turn")).sum()
+                });
             });
         }
         group.finish();

@@ -14,9 +14,12 @@ fn tracking(criterion: &mut Criterion) {
     for keys in [Keys::Integer, Keys::Guid] {
         for write in [Write::Insert, Write::Update] {
             let mut group = criterion.benchmark_group(format!("{write:?}, {}", keys.name()));
-            group.sample_size(10).throughput(Throughput::Elements(WRITTEN));
+            group
+                .sample_size(10)
+                .throughput(Throughput::Elements(WRITTEN));
             for tracked in [Tracked::Not, Tracked::ByHand, Tracked::ByTriggers] {
-                let application = RefCell::new(Application::new(tracked, keys, ROWS).expect("a database"));
+                let application =
+                    RefCell::new(Application::new(tracked, keys, ROWS).expect("a database"));
                 let mut round = 0;
                 let run = || {
                     round += 1;
@@ -24,7 +27,9 @@ fn tracking(criterion: &mut Criterion) {
                 };
                 let mut turn = Contestant::new("", || application.borrow().undo(), run);
                 group.bench_function(format!("{tracked:?}"), |bencher| {
-                    bencher.iter_custom(|turns| (0..turns).map(|_| turn.turn().expect("a turn")).sum());
+                    bencher.iter_custom(|turns| {
+                        (0..turns).map(|_| turn.turn().expect("a turn")).sum()
+                    });
                 });
             }
             group.finish();

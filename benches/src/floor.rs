@@ -41,7 +41,9 @@ pub fn read_all(source: &Path) -> Result<Vec<Row>> {
 /// The file cannot be written.
 pub fn drop_triggers(db: &Connection) -> Result<()> {
     let mut names = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'")?;
-    let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let names: Vec<String> = names
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
     for name in names {
         db.execute_batch(&format!("DROP TRIGGER \"{name}\""))?;
     }
@@ -57,7 +59,9 @@ pub fn copy_by_hand(input: Input<'_>, destination: &Path) -> Result<()> {
     db.pragma_update(None, "foreign_keys", true)?;
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     {
-        let mut base = transaction.prepare(&format!("INSERT INTO Customer ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"))?;
+        let mut base = transaction.prepare(&format!(
+            "INSERT INTO Customer ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+        ))?;
         let mut tracking = transaction.prepare(TRACKING)?;
         match input {
             Input::Memory(rows) => {
@@ -77,7 +81,10 @@ pub fn copy_by_hand(input: Input<'_>, destination: &Path) -> Result<()> {
                 let mut rows = select.query([])?;
                 while let Some(row) = rows.next()? {
                     for column in 0..width {
-                        base.raw_bind_parameter(column + 1, ToSqlOutput::Borrowed(row.get_ref(column)?))?;
+                        base.raw_bind_parameter(
+                            column + 1,
+                            ToSqlOutput::Borrowed(row.get_ref(column)?),
+                        )?;
                     }
                     base.raw_execute()?;
                     tracking.raw_bind_parameter(1, ToSqlOutput::Borrowed(row.get_ref(0)?))?;
@@ -99,7 +106,22 @@ const TRACKING: &str = "INSERT INTO Customer_tracking (id, update_scope_local_id
 /// Everything but the key, which is bound already.
 fn insert_tracking(tracking: &mut Statement<'_>) -> rusqlite::Result<()> {
     const NOW: i64 = 1_795_000_000_000_000;
-    let cells = params![1, 1, 1, 0, 1, 1, 1, 1, 0, 1, 0, NOW, None::<i64>, None::<i64>];
+    let cells = params![
+        1,
+        1,
+        1,
+        0,
+        1,
+        1,
+        1,
+        1,
+        0,
+        1,
+        0,
+        NOW,
+        None::<i64>,
+        None::<i64>
+    ];
     for (at, cell) in cells.iter().enumerate() {
         tracking.raw_bind_parameter(at + 2, cell)?;
     }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sync_orchestrator::{SyncDirectionOrder, SyncOperationStatistics, SyncOrchestrator};
-use sync_provider_sqlite::{DEFAULT_BUSY_TIMEOUT, Provisioning, SqliteProvider, TableChoice, Tables, describe};
+use sync_provider_sqlite::{
+    DEFAULT_BUSY_TIMEOUT, Provisioning, SqliteProvider, TableChoice, Tables, describe,
+};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -28,10 +30,20 @@ impl Pair {
     /// The files cannot be written.
     pub fn new(keys: Keys, rows: u64) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let pair = Pair { folder, runtime, keys };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let pair = Pair {
+            folder,
+            runtime,
+            keys,
+        };
         sample::create_filled(&pair.source(), keys, rows)?;
-        let choice = TableChoice { table: "Customer".into(), global_name: None, columns: None };
+        let choice = TableChoice {
+            table: "Customer".into(),
+            global_name: None,
+            columns: None,
+        };
         Provisioning::new(SCOPE, Tables::Listed(vec![choice])).apply(&pair.source())?;
         let (scope, templates) = describe(&pair.source(), None, DEFAULT_BUSY_TIMEOUT)?;
         Provisioning::new(SCOPE, Tables::Like(scope, templates)).apply(&pair.file("empty.db"))?;
@@ -75,7 +87,8 @@ impl Pair {
     /// # Errors
     /// The session fails.
     pub fn synchronize(&self, one_way: bool) -> Result<SyncOperationStatistics> {
-        self.runtime.block_on(session(&self.source(), &self.destination(), one_way))
+        self.runtime
+            .block_on(session(&self.source(), &self.destination(), one_way))
     }
 
     /// Changes `count` rows of the source, spread over `rows`.
@@ -86,7 +99,8 @@ impl Pair {
         let mut db = rusqlite::Connection::open(self.source())?;
         let transaction = db.transaction()?;
         {
-            let mut update = transaction.prepare("UPDATE Customer SET balance = ?2 WHERE id = ?1")?;
+            let mut update =
+                transaction.prepare("UPDATE Customer SET balance = ?2 WHERE id = ?1")?;
             for number in 0..count {
                 sample::bind_key(&mut update, self.keys, number * (rows / count))?;
                 // Beyond what the sample holds, so that each round is a change.
@@ -108,14 +122,28 @@ impl Pair {
 /// # Errors
 /// The session fails.
 pub fn synchronize_files(source: &Path, destination: &Path) -> Result<SyncOperationStatistics> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(session(source, destination, false))
 }
 
-async fn session(source: &Path, destination: &Path, one_way: bool) -> Result<SyncOperationStatistics> {
-    let [local, remote] = [source, destination].map(|path| Arc::new(SqliteProvider::new(path, SCOPE)));
-    let direction = if one_way { SyncDirectionOrder::Upload } else { SyncDirectionOrder::UploadAndDownload };
-    Ok(SyncOrchestrator::new(local, remote).direction(direction).synchronize().await?)
+async fn session(
+    source: &Path,
+    destination: &Path,
+    one_way: bool,
+) -> Result<SyncOperationStatistics> {
+    let [local, remote] =
+        [source, destination].map(|path| Arc::new(SqliteProvider::new(path, SCOPE)));
+    let direction = if one_way {
+        SyncDirectionOrder::Upload
+    } else {
+        SyncDirectionOrder::UploadAndDownload
+    };
+    Ok(SyncOrchestrator::new(local, remote)
+        .direction(direction)
+        .synchronize()
+        .await?)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

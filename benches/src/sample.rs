@@ -57,7 +57,8 @@ pub fn create_filled(path: &Path, keys: Keys, rows: u64) -> Result<()> {
     create(&db, keys)?;
     let transaction = db.transaction()?;
     {
-        let mut insert = transaction.prepare("INSERT INTO Customer VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        let mut insert =
+            transaction.prepare("INSERT INTO Customer VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
         for number in 0..rows {
             let row = Customer::of(number);
             let rest = params![row.name, row.mail, row.city, row.balance, row.changed];
@@ -76,7 +77,11 @@ pub fn create_filled(path: &Path, keys: Keys, rows: u64) -> Result<()> {
 ///
 /// # Errors
 /// The statement has no parameter.
-pub fn bind_key(statement: &mut rusqlite::Statement<'_>, keys: Keys, number: u64) -> rusqlite::Result<()> {
+pub fn bind_key(
+    statement: &mut rusqlite::Statement<'_>,
+    keys: Keys,
+    number: u64,
+) -> rusqlite::Result<()> {
     match keys {
         Keys::Integer => statement.raw_bind_parameter(1, number.cast_signed() + 1),
         Keys::Guid => statement.raw_bind_parameter(1, guid(number)),
@@ -98,7 +103,13 @@ pub struct Customer {
     pub changed: String,
 }
 
-const CITIES: [&str; 5] = ["Zürich", "San Francisco", "Kraków", "Buenos Aires", "København"];
+const CITIES: [&str; 5] = [
+    "Zürich",
+    "San Francisco",
+    "Kraków",
+    "Buenos Aires",
+    "København",
+];
 
 impl Customer {
     /// The row with this number.
@@ -109,7 +120,11 @@ impl Customer {
             mail: format!("customer.{random:016x}@example.com"),
             city: CITIES[(random % CITIES.len() as u64) as usize],
             balance: (random % 10_000_000).cast_signed(),
-            changed: format!("2026-{:02}-{:02} 12:00:00", 1 + random % 12, 1 + random / 12 % 28),
+            changed: format!(
+                "2026-{:02}-{:02} 12:00:00",
+                1 + random % 12,
+                1 + random / 12 % 28
+            ),
         }
     }
 }

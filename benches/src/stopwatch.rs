@@ -16,7 +16,9 @@ pub struct Contestant<'a> {
 
 impl std::fmt::Debug for Contestant<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Contestant").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Contestant")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -27,7 +29,11 @@ impl<'a> Contestant<'a> {
         prepare: impl FnMut() -> Result<()> + 'a,
         run: impl FnMut() -> Result<()> + 'a,
     ) -> Self {
-        Contestant { name: name.into(), prepare: Box::new(prepare), run: Box::new(run) }
+        Contestant {
+            name: name.into(),
+            prepare: Box::new(prepare),
+            run: Box::new(run),
+        }
     }
 
     /// The time of one turn.

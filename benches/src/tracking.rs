@@ -49,7 +49,11 @@ impl Application {
         let path = folder.path().join("application.db");
         sample::create_filled(&path, keys, rows)?;
         if tracked != Tracked::Not {
-            let choice = TableChoice { table: "Customer".into(), global_name: None, columns: None };
+            let choice = TableChoice {
+                table: "Customer".into(),
+                global_name: None,
+                columns: None,
+            };
             Provisioning::new("bench", Tables::Listed(vec![choice])).apply(&path)?;
         }
         let db = Connection::open(&path)?;
@@ -58,7 +62,13 @@ impl Application {
         if tracked == Tracked::ByHand {
             floor::drop_triggers(&db)?;
         }
-        Ok(Application { db, tracked, keys, rows, _folder: folder })
+        Ok(Application {
+            db,
+            tracked,
+            keys,
+            rows,
+            _folder: folder,
+        })
     }
 
     /// Writes `count` rows in one transaction, which is undone at once by [`undo`](Self::undo).
@@ -70,8 +80,12 @@ impl Application {
         let by_hand = self.tracked == Tracked::ByHand;
         match write {
             Write::Insert => {
-                let mut base = self.db.prepare("INSERT INTO Customer VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-                let mut tracking = by_hand.then(|| self.db.prepare(INSERT_BY_HAND)).transpose()?;
+                let mut base = self
+                    .db
+                    .prepare("INSERT INTO Customer VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+                let mut tracking = by_hand
+                    .then(|| self.db.prepare(INSERT_BY_HAND))
+                    .transpose()?;
                 let sample = Customer::of(round);
                 for number in self.rows..self.rows + count {
                     sample::bind_key(&mut base, self.keys, number)?;
@@ -88,8 +102,12 @@ impl Application {
                 }
             }
             Write::Update => {
-                let mut base = self.db.prepare("UPDATE Customer SET balance = ?2 WHERE id = ?1")?;
-                let mut tracking = by_hand.then(|| self.db.prepare(UPDATE_BY_HAND)).transpose()?;
+                let mut base = self
+                    .db
+                    .prepare("UPDATE Customer SET balance = ?2 WHERE id = ?1")?;
+                let mut tracking = by_hand
+                    .then(|| self.db.prepare(UPDATE_BY_HAND))
+                    .transpose()?;
                 for number in 0..count {
                     let number = number * (self.rows / count);
                     sample::bind_key(&mut base, self.keys, number)?;

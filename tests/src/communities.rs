@@ -28,9 +28,10 @@ mod setting;
 mod state;
 mod step;
 mod universe;
+mod watch;
 
 pub use explore::{Census, Extent, Failure, explore};
-pub use histories::{HistoryCensus, replay_histories, replay_trace};
+pub use histories::{HistoryCensus, history_setting, replay_histories, replay_trace};
 pub use laws::{Violation, quiet};
 pub use member::{Member, Row, View};
 pub use memory::memory;

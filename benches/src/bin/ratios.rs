@@ -5,12 +5,12 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use sync_benches::Result;
 use sync_benches::floor::{self, Input};
 use sync_benches::pair::Pair;
 use sync_benches::sample::Keys;
 use sync_benches::stopwatch::{Contestant, medians};
 use sync_benches::tracking::{Application, Tracked, Write};
-use sync_benches::Result;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -42,10 +42,18 @@ fn first(keys: Keys, rows: u64, turns: usize) -> Result<()> {
     let pair = Pair::new(keys, rows)?;
     let (source, destination) = (pair.source(), pair.destination());
     let input = floor::read_all(&source)?;
-    let check = |moved: Option<u64>| if moved == Some(rows) { Ok(()) } else { Err("rows are missing") };
+    let check = |moved: Option<u64>| {
+        if moved == Some(rows) {
+            Ok(())
+        } else {
+            Err("rows are missing")
+        }
+    };
     let session = |one_way: bool| -> Result<()> {
         let statistics = pair.synchronize(one_way)?;
-        Ok(check(statistics.upload.map(|upload| upload.changes_applied))?)
+        Ok(check(
+            statistics.upload.map(|upload| upload.changes_applied),
+        )?)
     };
     let mut contestants = [
         Contestant::new(
@@ -58,13 +66,28 @@ fn first(keys: Keys, rows: u64, turns: usize) -> Result<()> {
             || pair.bare_destination(),
             || floor::copy_by_hand(Input::Database(&source), &destination),
         ),
-        Contestant::new("session, one way", || pair.empty_destination(), || session(true)),
-        Contestant::new("session, both ways", || pair.empty_destination(), || session(false)),
+        Contestant::new(
+            "session, one way",
+            || pair.empty_destination(),
+            || session(true),
+        ),
+        Contestant::new(
+            "session, both ways",
+            || pair.empty_destination(),
+            || session(false),
+        ),
     ];
     let times = medians(&mut contestants, turns)?;
     let mut out = std::io::stdout();
-    writeln!(out, "\nfirst synchronisation of {rows} rows, {}, {turns} turns\n", keys.name())?;
-    writeln!(out, "| | ms | of floor without read | of floor with read |\n|---|--:|--:|--:|")?;
+    writeln!(
+        out,
+        "\nfirst synchronisation of {rows} rows, {}, {turns} turns\n",
+        keys.name()
+    )?;
+    writeln!(
+        out,
+        "| | ms | of floor without read | of floor with read |\n|---|--:|--:|--:|"
+    )?;
     for (contestant, time) in contestants.iter().zip(&times) {
         writeln!(
             out,
@@ -86,7 +109,12 @@ fn quiet(keys: Keys, rows: u64, turns: usize) -> Result<()> {
     let run = || pair.synchronize(false).map(drop);
     let times = medians(&mut [Contestant::new("session", || Ok(()), run)], turns)?;
     let mut out = std::io::stdout();
-    writeln!(out, "\nno change among {rows} rows, {}: {} ms", keys.name(), milliseconds(times[0]))?;
+    writeln!(
+        out,
+        "\nno change among {rows} rows, {}: {} ms",
+        keys.name(),
+        milliseconds(times[0])
+    )?;
     Ok(())
 }
 
@@ -109,13 +137,26 @@ fn changes(rows: u64, turns: usize) -> Result<()> {
             Some(upload) if upload.changes_applied == CHANGED => Ok(()),
             other => Err(format!("not what was changed: {other:?}").into()),
         };
-        contestants.push(Contestant::new(format!("{CHANGED} of {rows}"), prepare, run));
+        contestants.push(Contestant::new(
+            format!("{CHANGED} of {rows}"),
+            prepare,
+            run,
+        ));
     }
     let times = medians(&mut contestants, turns)?;
     let mut out = std::io::stdout();
-    writeln!(out, "\nchanged rows, {turns} turns\n\n| | ms | ratio |\n|---|--:|--:|")?;
+    writeln!(
+        out,
+        "\nchanged rows, {turns} turns\n\n| | ms | ratio |\n|---|--:|--:|"
+    )?;
     for (contestant, time) in contestants.iter().zip(&times) {
-        writeln!(out, "| {} | {} | {:.2} |", contestant.name, milliseconds(*time), ratio(*time, times[0]))?;
+        writeln!(
+            out,
+            "| {} | {} | {:.2} |",
+            contestant.name,
+            milliseconds(*time),
+            ratio(*time, times[0])
+        )?;
     }
     Ok(())
 }
@@ -125,7 +166,10 @@ fn tracking(keys: Keys, rows: u64, write: Write, turns: usize) -> Result<()> {
     let count = rows / 5;
     let mut applications = Vec::new();
     for tracked in [Tracked::ByHand, Tracked::ByTriggers, Tracked::Not] {
-        applications.push((tracked, std::cell::RefCell::new(Application::new(tracked, keys, rows)?)));
+        applications.push((
+            tracked,
+            std::cell::RefCell::new(Application::new(tracked, keys, rows)?),
+        ));
     }
     let mut round = 0;
     let mut contestants: Vec<Contestant<'_>> = applications
@@ -135,15 +179,28 @@ fn tracking(keys: Keys, rows: u64, write: Write, turns: usize) -> Result<()> {
                 round += 1;
                 application.borrow_mut().write(write, count, round)
             };
-            Contestant::new(format!("{tracked:?}"), move || application.borrow().undo(), run)
+            Contestant::new(
+                format!("{tracked:?}"),
+                move || application.borrow().undo(),
+                run,
+            )
         })
         .collect();
     let times = medians(&mut contestants, turns)?;
     let mut out = std::io::stdout();
-    writeln!(out, "\n{write:?} of {count} rows, {}, {turns} turns\n\n| | µs a row | of by hand |\n|---|--:|--:|", keys.name())?;
+    writeln!(
+        out,
+        "\n{write:?} of {count} rows, {}, {turns} turns\n\n| | µs a row | of by hand |\n|---|--:|--:|",
+        keys.name()
+    )?;
     for (contestant, time) in contestants.iter().zip(&times) {
         let each = time.as_secs_f64() * 1e6 / count as f64;
-        writeln!(out, "| {} | {each:.2} | {:.2} |", contestant.name, ratio(*time, times[0]))?;
+        writeln!(
+            out,
+            "| {} | {each:.2} | {:.2} |",
+            contestant.name,
+            ratio(*time, times[0])
+        )?;
     }
     Ok(())
 }

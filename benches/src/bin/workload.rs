@@ -3,11 +3,11 @@
 //!
 //! `workload (first-sync|first-sync-guid|floor|quiet|changes|insert|insert-by-hand|update|update-by-hand) [ROWS]`
 
+use sync_benches::Result;
 use sync_benches::floor::{self, Input};
 use sync_benches::pair::Pair;
 use sync_benches::sample::Keys;
 use sync_benches::tracking::{Application, Tracked, Write};
-use sync_benches::Result;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);

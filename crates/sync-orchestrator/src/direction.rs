@@ -5,6 +5,7 @@ use sync_provider::{
     SessionId, SyncProvider,
 };
 
+use crate::cancel::Cancellation;
 use crate::progress::{SessionProgress, SyncStage};
 use crate::statistics::DirectionStatistics;
 
@@ -14,6 +15,7 @@ pub(crate) struct Direction<'a> {
     pub(crate) uploading: bool,
     pub(crate) source: &'a dyn SyncProvider,
     pub(crate) destination: &'a dyn SyncProvider,
+    pub(crate) cancellation: &'a Cancellation,
     pub(crate) on_progress: Option<&'a (dyn Fn(&SessionProgress) + Send + Sync)>,
     pub(crate) on_conflict: Option<&'a (dyn Fn(&ConflictRecord) + Send + Sync)>,
 }
@@ -60,6 +62,10 @@ impl Direction<'_> {
                 .iter()
                 .map(|changes| changes.table.clone())
                 .collect();
+            // Providers that never wait give the session's own watch no turn.
+            if self.cancellation.is_cancelled() {
+                return Err(ProviderError::Cancelled);
+            }
             let (mut outcome, following) = self.step(batch).await?;
             if following
                 .as_ref()

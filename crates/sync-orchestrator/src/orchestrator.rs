@@ -221,6 +221,7 @@ impl SyncOrchestrator {
             uploading,
             source: source.as_ref(),
             destination: destination.as_ref(),
+            cancellation: &self.cancellation,
             on_progress: self.on_progress.as_deref(),
             on_conflict: self.on_conflict.as_deref(),
         };

@@ -4,8 +4,9 @@
 //! is only read. It moves when a session takes its mark (see `mark.rs`), so that tracking costs an application no write beyond the
 //! tracking row. The triggers run in the application's SQLite, which may be old: they use nothing newer than 3.24.
 //!
-//! They do not act on rows that a session applies: `applying` in the counter's row names the table it is writing to. Where the user has
-//! triggers of his own on the table, `applying_key` names the very row, so that what his triggers write elsewhere is tracked.
+//! They do not act on rows that a session applies. Where no table of the scope has triggers but these, the session's connection fires none.
+//! Otherwise `applying` in the counter's row names the table it is writing to, and where the user has triggers of his own on the table,
+//! `applying_key` names the very row, so that what his triggers write elsewhere is tracked.
 
 use crate::catalog::{TableInfo, UniqueIndex};
 use crate::ident::{ident, join, list, pairs, text};
@@ -57,10 +58,9 @@ struct Sql<'a> {
 impl Sql<'_> {
     fn insert(&self) -> String {
         format!(
-            "CREATE TRIGGER {} AFTER INSERT ON {} WHEN {} BEGIN {}; {}END",
+            "CREATE TRIGGER {} AFTER INSERT ON {} BEGIN {}; {}END",
             ident(&self.objects.insert_trigger),
             ident(&self.table.name),
-            self.not_applying("NEW"),
             self.upsert(),
             self.bury_replaced()
         )
@@ -205,28 +205,29 @@ impl Sql<'_> {
         )
     }
 
+    /// Tracks NEW unless a session applies it. The counter's row is read once, for the test, the tick and both stamps: an insert pays for
+    /// every further look at it.
     fn upsert(&self) -> String {
-        let tick = self.tick();
         format!(
             "INSERT INTO {tracking} ({keys}, local_update_peer_key, local_update_peer_timestamp, local_create_peer_key, local_create_peer_timestamp, \
-             sync_row_is_tombstone, last_change_datetime) VALUES ({new}, 0, {tick}, 0, {tick}, 0, {NOW}) ON CONFLICT ({keys}) DO UPDATE SET {change}",
+             sync_row_is_tombstone, last_change_datetime) SELECT {new}, 0, c.tick, 0, c.tick, 0, {NOW} FROM {counter} c \
+             WHERE (c.applying IS NULL OR c.applying <> {own} OR c.applying_key <> {key}) ON CONFLICT ({keys}) DO UPDATE SET {change}",
             tracking = ident(&self.objects.tracking),
             keys = list(&self.keys),
             new = join(&self.keys, ", ", |name| format!("NEW.{}", ident(name))),
-            change = self.local_change(Some(false)),
+            counter = ident(&self.store.tick),
+            own = text(&self.objects.tracking),
+            key = key_text(&self.keys, "NEW"),
+            change = stamp(
+                Some(false),
+                "excluded.local_update_peer_timestamp",
+                "excluded.last_change_datetime"
+            ),
         )
     }
 
-    /// The assignments of a change made here; the creation version stays.
     fn local_change(&self, tombstone: Option<bool>) -> String {
-        let tombstone = tombstone.map_or_else(String::new, |dead| {
-            format!("sync_row_is_tombstone = {}, ", i32::from(dead))
-        });
-        format!(
-            "{tombstone}update_scope_local_id = NULL, local_update_peer_key = 0, local_update_peer_timestamp = max({}, local_update_peer_timestamp + 1), \
-             restore_timestamp = NULL, last_change_datetime = {NOW}",
-            self.tick()
-        )
+        stamp(tombstone, &self.tick(), NOW)
     }
 
     fn tick(&self) -> String {
@@ -247,4 +248,15 @@ impl Sql<'_> {
             key_text(&self.keys, row)
         )
     }
+}
+
+/// The assignments of a change made here; the creation version stays.
+fn stamp(tombstone: Option<bool>, tick: &str, now: &str) -> String {
+    let tombstone = tombstone.map_or_else(String::new, |dead| {
+        format!("sync_row_is_tombstone = {}, ", i32::from(dead))
+    });
+    format!(
+        "{tombstone}update_scope_local_id = NULL, local_update_peer_key = 0, local_update_peer_timestamp = max({tick}, local_update_peer_timestamp + 1), \
+         restore_timestamp = NULL, last_change_datetime = {now}"
+    )
 }

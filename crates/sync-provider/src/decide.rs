@@ -221,6 +221,11 @@ impl Stamper {
         }
     }
 
+    /// The key of the settlement replica.
+    pub fn replica(&self) -> ReplicaKey {
+        self.replica
+    }
+
     /// The version of an outcome. `winner` is the version of the row that stays; `local_change` makes a plain local version and is called
     /// only under [`Stamp::LocalChange`].
     pub fn stamp(&mut self, winner: Version, local_change: impl FnOnce() -> Version) -> Version {

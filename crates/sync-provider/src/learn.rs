@@ -13,8 +13,20 @@ pub struct Lesson {
     pub rejected_ranges: Vec<(ItemId, Option<ItemId>)>,
     /// Rows stored under a version that the made-with knowledge does not claim.
     pub beyond: BTreeMap<ItemId, Version>,
-    /// The settlement version issued last, where any was.
+    /// The greatest settlement version of the destination's own under which a row was stored, where any was.
     pub settlement: Option<Version>,
+}
+
+impl Lesson {
+    /// Takes note of a version under which a row was stored. It counts if it is one of `settlement`, the destination's settlement replica.
+    ///
+    /// A version that was handed out for a row which then failed must not count: nobody holds it, and a row that fails again in every
+    /// session would raise the knowledge in every session.
+    pub fn stored(&mut self, settlement: ReplicaKey, version: Version) {
+        if version.replica == settlement && self.settlement.is_none_or(|last| last.tick < version.tick) {
+            self.settlement = Some(version);
+        }
+    }
 }
 
 /// Whether a replica knows no other: the first half of being a newcomer.

@@ -240,6 +240,7 @@ impl Applying {
                         outcome.conflicts += 1;
                         outcome.records.push(record);
                     }
+                    self.lesson.stored(self.stamper.replica(), write.outcome.update);
                     self.note_beyond(&shape, slice, heads, write)?;
                 }
                 Some(reason) => self.set_aside(&shape, slice, write.row, reason.clone()),
@@ -422,7 +423,6 @@ impl Applying {
             self.moved += 1;
         }
         self.lesson.rejected = remember.iter().map(|waiting| waiting.id.clone()).collect();
-        self.lesson.settlement = self.stamper.issued();
         if self.lesson.settlement.is_some() {
             self.known.find_or_add_replica(&self.settlement);
         }

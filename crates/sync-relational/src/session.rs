@@ -112,8 +112,12 @@ impl Session {
         self.check_stop()?;
         if let ChangeBatchRequest::First(parameters) = request {
             self.close_enumeration(store).await?;
-            self.enumeration =
-                Some(Enumeration::begin(store, parameters, self.begin.batch_bytes).await?);
+            let begun = Enumeration::begin(store, parameters, self.begin.batch_bytes).await;
+            if begun.is_err() {
+                // The snapshot may be open already, and a refused session must not hold it.
+                store.rollback().await?;
+            }
+            self.enumeration = Some(begun?);
         }
         self.enumeration
             .as_mut()

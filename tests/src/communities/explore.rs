@@ -1,11 +1,15 @@
 //! Every schedule at once: all states that a community can come into, in whatever order things happen.
 
 use std::fmt;
+use std::ops::Range;
+
+use sync_provider::memory::Direction;
 
 use super::hashing::FastMap;
 use super::laws::Violation;
 use super::member::Member;
 use super::setting::Setting;
+use super::state::State;
 use super::step::Step;
 use super::universe::{Community, Universe};
 
@@ -14,16 +18,18 @@ use super::universe::{Community, Universe};
 pub struct Extent {
     /// How many local changes there may be in all, at whatever moment and replica.
     pub writes: u32,
-    /// How many contents are told apart. A write takes any that is held somewhere or the first that
+    /// The contents that are told apart. A write takes any that is held somewhere or the first that
     /// is not: what nobody holds any more is as good as new.
-    pub contents: u8,
+    pub contents: Range<u8>,
     /// Whether a write may take any content at once, which matters where a policy compares contents.
     pub ordered: bool,
     /// Whether rows are deleted, too.
     pub deletes: bool,
     /// What the clocks may say.
     pub times: Vec<i64>,
-    /// How many (replica, row) pairs may fail at the same time.
+    /// What happened before.
+    pub start: Vec<Step>,
+    /// How many (replica, row) pairs may begin to fail at the same time; each may heal at any moment.
     pub failing: usize,
     /// The pairs of replicas that have sessions.
     pub edges: Vec<(usize, usize)>,
@@ -37,10 +43,11 @@ impl Extent {
     pub fn of(setting: &Setting, writes: u32) -> Self {
         Extent {
             writes,
-            contents: 3,
+            contents: 0..3,
             ordered: false,
             deletes: true,
             times: vec![0],
+            start: Vec::new(),
             failing: 0,
             edges: setting.pairs(),
             limit: 3_000_000,
@@ -80,15 +87,26 @@ pub struct Failure {
     pub violation: Violation,
     /// What happened, to be replayed with [`replay_trace`](super::replay_trace).
     pub trace: Vec<Step>,
-    /// The replicas at the end.
-    pub members: Vec<String>,
+    /// What the numbers of ways stand for, and the replicas at the end.
+    pub notes: Vec<String>,
+}
+
+impl Failure {
+    pub(super) fn new(setting: &Setting, members: &[&State], trace: Vec<Step>, violation: Violation) -> Self {
+        let way = |(number, way): (usize, &Direction)| {
+            format!("way {number}: {}, the destination is {:?}", way.policy.name(), way.position)
+        };
+        let mut notes: Vec<String> = setting.ways.iter().enumerate().map(way).collect();
+        notes.extend(members.iter().map(|state| state.to_string()));
+        Failure { violation, trace, notes }
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.violation)?;
         self.trace.iter().try_for_each(|step| writeln!(f, "  {step}"))?;
-        self.members.iter().try_for_each(|member| writeln!(f, "  {member}"))
+        self.notes.iter().try_for_each(|note| writeln!(f, "  # {note}"))
     }
 }
 
@@ -103,9 +121,12 @@ impl std::error::Error for Failure {}
 /// The first law that is broken, with a shortest history that breaks it.
 pub fn explore<M: Member + Clone>(universe: &mut Universe<M>, extent: &Extent) -> Result<Census, Failure> {
     let mut visit = Visit { found: vec![(universe.start(), 0, None)], index: FastMap::default() };
-    visit.index.insert(universe.start(), 0);
     let mut census = Census::default();
-    let mut next = 0;
+    for (at, &step) in extent.start.iter().enumerate() {
+        visit.take(universe, at, step, &mut census)?;
+    }
+    let mut next = visit.found.len() - 1;
+    visit.index.insert(visit.found[next].0, next as u32);
     while next < visit.found.len() {
         if visit.found.len() > extent.limit {
             let endless = Violation::Oscillates(format!("more than {} communities", extent.limit));
@@ -196,8 +217,7 @@ impl Visit {
             from = before as usize;
         }
         trace.reverse();
-        let members = universe.all(self.found[at].0).iter().map(|state| format!("{state:?}")).collect();
-        Failure { violation, trace, members }
+        Failure::new(&universe.setting, &universe.all(self.found[at].0), trace, violation)
     }
 }
 
@@ -212,10 +232,10 @@ fn other_steps<M: Member + Clone>(universe: &Universe<M>, extent: &Extent, commu
             let rows = members.iter().flat_map(|state| state.rows.iter().flatten());
             rows.into_iter().any(|row| row.content == Some(*content))
         };
-        let fresh = (0..extent.contents).find(|content| !held(content));
+        let fresh = extent.contents.clone().find(|content| !held(content));
         for (replica, item) in places() {
             for &time in &extent.times {
-                let contents = (0..extent.contents).filter(|content| extent.ordered || held(content) || fresh == Some(*content));
+                let contents = extent.contents.clone().filter(|content| extent.ordered || held(content) || fresh == Some(*content));
                 steps.extend(contents.map(|content| Step::Write { replica, item, content, time }));
                 if extent.deletes {
                     steps.push(Step::Delete { replica, item, time });

@@ -51,6 +51,7 @@ impl std::error::Error for Violation {}
 pub(super) struct Transfer<'a> {
     pub(super) names: &'a Names,
     pub(super) source: &'a State,
+    pub(super) source_after: &'a State,
     pub(super) before: &'a State,
     pub(super) after: &'a State,
     pub(super) records: &'a [ConflictRecord],
@@ -66,6 +67,7 @@ impl Transfer<'_> {
             accounted.push(self.check_item(item)?);
         }
         self.check_knowledge()?;
+        self.check_source()?;
         Ok(accounted)
     }
 
@@ -149,6 +151,20 @@ impl Transfer<'_> {
         })
     }
 
+    /// A source shows nothing new afterwards, but that its own clock may have gone on.
+    fn check_source(&self) -> Result<(), Violation> {
+        let (before, after) = (self.source, self.source_after);
+        let width = self.names.replicas.len();
+        let pairs = before.known.iter().zip(&after.known).enumerate();
+        let learned = |(index, (before, after)): (usize, (&u32, &u32))| {
+            before > after || before < after && index % width != usize::from(self.source.own)
+        };
+        match before.rows != after.rows || pairs.clone().any(learned) {
+            true => Err(Violation::Invented("a transfer changed its source".into())),
+            false => Ok(()),
+        }
+    }
+
     /// Knowledge grows, by no more than the source knew and what was settled here; where nothing
     /// grows nothing changes but the memory of rows that wait.
     fn check_knowledge(&self) -> Result<(), Violation> {
@@ -160,7 +176,7 @@ impl Transfer<'_> {
             format!("{what} for replica {who} at probe {probe}: (before, source, after) = {ticks:?}")
         };
         let issued = after.rows.iter().flatten().map(|row| row.update);
-        let issued: Vec<Stamped> = issued.filter(|v| v.who == after.own || v.who == after.settler()).collect();
+        let issued: Vec<Stamped> = issued.filter(|version| version.who == after.settler()).collect();
         for (index, &tick) in after.known.iter().enumerate() {
             let who = (index % width) as u8;
             if tick < before.known[index] {
@@ -168,7 +184,7 @@ impl Transfer<'_> {
             }
             let here = issued.iter().filter(|version| version.who == who).map(|version| version.tick);
             let most = before.known[index].max(self.source.known[index]).max(here.max().unwrap_or(0));
-            if tick > most {
+            if tick > most && who != after.own {
                 return Err(Violation::NotUpwards(tell("knowledge grew beyond what was taught", index)));
             }
         }

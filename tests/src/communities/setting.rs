@@ -15,6 +15,9 @@ pub struct Setting {
     pub items: usize,
     /// The ways in which a transfer may settle conflicts.
     pub ways: Vec<Direction>,
+    /// Whether each step is checked. Without it only the end counts: a broken rule is then shown by what
+    /// comes of it rather than at the first step that it spoils.
+    pub watched: bool,
 }
 
 impl Setting {
@@ -23,7 +26,7 @@ impl Setting {
     /// # Errors
     /// None of the names used here is refused.
     pub fn new(replicas: usize, items: usize, ways: Vec<Direction>) -> Result<Self, MetadataError> {
-        Ok(Setting { names: Names::new(replicas, items)?, items, ways })
+        Ok(Setting { names: Names::new(replicas, items)?, items, ways, watched: true })
     }
 
     /// The same community under a policy in both directions: the way of an upload, then that of a
@@ -37,6 +40,12 @@ impl Setting {
         policy: ConflictPolicy,
     ) -> Result<Self, MetadataError> {
         Setting::new(replicas, items, both_ways(policy))
+    }
+
+    /// The same community, in which only the end counts.
+    #[must_use]
+    pub fn unwatched(self) -> Self {
+        Setting { watched: false, ..self }
     }
 
     /// Number of replicas.

@@ -108,6 +108,43 @@ impl State {
     }
 }
 
+/// As `replica 1 holds P as (s1, 1), knows 0:2 1:3 s1:1`; `s1` is the settlement replica of 1.
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let replicas = self.settler() - self.own;
+        let who = |who: u8| match who.checked_sub(replicas) {
+            Some(who) => format!("s{who}"),
+            None => who.to_string(),
+        };
+        write!(f, "replica {} holds", self.own)?;
+        for row in &self.rows {
+            match row {
+                None => write!(f, " nothing,")?,
+                Some(row) => {
+                    let content = row.content.map_or("a deletion", Names::content);
+                    write!(f, " {content} as ({}, {}),", who(row.update.who), row.update.tick)?;
+                }
+            }
+        }
+        let known = self.known.iter().take(2 * usize::from(replicas)).enumerate();
+        let known: Vec<String> = known
+            .filter(|(_, tick)| **tick > 0)
+            .map(|(index, tick)| format!("{}:{tick}", who(index as u8)))
+            .collect();
+        write!(f, " knows {}", known.join(" "))?;
+        if !self.uniform {
+            write!(f, " with exceptions")?;
+        }
+        if !self.waiting.is_empty() {
+            write!(f, ", waits for {:?}", self.waiting)?;
+        }
+        if !self.failing.is_empty() {
+            write!(f, ", cannot write {:?}", self.failing)?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Debug for Stamped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "({}, {})", self.who, self.tick)

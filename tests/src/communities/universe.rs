@@ -4,11 +4,12 @@
 //! small numbers, and nearly every step of an exploration is a look into a table.
 
 use super::hashing::FastMap;
-use super::laws::{Transfer, Violation, check_community, quiet};
+use super::laws::{Violation, check_community, quiet};
 use super::member::Member;
 use super::setting::Setting;
 use super::state::State;
 use super::step::Step;
+use super::watch;
 
 /// The most replicas that a community may have.
 const MOST: usize = 6;
@@ -25,9 +26,9 @@ pub struct Universe<M> {
     members: Vec<M>,
     numbers: FastMap<State, u32>,
     sent: FastMap<(u32, u32, u8), (u32, u32)>,
-    wrote: FastMap<(u32, Step), u32>,
+    acted: FastMap<(u32, Step), u32>,
     start: Community,
-    carried_out: usize,
+    transfers: usize,
 }
 
 impl<M: Member + Clone> Universe<M> {
@@ -42,13 +43,13 @@ impl<M: Member + Clone> Universe<M> {
             members: Vec::new(),
             numbers: FastMap::default(),
             sent: FastMap::default(),
-            wrote: FastMap::default(),
+            acted: FastMap::default(),
             start: Community([0; MOST]),
-            carried_out: 0,
+            transfers: 0,
         };
         for index in 0..universe.setting.replicas() {
             let member = make(index);
-            let state = universe.look(index as u8, &member)?;
+            let state = watch::first(&universe.setting, index, &member)?;
             universe.start.0[index] = universe.number(state, member);
         }
         Ok(universe)
@@ -71,7 +72,7 @@ impl<M: Member + Clone> Universe<M> {
 
     /// How many different transfers were carried out.
     pub fn transfers(&self) -> usize {
-        self.carried_out
+        self.transfers
     }
 
     /// The community after a step. A step that does nothing gives the same community.
@@ -100,7 +101,10 @@ impl<M: Member + Clone> Universe<M> {
     /// # Errors
     /// The law that is broken.
     pub fn check(&self, community: Community) -> Result<(), Violation> {
-        check_community(&self.all(community))
+        match self.setting.watched {
+            true => check_community(&self.all(community)),
+            false => Ok(()),
+        }
     }
 
     /// Whether the community is quiet.
@@ -120,73 +124,27 @@ impl<M: Member + Clone> Universe<M> {
         if let Some(&known) = self.sent.get(&(source, destination, way as u8)) {
             return Ok(known);
         }
-        let (mut from, mut to) = (self.members[source as usize].clone(), self.members[destination as usize].clone());
-        let direction = &self.setting.ways[way];
-        let records = M::transfer(&mut from, &mut to, direction).map_err(Violation::Refused)?;
-        let (before_source, before) = (&self.states[source as usize], &self.states[destination as usize]);
-        let after_source = self.look_again(before_source, &from)?;
-        if (&after_source.rows, &after_source.known) != (&before_source.rows, &before_source.known) {
-            return Err(Violation::Invented("a transfer changed its source".into()));
-        }
-        let mut after = self.look_again(before, &to)?;
-        let deferring = direction.policy == sync_provider::ConflictPolicy::Defer;
-        let seen = Transfer { names: &self.setting.names, source: before_source, before, after: &after, records: &records, deferring };
-        after.accounted = seen.check()?;
-        let result = (self.number(after_source, from), self.number(after, to));
-        let ways = if records.is_empty() { 0..self.setting.ways.len() } else { way..way + 1 };
-        for way in ways {
-            // Without a conflict no policy was asked.
-            self.sent.insert((source, destination, way as u8), result);
-        }
-        self.carried_out += 1;
+        let member = |number: u32| self.members[number as usize].clone();
+        let (mut from, mut to) = (member(source), member(destination));
+        let before = (&self.states[source as usize], &self.states[destination as usize]);
+        let sent = watch::send(&self.setting, (&mut from, &mut to), before, way)?;
+        let result = (self.number(sent.source, from), self.number(sent.destination, to));
+        // Without a conflict no policy was asked, and every way leads to the same.
+        let ways = if sent.conflict { way..way + 1 } else { 0..self.setting.ways.len() };
+        self.sent.extend(ways.map(|way| ((source, destination, way as u8), result)));
+        self.transfers += 1;
         Ok(result)
     }
 
     fn act(&mut self, replica: u32, step: Step) -> Result<u32, Violation> {
-        if let Some(&known) = self.wrote.get(&(replica, step)) {
+        if let Some(&known) = self.acted.get(&(replica, step)) {
             return Ok(known);
         }
         let mut member = self.members[replica as usize].clone();
-        let before = &self.states[replica as usize];
-        let mut failing = before.failing.clone();
-        match step {
-            Step::Write { item, content, time, .. } => member.write(item, content, time),
-            Step::Delete { item, time, .. } => member.delete(item, time),
-            Step::Fail { item, .. } => {
-                member.reject(item, true);
-                failing.push(item);
-                failing.sort_unstable();
-                failing.dedup();
-            }
-            Step::Heal { item, .. } => {
-                member.reject(item, false);
-                failing.retain(|failing| *failing != item);
-            }
-            Step::Send { .. } => {}
-        }
-        let mut after = self.look_again(before, &member)?;
-        after.failing = failing;
-        for (item, row) in after.rows.iter().enumerate() {
-            let Some(row) = row.as_ref().filter(|row| Some(*row) != before.rows[item].as_ref()) else { continue };
-            if before.accounted[item].contains(&row.update) || row.update.who != after.own {
-                return Err(Violation::Invented(format!("a local write of item {item} made {row:?}")));
-            }
-            after.accounted[item].push(row.update);
-            after.accounted[item].sort_unstable();
-        }
+        let after = watch::act(&self.setting, &mut member, &self.states[replica as usize], step)?;
         let number = self.number(after, member);
-        self.wrote.insert((replica, step), number);
+        self.acted.insert((replica, step), number);
         Ok(number)
-    }
-
-    fn look(&self, own: u8, member: &M) -> Result<State, Violation> {
-        State::of(&self.setting.names, own, &member.view()).map_err(Violation::Refused)
-    }
-
-    /// The state of a replica that was in state `before`, with what the watcher keeps carried on.
-    fn look_again(&self, before: &State, member: &M) -> Result<State, Violation> {
-        let (failing, accounted) = (before.failing.clone(), before.accounted.clone());
-        Ok(State { failing, accounted, ..self.look(before.own, member)? })
     }
 
     fn number(&mut self, state: State, member: M) -> u32 {

@@ -28,8 +28,8 @@ pub enum Layout {
     /// Columns in the order of the neutral schema.
     #[default]
     Neutral,
-    /// Columns in the opposite order.
-    Reversed,
+    /// Columns beside the key first and in the opposite order; the key columns keep their order, which both sides must share.
+    OthersFirst,
 }
 
 /// A replica of the neutral schema. Tables are named by their index, rows are in the neutral order of columns.

@@ -3,7 +3,7 @@
 use sync_metadata::{ColumnDescription, ScopeDescription, TableDescription, TableName, Value};
 
 /// The scope's name.
-pub const SCOPE: &str = "conformance";
+pub(super) const SCOPE: &str = "conformance";
 
 /// A table of the neutral schema.
 #[derive(Debug)]
@@ -17,18 +17,18 @@ pub struct TableSpec {
 }
 
 /// A column: its name, SQLite's declaration, the type that stands for it, and whether it belongs to the key.
-pub type Column = (&'static str, &'static str, &'static str, bool);
+pub(super) type Column = (&'static str, &'static str, &'static str, bool);
 
 /// Integer key, and a cell of every kind.
-pub const ITEM: usize = 0;
+pub(super) const ITEM: usize = 0;
 /// Text key.
-pub const WORD: usize = 1;
+pub(super) const WORD: usize = 1;
 /// GUID key.
-pub const GUID: usize = 2;
+pub(super) const GUID: usize = 2;
 /// Composite key.
-pub const PAIR: usize = 3;
+pub(super) const PAIR: usize = 3;
 /// Composite key in a clustered table.
-pub const CLUSTERED: usize = 4;
+pub(super) const CLUSTERED: usize = 4;
 
 /// The tables.
 pub const TABLES: &[TableSpec] = &[
@@ -92,7 +92,7 @@ impl TableSpec {
 }
 
 /// The scope that a provider without tables of its own is told.
-pub fn description() -> ScopeDescription {
+pub(super) fn description() -> ScopeDescription {
     let tables = TABLES.iter().map(|spec| {
         let columns = spec.columns.iter().map(|(name, _, sql_type, key)| {
             let sql_type = sql_type.parse().expect("the type is right");
@@ -109,22 +109,22 @@ pub fn description() -> ScopeDescription {
 }
 
 /// A row of [`ITEM`].
-pub fn item(id: i64, name: &str) -> Vec<Value> {
+pub(super) fn item(id: i64, name: &str) -> Vec<Value> {
     vec![
         Value::Integer(id),
         text(name),
         Value::Real(id as f64 / 2.0),
         Value::Null,
-        Value::Integer(-id),
+        Value::Integer(id.wrapping_neg()),
     ]
 }
 
 /// Text.
-pub fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::Text(text.into())
 }
 
 /// The key of an [`ITEM`].
-pub fn id(id: i64) -> [Value; 1] {
+pub(super) fn id(id: i64) -> [Value; 1] {
     [Value::Integer(id)]
 }

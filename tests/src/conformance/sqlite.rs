@@ -57,12 +57,20 @@ impl Engine for Sqlite {
     }
 }
 
+/// How the declaration of a key column ends.
+const KEY: &str = " NOT NULL";
+
 fn create(table: &TableSpec, layout: Layout) -> String {
     let mut columns: Vec<String> = (table.columns.iter())
-        .map(|(name, declared, _, key)| format!("{name} {declared}{}", if *key { " NOT NULL" } else { "" }))
+        .map(|(name, declared, _, key)| format!("{name} {declared}{}", if *key { KEY } else { "" }))
         .collect();
-    if layout == Layout::Reversed {
+    if layout == Layout::OthersFirst {
+        // Stable: the key columns keep their order among themselves.
         columns.reverse();
+        columns.sort_by_key(|column| column.ends_with(KEY));
+        let keys = table.key().count();
+        let others = columns.len() - keys;
+        columns[others..].reverse();
     }
     let rowid = if table.clustered { " WITHOUT ROWID" } else { "" };
     format!(

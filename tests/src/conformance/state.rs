@@ -6,7 +6,7 @@ use sync_knowledge::{Knowledge, ReplicaId, Tick, Version};
 use sync_metadata::Value;
 
 /// A version with its replica by id, so that replicas can be compared.
-pub type GlobalVersion = (ReplicaId, Tick);
+pub(super) type GlobalVersion = (ReplicaId, Tick);
 
 /// A row or a tombstone.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +31,7 @@ pub struct State {
 }
 
 /// The key of an entry.
-pub fn entry_key(table: usize, key: &[Value]) -> (usize, String) {
+pub(super) fn entry_key(table: usize, key: &[Value]) -> (usize, String) {
     (table, format!("{key:?}"))
 }
 
@@ -65,7 +65,7 @@ impl State {
 }
 
 /// Fails unless the replicas hold the same rows, tombstones and versions, and each knows all of them without exceptions.
-pub fn assert_converged(states: &[State]) {
+pub(super) fn assert_converged(states: &[State]) {
     for state in states {
         assert_eq!(state.rows(), states[0].rows(), "rows differ");
         assert_eq!(state.entries, states[0].entries, "tombstones or versions differ");

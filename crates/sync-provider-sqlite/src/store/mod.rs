@@ -7,6 +7,7 @@ mod park;
 mod read;
 mod scan;
 mod sql;
+mod statements;
 mod waiting;
 mod write;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use sync_knowledge::ReplicaId;
 use sync_metadata::{TableName, ValueRef};
 use sync_provider::{ProviderError, RowSet, Selection, TableShape};
@@ -44,6 +46,11 @@ pub(crate) struct SqliteStore {
     scope_local_id: i32,
     lens: Lens,
     busy_timeout: Duration,
+    /// Triggers do not fire on this connection: all that there were when it was opened are this store's, and they would leave the
+    /// rows alone that it writes.
+    triggers_off: bool,
+    /// What the schema's version was then.
+    schema_version: i64,
     apply: Option<Apply>,
 }
 
@@ -59,6 +66,8 @@ struct Table {
     references: References,
     /// The user has triggers of his own on the table.
     user_triggers: bool,
+    /// Others than this store have triggers on the table.
+    other_triggers: bool,
 }
 
 /// An apply transaction.
@@ -97,6 +106,7 @@ impl SqliteStore {
         access: Access,
     ) -> Result<Self, SqliteError> {
         let db = Database::open(path, access, busy_timeout)?;
+        let schema_version = schema_version(&db.connection).at(path)?;
         let stored = metadata::find_scope(&db.connection, path, scope)?;
         check_ours(&db.connection, path, &stored)?;
         let keys = catalog::foreign_keys(&db.connection, path)?;
@@ -118,6 +128,8 @@ impl SqliteStore {
                 )
             })
             .collect::<Result<Vec<_>, _>>()?;
+        let triggers_off = tables.iter().all(|table| !table.other_triggers);
+        fire_triggers(&db.connection, !triggers_off).at(path)?;
         Ok(SqliteStore {
             scope: Scope {
                 replica: ReplicaId::from_uuid(stored.row.scope_id),
@@ -133,6 +145,8 @@ impl SqliteStore {
                 restore_count: stored.row.restore_count,
             },
             busy_timeout,
+            triggers_off,
+            schema_version,
             apply: None,
             db,
         })
@@ -216,6 +230,7 @@ impl Table {
             unique: unique.collect(),
             references: References::of(&info, keys, shape),
             user_triggers: triggers.iter().any(|name| foreign(&name)),
+            other_triggers: !triggers.iter().all(|name| ours.contains(&name)),
             objects,
         })
     }
@@ -225,6 +240,16 @@ impl Table {
 fn is_tracking_trigger(db: &Connection, path: &Path, name: &str) -> Result<bool, SqliteError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = ?1 AND sql LIKE '%sync_tick%')";
     db.query_row(sql, [name], |row| row.get(0)).at(path)
+}
+
+fn fire_triggers(db: &Connection, fire: bool) -> rusqlite::Result<()> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, fire)?;
+    Ok(())
+}
+
+/// Moves with every change of the schema.
+fn schema_version(db: &Connection) -> rusqlite::Result<i64> {
+    db.pragma_query_value(None, "schema_version", |row| row.get(0))
 }
 
 /// Only databases provisioned by us have the tick counter that the provider lives on.
@@ -342,8 +367,14 @@ impl SqliteStore {
     }
 
     fn open_apply(&mut self) -> rusqlite::Result<ScopeState> {
+        self.db()
+            .execute_batch("BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON")?;
+        if self.triggers_off && schema_version(self.db())? != self.schema_version {
+            // A trigger may have been added, and it may be somebody else's.
+            fire_triggers(self.db(), true)?;
+            self.triggers_off = false;
+        }
         let db = self.db();
-        db.execute_batch("BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON")?;
         let state = self.read_state()?;
         let now = "SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)";
         let now: i64 = db.query_row(now, [], |row| row.get(0))?;

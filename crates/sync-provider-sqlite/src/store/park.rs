@@ -13,7 +13,7 @@ use crate::types::Affinity;
 
 impl SqliteStore {
     pub(super) fn write_together(
-        &mut self,
+        &self,
         slice: Slice<'_>,
         local: &LocalSlice,
         mut blocked: Vec<(Write, String)>,
@@ -27,14 +27,16 @@ impl SqliteStore {
                 self.park(slice, local, write)?;
             }
             self.execute("PRAGMA ignore_check_constraints = OFF")?;
+            let mut statements = self.statements(slice.table);
             let mut outside = Vec::new();
             let mut inside = Vec::new();
             for (write, _) in &blocked {
-                match self.write_row(slice, local, write)? {
+                match self.write_row(&mut statements, slice, local, write)? {
                     Written::Done => inside.push((*write, String::new())),
                     Written::Refused { reason, .. } => outside.push((write.row, reason)),
                 }
             }
+            drop(statements);
             if outside.is_empty() {
                 self.execute("RELEASE sync_together")?;
                 return Ok(failures);
@@ -53,16 +55,17 @@ impl SqliteStore {
 
     /// Tries blocked rows again in their order, as long as one of them goes through.
     fn retry(
-        &mut self,
+        &self,
         slice: Slice<'_>,
         local: &LocalSlice,
         blocked: &mut Vec<(Write, String)>,
     ) -> Result<(), ProviderError> {
+        let mut statements = self.statements(slice.table);
         loop {
             let before = blocked.len();
             let mut still = Vec::new();
             for (write, reason) in blocked.drain(..) {
-                match self.write_row(slice, local, &write)? {
+                match self.write_row(&mut statements, slice, local, &write)? {
                     Written::Done => {}
                     Written::Refused { .. } => still.push((write, reason)),
                 }

@@ -85,8 +85,14 @@ impl SqliteStore {
     ) -> Result<(), ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let shape = &self.shapes[table];
-        let (mut key, mut cells) = (RowSet::new(shape.key.len()), RowSet::new(shape.columns.len()));
-        let mut statement = self.db().prepare(&self.tables[table].sql.untracked).map_err(fail)?;
+        let (mut key, mut cells) = (
+            RowSet::new(shape.key.len()),
+            RowSet::new(shape.columns.len()),
+        );
+        let mut statement = self
+            .db()
+            .prepare(&self.tables[table].sql.untracked)
+            .map_err(fail)?;
         let mut rows = statement.query([]).map_err(fail)?;
         while let Some(row) = rows.next().map_err(fail)? {
             key.clear();

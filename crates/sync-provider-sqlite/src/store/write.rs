@@ -10,6 +10,7 @@ use crate::cells::bind;
 use crate::ident::ident;
 use crate::store::local::with_key;
 use crate::store::scan::{bind_key, tracking_row};
+use crate::store::statements::{Change, Statements};
 use crate::store::{SqliteStore, push_cells};
 
 /// How a write of one row went.
@@ -33,10 +34,11 @@ impl SqliteStore {
             return Ok(Vec::new());
         }
         self.mark_table(slice.table)?;
+        let mut statements = self.statements(slice.table);
         let mut failures = Vec::new();
         let mut blocked = Vec::new();
         for write in writes {
-            match self.write_row(slice, local, write)? {
+            match self.write_row(&mut statements, slice, local, write)? {
                 Written::Done => {}
                 Written::Refused {
                     reason,
@@ -51,15 +53,21 @@ impl SqliteStore {
                 }),
             }
         }
+        drop(statements);
         if !blocked.is_empty() {
             failures.extend(self.write_together(slice, local, blocked)?);
         }
         Ok(failures)
     }
 
+    /// The statements that write rows of a table.
+    pub(super) fn statements(&self, table: usize) -> Statements<'_> {
+        Statements::new(self.db(), &self.tables[table].sql)
+    }
+
     /// Tells the triggers which table is written to, so that they leave these rows alone.
     fn mark_table(&mut self, table: usize) -> Result<(), ProviderError> {
-        if self.applying()?.marked == Some(table) {
+        if self.triggers_off || self.applying()?.marked == Some(table) {
             return Ok(());
         }
         let sql = format!(
@@ -78,6 +86,7 @@ impl SqliteStore {
 
     pub(super) fn write_row(
         &self,
+        statements: &mut Statements<'_>,
         slice: Slice<'_>,
         local: &LocalSlice,
         write: &Write,
@@ -94,12 +103,12 @@ impl SqliteStore {
                 self.mark_row(slice, row)?;
             }
             if let refused @ Written::Refused { .. } =
-                self.write_base(slice, row, entry.as_ref())?
+                self.write_base(statements, slice, row, entry.as_ref())?
             {
                 return Ok(refused);
             }
         }
-        self.write_tracking(slice, row, entry.as_ref(), write)?;
+        self.write_tracking(statements, slice, row, entry.as_ref(), write)?;
         if write.outcome.base && table.user_triggers && !slice.deleted {
             self.note_own_change(slice, row)?;
         }
@@ -108,6 +117,7 @@ impl SqliteStore {
 
     fn write_base(
         &self,
+        statements: &mut Statements<'_>,
         slice: Slice<'_>,
         row: RowRef<'_>,
         entry: Option<&LocalEntry>,
@@ -121,19 +131,19 @@ impl SqliteStore {
                 })? {
                     return Ok(refused(format!("rows of table {child} still refer to it")));
                 }
-                self.prepare_delete(slice, row)?
+                self.prepare_delete(statements, slice, row)?
             }
             (false, live) => {
                 if let Some(reason) = self.check_references(slice, row, live)? {
                     return Ok(refused(reason));
                 }
-                match self.prepare_upsert(slice, row, live)? {
+                match self.prepare_upsert(statements, slice, row, live)? {
                     Ok(statement) => statement,
                     Err(reason) => return Ok(refused(reason)),
                 }
             }
         };
-        let Some(mut statement) = statement else {
+        let Some(statement) = statement else {
             return Ok(Written::Done);
         };
         match statement.raw_execute() {
@@ -156,37 +166,38 @@ impl SqliteStore {
         }
     }
 
-    fn prepare_delete(
+    fn prepare_delete<'s, 'db>(
         &self,
+        statements: &'s mut Statements<'db>,
         slice: Slice<'_>,
         row: RowRef<'_>,
-    ) -> Result<Option<rusqlite::CachedStatement<'_>>, ProviderError> {
-        let mut statement = self
-            .db()
-            .prepare_cached(&self.tables[slice.table].sql.delete_base)
-            .map_err(|error| self.fail(&error))?;
-        self.bind_row_key(&mut statement, 1, slice, row)?;
+    ) -> Result<Option<&'s mut Statement<'db>>, ProviderError> {
+        let found = statements.find(Change::DeleteBase);
+        let Some(statement) = found.map_err(|error| self.fail(&error))? else {
+            return Ok(None);
+        };
+        self.bind_row_key(statement, 1, slice, row)?;
         Ok(Some(statement))
     }
 
     /// `None` where the table has nothing beside its key to update; an inner error where a value cannot be stored without loss.
-    fn prepare_upsert(
+    fn prepare_upsert<'s, 'db>(
         &self,
+        statements: &'s mut Statements<'db>,
         slice: Slice<'_>,
         row: RowRef<'_>,
         live: bool,
-    ) -> Result<Result<Option<rusqlite::CachedStatement<'_>>, String>, ProviderError> {
+    ) -> Result<Result<Option<&'s mut Statement<'db>>, String>, ProviderError> {
         let (table, shape) = (&self.tables[slice.table], &self.shapes[slice.table]);
         let fail = |error: rusqlite::Error| self.fail(&error);
-        let sql = if live {
-            let Some(sql) = &table.sql.update_base else {
-                return Ok(Ok(None));
-            };
-            sql
+        let change = if live {
+            Change::UpdateBase
         } else {
-            &table.sql.insert_base
+            Change::InsertBase
         };
-        let mut statement = self.db().prepare_cached(sql).map_err(fail)?;
+        let Some(statement) = statements.find(change).map_err(fail)? else {
+            return Ok(Ok(None));
+        };
         let mut at = 1;
         for (column, value) in row.values().enumerate() {
             if live && shape.key.contains(&column) {
@@ -201,7 +212,7 @@ impl SqliteStore {
             at += 1;
         }
         if live {
-            self.bind_row_key(&mut statement, at, slice, row)?;
+            self.bind_row_key(statement, at, slice, row)?;
         }
         Ok(Ok(Some(statement)))
     }
@@ -283,28 +294,27 @@ impl SqliteStore {
 
     fn write_tracking(
         &self,
+        statements: &mut Statements<'_>,
         slice: Slice<'_>,
         row: RowRef<'_>,
         entry: Option<&LocalEntry>,
         write: &Write,
     ) -> Result<(), ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
-        let (sql, outcome, apply) = (
-            &self.tables[slice.table].sql,
-            &write.outcome,
-            self.applying()?,
-        );
+        let (outcome, apply) = (&write.outcome, self.applying()?);
         let tick = entry.map_or(apply.tick, |entry| {
             apply.tick.max(entry.local_tick.saturating_add(1))
         });
         let update = self.columns_of(slice, outcome.update)?;
         let create = self.columns_of(slice, outcome.create)?;
-        let text = match entry {
-            None => &sql.insert_tracking,
-            Some(entry) if entry.facts.create == outcome.create => &sql.update_tracking,
-            Some(_) => &sql.update_tracking_and_creation,
+        let change = match entry {
+            None => Change::InsertTracking,
+            Some(entry) if entry.facts.create == outcome.create => Change::UpdateTracking,
+            Some(_) => Change::ReplaceTracking,
         };
-        let mut statement = self.db().prepare_cached(text).map_err(fail)?;
+        let Some(statement) = statements.find(change).map_err(fail)? else {
+            return Ok(());
+        };
         let writer = outcome
             .writer
             .filter(|writer| *writer != outcome.update.replica)
@@ -337,7 +347,7 @@ impl SqliteStore {
             .raw_bind_parameter(11, create.scope_peer_timestamp)
             .map_err(fail)?;
         statement.raw_bind_parameter(12, tick).map_err(fail)?;
-        self.bind_row_key(&mut statement, 13, slice, row)?;
+        self.bind_row_key(statement, 13, slice, row)?;
         statement.raw_execute().map_err(fail)?;
         Ok(())
     }

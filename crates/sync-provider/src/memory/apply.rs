@@ -86,7 +86,6 @@ impl MemoryReplica {
                 );
             }
         }
-        lesson.settlement = arbiter.stamper.issued();
         if lesson.settlement.is_some() {
             known.find_or_add_replica(&settlement_id);
         }
@@ -187,6 +186,7 @@ impl MemoryReplica {
                 outcome.applied += 1;
                 outcome.conflicts += u64::from(record.is_some());
                 outcome.records.extend(record.map(|record| *record));
+                lesson.stored(arbiter.stamper.replica(), write.update);
                 self.store(key, write, cells, present);
             }
             Verdict::Defer(record) => {

@@ -89,7 +89,7 @@ pub(super) fn columns_in_another_order(local: &dyn Engine, remote: &dyn Engine) 
             return Verdict::Skipped(format!("{} has columns in one order only", engine.name()));
         }
     }
-    let (here, there) = (local.make(Layout::Neutral), remote.make(Layout::Reversed));
+    let (here, there) = (local.make(Layout::Neutral), remote.make(Layout::OthersFirst));
     for (table, row) in keys() {
         let side = if table == ITEM { &there } else { &here };
         side.write(table, &row, 1);

@@ -1,0 +1,98 @@
+//! Which scope a session is in, and which side has to be provisioned for it first.
+
+use std::path::Path;
+
+use crate::commands::{provision, scopes};
+use crate::exit::Failure;
+use crate::output::plain;
+
+/// What has to be done before a session.
+#[derive(Debug)]
+pub(super) enum Preparation {
+    Nothing { scope: String },
+    Local { scope: String },
+    Remote { scope: String },
+}
+
+/// Finds out which side lacks the scope. Without `provision` that is left for the session to refuse.
+pub(super) fn find(
+    local: &Path,
+    remote: &Path,
+    scope: Option<&str>,
+    provision: bool,
+) -> Result<Preparation, Failure> {
+    if !provision {
+        let scope = scopes::common(scope, [local, remote])?;
+        return Ok(Preparation::Nothing { scope });
+    }
+    let (at_local, at_remote) = (names_if_any(local)?, names_if_any(remote)?);
+    let scope = match scope {
+        Some(scope) => scope.to_owned(),
+        None => match (at_local.as_slice(), at_remote.as_slice()) {
+            ([only], _) | (_, [only]) => only.clone(),
+            _ => return Err(undecided(local, remote)),
+        },
+    };
+    Ok(
+        match (at_local.contains(&scope), at_remote.contains(&scope)) {
+            (true, true) => Preparation::Nothing { scope },
+            (false, true) => Preparation::Local { scope },
+            (true, false) => Preparation::Remote { scope },
+            (false, false) => {
+                return Err(Failure::refused(
+                    format!("scope {scope}"),
+                    format!(
+                        "neither {} nor {} holds it",
+                        local.display(),
+                        remote.display()
+                    ),
+                    "check its name, or provision one of them first",
+                ));
+            }
+        },
+    )
+}
+
+impl Preparation {
+    pub(super) fn scope(&self) -> &str {
+        match self {
+            Preparation::Nothing { scope }
+            | Preparation::Local { scope }
+            | Preparation::Remote { scope } => scope,
+        }
+    }
+
+    /// Provisions the side that lacks the scope, and says which one it was: `local` or `remote`.
+    pub(super) fn provision(
+        self,
+        local: &Path,
+        remote: &Path,
+    ) -> Result<Option<&'static str>, Failure> {
+        let (side, path, model, scope) = match &self {
+            Preparation::Nothing { .. } => return Ok(None),
+            Preparation::Local { scope } => ("local", local, remote, scope),
+            Preparation::Remote { scope } => ("remote", remote, local, scope),
+        };
+        let done = provision::like(path, model, scope)?;
+        provision::warn(&done.warnings);
+        Ok(Some(side))
+    }
+}
+
+/// The scopes of a database; none where the file is missing.
+fn names_if_any(path: &Path) -> Result<Vec<String>, Failure> {
+    if path.exists() {
+        scopes::names(path)
+    } else {
+        Ok(Vec::new())
+    }
+}
+
+fn undecided(local: &Path, remote: &Path) -> Failure {
+    let both = format!("{} and {}", local.display(), remote.display());
+    Failure::refused(
+        plain(&both).into_owned(),
+        "neither holds exactly one scope",
+        "name the scope with --scope",
+    )
+}

@@ -1,0 +1,131 @@
+//! `syncdb sync`
+
+pub(crate) mod conflicts;
+mod missing;
+pub(crate) mod report;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use indicatif::ProgressBar;
+use sync_knowledge::ReplicaId;
+use sync_orchestrator::{SessionProgress, SyncOrchestrator};
+use sync_provider::ConflictPolicy;
+use sync_provider_sqlite::SqliteProvider;
+
+use crate::args::{Conflict, SyncArgs};
+use crate::context::Context;
+use crate::exit::{Code, Failure};
+use crate::locator::two_paths;
+use crate::output::{Output, bytes, count, plain};
+use crate::progress::Progress;
+use conflicts::ConflictFile;
+use report::SyncDocument;
+
+pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
+    let policy = policy(args.conflict, &args.priority)?;
+    let [local, remote] = two_paths(&args.local, &args.remote)?;
+    let side = missing::find(&local, &remote, args.scope.as_deref(), args.provision)?;
+    // Before anything changes it must be certain that the conflicts can be written down.
+    let conflicts = args
+        .conflicts
+        .as_deref()
+        .map(ConflictFile::create)
+        .transpose()?;
+    let scope = side.scope().to_owned();
+    let provisioned = side.provision(&local, &remote)?;
+
+    let working = Progress::start("synchronising");
+    let (bar, sink) = (working.bar(), conflicts.clone());
+    let mut session = orchestrator(&local, &remote, &scope)
+        .direction(args.direction.into())
+        .policy(policy)
+        .cancellation(&context.cancellation)
+        .on_progress({
+            let sink = sink.clone();
+            move |progress| {
+                show_progress(&bar, progress);
+                sink.iter()
+                    .for_each(|file| file.direction(progress.uploading));
+            }
+        })
+        .on_conflict(move |record| sink.iter().for_each(|file| file.write(record)));
+    if let Some(size) = args.batch_size {
+        session = session.batch_bytes(size.saturating_mul(1024));
+    }
+    let result = context.runtime.block_on(session.synchronize());
+    drop(working);
+
+    let direction = args.direction.into();
+    let statistics = match result {
+        Ok(statistics) => statistics,
+        Err(failure) => {
+            let document = SyncDocument::new(&scope, direction, &failure.completed, provisioned);
+            let completed = serde_json::to_value(document).ok();
+            return Err(Failure {
+                completed,
+                ..failure.error.into()
+            });
+        }
+    };
+    let document = SyncDocument::new(&scope, direction, &statistics, provisioned);
+    let mut out = Output::stdout();
+    if context.json {
+        out.json(&document);
+    } else {
+        report::show(&mut out, &document, &statistics);
+    }
+    out.finish()?;
+    conflicts.map(|file| file.finish()).transpose()?;
+    Ok(if statistics.is_incomplete() {
+        Code::Left
+    } else {
+        Code::Done
+    })
+}
+
+/// A session between two files in a scope, with the defaults for everything else.
+pub(crate) fn orchestrator(local: &Path, remote: &Path, scope: &str) -> SyncOrchestrator {
+    let provider = |path: &Path| Arc::new(SqliteProvider::new(path, scope));
+    SyncOrchestrator::new(provider(local), provider(remote))
+}
+
+fn policy(conflict: Conflict, priority: &[uuid::Uuid]) -> Result<ConflictPolicy, Failure> {
+    if conflict != Conflict::Priority && !priority.is_empty() {
+        return Err(Failure::usage(
+            "--priority",
+            "it is a list for another policy",
+            "add --conflict priority, or leave it out",
+        ));
+    }
+    Ok(match conflict {
+        Conflict::DestinationWins => ConflictPolicy::DestinationWins,
+        Conflict::SourceWins => ConflictPolicy::SourceWins,
+        Conflict::LocalWins => ConflictPolicy::LocalWins,
+        Conflict::RemoteWins => ConflictPolicy::RemoteWins,
+        Conflict::LastWriterWins => ConflictPolicy::LastWriterWins,
+        Conflict::Defer => ConflictPolicy::Defer,
+        Conflict::Priority => {
+            ConflictPolicy::Priority(priority.iter().copied().map(ReplicaId::from_uuid).collect())
+        }
+    })
+}
+
+fn show_progress(bar: &ProgressBar, progress: &SessionProgress) {
+    let direction = if progress.uploading {
+        "uploading"
+    } else {
+        "downloading"
+    };
+    let moved = &progress.statistics;
+    let table = progress
+        .tables
+        .last()
+        .map(|table| format!(" · {}", plain(table)));
+    bar.set_message(format!(
+        "{direction} · {} changes, {}{}",
+        count(moved.changes_total),
+        bytes(moved.bytes),
+        table.unwrap_or_default()
+    ));
+}

@@ -1,0 +1,179 @@
+//! `syncdb verify`
+
+use std::path::Path;
+
+use serde::Serialize;
+use sync_provider_sqlite::{DEFAULT_BUSY_TIMEOUT, SqliteReader};
+use sync_relational::{Difference, DifferenceKind, Verification};
+
+use super::scopes;
+use crate::args::VerifyArgs;
+use crate::context::Context;
+use crate::exit::{Code, Failure};
+use crate::json::typed;
+use crate::locator::two_paths;
+use crate::output::{Align, Output, Table, count, key, line, paint, plain, plural};
+use crate::progress::Progress;
+
+#[derive(Debug, Serialize)]
+struct VerifyDocument<'a> {
+    scope: &'a str,
+    equal: bool,
+    tables: Vec<TableDocument<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct TableDocument<'a> {
+    name: &'a str,
+    rows_a: u64,
+    rows_b: u64,
+    differences: Vec<DifferenceDocument>,
+}
+
+#[derive(Debug, Serialize)]
+struct DifferenceDocument {
+    key: Vec<serde_json::Value>,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known_to_a: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known_to_b: Option<bool>,
+}
+
+pub(crate) fn run(args: &VerifyArgs, context: &Context) -> Result<Code, Failure> {
+    let [a, b] = two_paths(&args.a, &args.b)?;
+    let scope = scopes::common(args.scope.as_deref(), [&a, &b])?;
+    let working = Progress::start("comparing");
+    let found = compare(&a, &b, &scope, context)?;
+    drop(working);
+    let mut out = Output::stdout();
+    if context.json {
+        out.json(&document(&scope, &found));
+    } else {
+        show(&mut out, &scope, &found);
+    }
+    out.finish()?;
+    Ok(if found.is_equal() {
+        Code::Done
+    } else {
+        Code::Left
+    })
+}
+
+/// Compares two files in a scope.
+pub(crate) fn compare(
+    a: &Path,
+    b: &Path,
+    scope: &str,
+    context: &Context,
+) -> Result<Verification, Failure> {
+    let mut a = SqliteReader::open(a, Some(scope), DEFAULT_BUSY_TIMEOUT)?;
+    let mut b = SqliteReader::open(b, Some(scope), DEFAULT_BUSY_TIMEOUT)?;
+    let comparing = sync_relational::verify(&mut a, &mut b);
+    Ok(context.runtime.block_on(comparing)?)
+}
+
+fn document<'a>(scope: &'a str, found: &'a Verification) -> VerifyDocument<'a> {
+    let tables = found.tables.iter().map(|table| TableDocument {
+        name: &table.name,
+        rows_a: table.rows_a,
+        rows_b: table.rows_b,
+        differences: table.differences.iter().map(difference).collect(),
+    });
+    VerifyDocument {
+        scope,
+        equal: found.is_equal(),
+        tables: tables.collect(),
+    }
+}
+
+fn difference(difference: &Difference) -> DifferenceDocument {
+    DifferenceDocument {
+        key: difference.key.iter().map(typed).collect(),
+        kind: difference.kind.name(),
+        known_to_a: difference.known_to_a,
+        known_to_b: difference.known_to_b,
+    }
+}
+
+/// Differences of one table that are shown to people; scripts get all of them.
+const MOST_SHOWN: usize = 20;
+
+fn show(out: &mut Output, scope: &str, found: &Verification) {
+    let mut table = Table::new(&[
+        ("table", Align::Left),
+        ("rows in A", Align::Right),
+        ("rows in B", Align::Right),
+        ("differences", Align::Right),
+    ]);
+    for one in &found.tables {
+        let differences = count(one.differences.len() as u64);
+        table.row([
+            one.name.clone(),
+            count(one.rows_a),
+            count(one.rows_b),
+            differences,
+        ]);
+    }
+    table.write(out, 0);
+    for one in found
+        .tables
+        .iter()
+        .filter(|one| !one.differences.is_empty())
+    {
+        line!(out);
+        line!(out, "{}", paint::heading(plain(&one.name)));
+        for difference in one.differences.iter().take(MOST_SHOWN) {
+            line!(out, "  {}: {}", key(&difference.key), in_words(difference));
+        }
+        let more = one.differences.len().saturating_sub(MOST_SHOWN);
+        if more > 0 {
+            line!(
+                out,
+                "  {}",
+                paint::quiet(format!("and {} more; --json lists all", count(more as u64)))
+            );
+        }
+    }
+    line!(out);
+    let scope = plain(scope);
+    if found.is_equal() {
+        line!(
+            out,
+            "{} equal: A and B hold the same in scope {scope}",
+            paint::good("✓")
+        );
+    } else {
+        let differences = found
+            .tables
+            .iter()
+            .map(|table| table.differences.len() as u64)
+            .sum();
+        line!(
+            out,
+            "{} {} in scope {scope}",
+            paint::odd("✗"),
+            plural(differences, "difference")
+        );
+    }
+}
+
+fn in_words(difference: &Difference) -> String {
+    let what = match difference.kind {
+        DifferenceKind::MissingInA => "missing in A",
+        DifferenceKind::MissingInB => "missing in B",
+        DifferenceKind::Different => "different",
+        DifferenceKind::DeletedInA => "deleted in A, a row in B",
+        DifferenceKind::DeletedInB => "deleted in B, a row in A",
+        DifferenceKind::NotKnownToA => return "the same, but A does not know B's version".into(),
+        DifferenceKind::NotKnownToB => return "the same, but B does not know A's version".into(),
+    };
+    // A version that the other side knows does not travel any more.
+    let travels = [difference.known_to_a, difference.known_to_b].contains(&Some(false));
+    let outlook = match (travels, difference.kind) {
+        (false, _) => "no session will mend it",
+        (true, DifferenceKind::Different) => "the next session settles it",
+        (true, _) => "the next session brings it",
+    };
+    format!("{what} ({outlook})")
+}

@@ -1,0 +1,126 @@
+//! `mssql://USER[:PASSWORD]@HOST[\INSTANCE][:PORT]/DATABASE[?encrypt=off|on|strict][&trust_server_certificate=true]`
+
+use super::{Encrypt, SqlServer, malformed};
+use crate::exit::Failure;
+
+/// Reads what follows `mssql://`.
+pub(super) fn parse(rest: &str) -> Result<SqlServer, Failure> {
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+    let Some((login, address)) = authority.rsplit_once('@') else {
+        return Err(malformed("it names no user"));
+    };
+    let user = login.split_once(':').map_or(login, |(user, password)| {
+        // Looked at only for whether it can be read.
+        if decode(password).is_err() { "%" } else { user }
+    });
+    let (user, database) = (decode(user)?, decode(database)?);
+    let (host, instance, port) = split_address(address)?;
+    for (part, missing) in [(&user, "user"), (&host, "host"), (&database, "database")] {
+        if part.is_empty() {
+            return Err(malformed(format!("it names no {missing}")));
+        }
+    }
+    let mut server = SqlServer {
+        user,
+        host,
+        instance,
+        port,
+        database,
+        encrypt: None,
+        trust_server_certificate: false,
+    };
+    for option in query.split('&').filter(|option| !option.is_empty()) {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        match (name, value) {
+            ("encrypt", "off") => server.encrypt = Some(Encrypt::Off),
+            ("encrypt", "on") => server.encrypt = Some(Encrypt::On),
+            ("encrypt", "strict") => server.encrypt = Some(Encrypt::Strict),
+            ("encrypt", _) => return Err(malformed("encrypt is neither off nor on nor strict")),
+            ("trust_server_certificate", "true") => server.trust_server_certificate = true,
+            ("trust_server_certificate", "false") => server.trust_server_certificate = false,
+            ("trust_server_certificate", _) => {
+                return Err(malformed(
+                    "trust_server_certificate is neither true nor false",
+                ));
+            }
+            _ => {
+                let reason = "syncdb does not know this option; there are encrypt and trust_server_certificate";
+                return Err(malformed(reason));
+            }
+        }
+    }
+    Ok(server)
+}
+
+/// `HOST[\INSTANCE][:PORT]`, where an IPv6 address is in brackets.
+fn split_address(address: &str) -> Result<(String, Option<String>, Option<u16>), Failure> {
+    let (host, rest) = match address.strip_prefix('[') {
+        Some(bracketed) => {
+            let (host, rest) = bracketed
+                .split_once(']')
+                .ok_or_else(|| malformed("the bracket of its address is not closed"))?;
+            (host.to_owned(), rest)
+        }
+        None => {
+            let end = address.find(['\\', ':']).unwrap_or(address.len());
+            let (host, rest) = address.split_at(end);
+            (decode(host)?, rest)
+        }
+    };
+    let (instance, port) = rest
+        .split_once(':')
+        .map_or((rest, None), |(instance, port)| (instance, Some(port)));
+    let port = port.map(port_number).transpose()?;
+    let instance = match instance.strip_prefix('\\') {
+        Some(instance) => Some(decode(instance)?),
+        None if instance.is_empty() => None,
+        None => return Err(malformed("something follows the bracket of its address")),
+    };
+    Ok((host, instance.filter(|name| !name.is_empty()), port))
+}
+
+pub(super) fn port_number(text: &str) -> Result<u16, Failure> {
+    let port = text.trim().parse();
+    port.map_err(|_| malformed("its port is no number from 1 to 65535"))
+}
+
+/// Undoes percent-encoding.
+fn decode(text: &str) -> Result<String, Failure> {
+    let wrong = || malformed("its percent-encoding is not valid");
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digit = |at: usize| {
+            let digit = after
+                .get(at)
+                .and_then(|digit| char::from(*digit).to_digit(16));
+            digit.and_then(|digit| u8::try_from(digit).ok())
+        };
+        let (Some(high), Some(low)) = (digit(0), digit(1)) else {
+            return Err(wrong());
+        };
+        bytes.push(high << 4 | low);
+        rest = &after[2..];
+    }
+    String::from_utf8(bytes).map_err(|_| wrong())
+}
+
+/// Percent-encodes everything that has a meaning of its own in a URL.
+pub(super) fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}

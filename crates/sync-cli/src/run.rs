@@ -1,0 +1,142 @@
+//! From the arguments to the exit code.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use sync_orchestrator::Cancellation;
+use tokio::runtime::Runtime;
+
+use crate::args::{Args, Command};
+use crate::commands;
+use crate::context::Context;
+use crate::exit::{Code, Failure};
+use crate::locator;
+use crate::output::{Output, paint};
+
+/// How long a command may take to leave after Ctrl-C. What it has not committed by then is undone by the database when it is next opened.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(&arguments) {
+        Ok(args) => args,
+        Err(error) => return wrong_usage(&error, &arguments),
+    };
+    trace_to_stderr();
+    let json = args.json;
+    let code = execute(args).unwrap_or_else(|failure| report(&failure, json));
+    ExitCode::from(code as u8)
+}
+
+fn execute(args: Args) -> Result<Code, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::file("runtime", &error))?;
+    let context = Context {
+        json: args.json,
+        cancellation: Cancellation::new(),
+        runtime: runtime.handle().clone(),
+    };
+    let result = runtime.block_on(until_done_or_cancelled(&runtime, context, args.command));
+    // A command that does not heed Ctrl-C is left behind rather than waited for.
+    runtime.shutdown_background();
+    result
+}
+
+/// Commands block (SQLite does), so they have a thread of their own; this one waits for them and for Ctrl-C.
+async fn until_done_or_cancelled(
+    runtime: &Runtime,
+    context: Context,
+    command: Command,
+) -> Result<Code, Failure> {
+    let cancellation = context.cancellation.clone();
+    let mut work = runtime.spawn_blocking(move || commands::run(command, &context));
+    let ended = tokio::select! {
+        ended = &mut work => ended,
+        _ = tokio::signal::ctrl_c() => {
+            cancellation.cancel();
+            match tokio::time::timeout(PATIENCE, work).await {
+                Ok(ended) => ended,
+                Err(_) => return Err(cancelled()),
+            }
+        }
+    };
+    ended.unwrap_or_else(|_| {
+        Err(Failure::new(
+            Code::Failed,
+            "command",
+            "it ended unexpectedly",
+            "report this as an error of syncdb",
+        ))
+    })
+}
+
+fn cancelled() -> Failure {
+    Failure::new(
+        Code::Cancelled,
+        "command",
+        "cancelled; what was not committed is undone",
+        "run it again",
+    )
+}
+
+/// Says what went wrong, and gives the code to exit with.
+fn report(failure: &Failure, json: bool) -> Code {
+    // Where nobody listens any more there is nobody to tell that nobody listens.
+    let _ = writeln!(
+        anstream::stderr(),
+        "{}: {}",
+        paint::error("error"),
+        failure.line()
+    );
+    if json {
+        let mut out = Output::stdout();
+        out.json(&failure.document());
+        let _ = out.finish();
+    }
+    failure.code
+}
+
+/// Help and version are no errors; everything else that clap says is.
+fn wrong_usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = write!(anstream::stdout(), "{}", error.render().ansi());
+        return ExitCode::SUCCESS;
+    }
+    let shown = |text: String| locator::without_secrets(text, arguments);
+    let _ = write!(
+        anstream::stderr(),
+        "{}",
+        shown(error.render().ansi().to_string())
+    );
+    if arguments.iter().any(|argument| argument == "--json") {
+        let text = shown(error.render().to_string());
+        let message = text.lines().next().unwrap_or_default();
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let failure = Failure::usage("command line", message, "see syncdb --help");
+        let mut out = Output::stdout();
+        out.json(&failure.document());
+        let _ = out.finish();
+    }
+    ExitCode::from(Code::Usage as u8)
+}
+
+/// What the libraries trace, for whoever sets RUST_LOG.
+fn trace_to_stderr() {
+    use tracing_subscriber::filter::Targets;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+
+    let filter = std::env::var("RUST_LOG").ok();
+    let Some(filter) = filter.and_then(|filter| filter.parse::<Targets>().ok()) else {
+        return;
+    };
+    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let _ = tracing_subscriber::registry()
+        .with(layer)
+        .with(filter)
+        .try_init();
+}

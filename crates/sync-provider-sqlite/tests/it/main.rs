@@ -1,0 +1,25 @@
+//! SQLite databases as a whole: provisioned, written to by applications, and synchronised. Everything is looked at through a
+//! connection of the test's own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on panics"
+)]
+
+mod concurrent_writers;
+mod constraints;
+mod damaged_metadata;
+mod foreign_keys;
+mod key_kinds;
+mod locks;
+mod many_failures;
+mod open_writers;
+mod provisioning;
+mod refusals;
+mod replaced_rows;
+mod several_scopes;
+mod support;
+mod triggers;
+mod unique_keys;
+mod user_triggers;

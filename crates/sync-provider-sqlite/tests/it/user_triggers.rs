@@ -1,0 +1,119 @@
+//! Triggers of the user's own, while a session applies rows.
+
+use crate::support::{Db, settle, sync, upload};
+
+/// A total on the parent row is kept by a trigger: at the destination that is a change of the destination, and it travels.
+#[test]
+fn a_total_is_a_local_change() {
+    let schema = "CREATE TABLE account (id INTEGER PRIMARY KEY, total INTEGER NOT NULL DEFAULT 0); \
+                  CREATE TABLE booking (id INTEGER PRIMARY KEY, account INTEGER NOT NULL, amount INTEGER NOT NULL)";
+    let (a, b) = Db::pair(schema, "INSERT INTO account (id) VALUES (1), (2)");
+    b.execute("CREATE TRIGGER sum AFTER INSERT ON booking BEGIN UPDATE account SET total = total + NEW.amount WHERE id = NEW.account; END");
+    a.execute("INSERT INTO booking VALUES (1, 1, 10), (2, 1, 5), (3, 2, 7)");
+    let report = upload(&a, &b);
+    assert_eq!((report.up(), report.records.len()), ((3, 0), 0));
+    assert_eq!(b.query("SELECT total FROM account ORDER BY id"), ["15", "7"]);
+    let tracked = "SELECT id, update_scope_local_id IS NULL FROM account_tracking ORDER BY id";
+    assert_eq!(b.query(tracked), ["1|1", "2|1"], "changes of b's own");
+    let tracked = "SELECT count(*) FROM booking_tracking WHERE update_scope_local_id IS NULL";
+    assert_eq!(b.query(tracked), ["0"], "what came stays what came");
+    assert_eq!(sync(&a, &b).down(), (2, 0));
+    assert_eq!(a.query("SELECT total FROM account ORDER BY id"), ["15", "7"]);
+    settle(&a, &b);
+}
+
+/// A trigger that writes to another row of the same table.
+#[test]
+fn another_row_of_the_same_table() {
+    let schema = "CREATE TABLE t (id INTEGER PRIMARY KEY, v, seen INTEGER DEFAULT 0)";
+    let (a, b) = Db::pair(schema, "INSERT INTO t VALUES (0, 'log', 0)");
+    b.execute("CREATE TRIGGER log AFTER INSERT ON t BEGIN UPDATE t SET seen = seen + 1 WHERE id = 0; INSERT OR IGNORE INTO t VALUES (-NEW.id, 'shadow', 0); END");
+    a.execute("INSERT INTO t VALUES (1, 'x', 0), (2, 'y', 0)");
+    upload(&a, &b);
+    assert_eq!(b.query("SELECT id FROM t ORDER BY id"), ["-2", "-1", "0", "1", "2"]);
+    b.assert_sound();
+    settle(&a, &b);
+    assert_eq!(a.query("SELECT id, seen FROM t WHERE id <= 0 ORDER BY id").len(), 3);
+}
+
+/// A trigger that changes the very row: the row came, and then it was changed here.
+#[test]
+fn the_very_row() {
+    let schema = "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, stamp TEXT)";
+    let (a, b) = Db::pair(schema, "INSERT INTO t VALUES (1, 'old', '')");
+    b.execute(
+        "CREATE TRIGGER stamp_i AFTER INSERT ON t BEGIN UPDATE t SET stamp = 'by b' WHERE id = NEW.id; END; \
+         CREATE TRIGGER stamp_u AFTER UPDATE OF v ON t BEGIN UPDATE t SET stamp = 'by b' WHERE id = NEW.id; END",
+    );
+    a.execute("INSERT INTO t VALUES (2, 'new', ''); UPDATE t SET v = 'newer' WHERE id = 1");
+    assert_eq!(upload(&a, &b).up(), (2, 0));
+    assert_eq!(b.query("SELECT * FROM t ORDER BY id"), ["1|newer|by b", "2|new|by b"]);
+    let report = sync(&a, &b);
+    assert_eq!((report.down(), report.records.len()), ((2, 0), 0));
+    assert_eq!(a.query("SELECT * FROM t ORDER BY id"), ["1|newer|by b", "2|new|by b"]);
+    settle(&a, &b);
+}
+
+/// A trigger that deletes what came: a deletion of this replica, which travels.
+#[test]
+fn a_trigger_that_deletes_the_row() {
+    let (a, b) = Db::pair("CREATE TABLE t (id INTEGER PRIMARY KEY, v)", "");
+    b.execute("CREATE TRIGGER no AFTER INSERT ON t WHEN NEW.v = 'unwanted' BEGIN DELETE FROM t WHERE id = NEW.id; END");
+    a.execute("INSERT INTO t VALUES (1, 'fine'), (2, 'unwanted')");
+    upload(&a, &b);
+    assert_eq!(b.query("SELECT id FROM t"), ["1"]);
+    settle(&a, &b);
+    assert_eq!(a.query("SELECT id FROM t"), ["1"]);
+}
+
+#[test]
+fn raise_is_a_failed_row() {
+    for raise in ["RAISE(ABORT, 'not this one')", "RAISE(FAIL, 'not this one')"] {
+        let (a, b) = Db::pair("CREATE TABLE t (id INTEGER PRIMARY KEY, v)", "INSERT INTO t VALUES (1, 'x')");
+        b.execute(&format!(
+            "CREATE TRIGGER no_i BEFORE INSERT ON t WHEN NEW.v = 'bad' BEGIN SELECT {raise}; END; \
+             CREATE TRIGGER no_d BEFORE DELETE ON t BEGIN SELECT {raise}; END"
+        ));
+        a.execute("INSERT INTO t VALUES (2, 'bad'), (3, 'good'); DELETE FROM t WHERE id = 1");
+        assert_eq!(upload(&a, &b).up(), (1, 2), "{raise}");
+        assert_eq!(b.query("SELECT id FROM t ORDER BY id"), ["1", "3"]);
+        assert_eq!(b.query("SELECT DISTINCT reason LIKE '%not this one%' FROM sync_waiting"), ["1"]);
+        b.execute("DROP TRIGGER no_i; DROP TRIGGER no_d");
+        settle(&a, &b);
+    }
+}
+
+/// RAISE(IGNORE) leaves a row out without a word; what is not stored must not be claimed.
+#[test]
+fn raise_ignore_is_no_silent_loss() {
+    let (a, b) = Db::pair("CREATE TABLE t (id INTEGER PRIMARY KEY, v)", "INSERT INTO t VALUES (1, 'x'), (5, 'y')");
+    b.execute(
+        "CREATE TRIGGER no_i BEFORE INSERT ON t WHEN NEW.id = 2 BEGIN SELECT RAISE(IGNORE); END; \
+         CREATE TRIGGER no_u BEFORE UPDATE ON t WHEN NEW.id = 5 BEGIN SELECT RAISE(IGNORE); END; \
+         CREATE TRIGGER no_d BEFORE DELETE ON t BEGIN SELECT RAISE(IGNORE); END",
+    );
+    a.execute("INSERT INTO t VALUES (2, 'ignored'), (3, 'good'); DELETE FROM t WHERE id = 1; UPDATE t SET v = 'z' WHERE id = 5");
+    assert_eq!(upload(&a, &b).up(), (1, 3));
+    assert_eq!(b.query("SELECT id FROM t ORDER BY id"), ["1", "3", "5"]);
+    assert_eq!(
+        b.query("SELECT id FROM t_tracking WHERE sync_row_is_tombstone = 0 ORDER BY id"),
+        ["1", "3", "5"],
+        "the tracking tells of the rows that are there"
+    );
+    b.execute("DROP TRIGGER no_i; DROP TRIGGER no_u; DROP TRIGGER no_d");
+    settle(&a, &b);
+}
+
+/// Rows that swap a unique value pass through values of nobody: a user's trigger may see them, the other side must not.
+#[test]
+fn a_log_of_a_swap() {
+    let schema = "CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT NOT NULL UNIQUE); CREATE TABLE log (id INTEGER PRIMARY KEY, line TEXT)";
+    let (a, b) = Db::pair(schema, "INSERT INTO t VALUES (1, 'a'), (2, 'b')");
+    b.execute("CREATE TRIGGER log AFTER UPDATE ON t BEGIN INSERT INTO log (line) VALUES (NEW.u); END");
+    a.execute("UPDATE t SET u = 'tmp' WHERE id = 1; UPDATE t SET u = 'a' WHERE id = 2; UPDATE t SET u = 'b' WHERE id = 1");
+    assert_eq!(upload(&a, &b).up(), (2, 0));
+    assert_eq!(b.query("SELECT u FROM t ORDER BY id"), ["b", "a"]);
+    let own = "SELECT count(*) FROM t_tracking WHERE update_scope_local_id IS NULL";
+    assert_eq!(b.query(own), ["0"], "no row of the swap is a change of b's own");
+    settle(&a, &b);
+}

@@ -1,0 +1,44 @@
+//! The conformance suite in the ordinary run; `cargo xtask test-matrix` shows it as a table.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on panics")]
+
+use sync_tests::conformance::{Engine, Memory, Problem, SCENARIOS, Sqlite, run};
+
+fn check(local: &dyn Engine, remote: &dyn Engine) {
+    let failed: Vec<String> = SCENARIOS
+        .iter()
+        .map(|scenario| run(local, remote, scenario))
+        .filter_map(|finding| match finding.problem {
+            Some(Problem::Failed(reason)) => Some(format!("{}: {}: {reason}", finding.pair, finding.scenario)),
+            _ => None,
+        })
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn memory_with_memory() {
+    check(&Memory, &Memory);
+}
+
+#[test]
+fn memory_with_sqlite() {
+    check(&Memory, &Sqlite);
+}
+
+#[test]
+fn sqlite_with_memory() {
+    check(&Sqlite, &Memory);
+}
+
+#[test]
+fn sqlite_with_sqlite() {
+    check(&Sqlite, &Sqlite);
+}
+
+#[test]
+fn scenarios_have_names_of_their_own() {
+    let mut names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), SCENARIOS.len());
+}
