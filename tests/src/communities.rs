@@ -38,6 +38,6 @@ pub use memory::memory;
 pub use names::Names;
 pub use rounds::{Plan, RoundCensus, complete, orders, ring, run_rounds, starts};
 pub use setting::{Setting, every_policy, free_winner};
-pub use state::{State, Stored, Stamped};
+pub use state::{Stamped, State, Stored};
 pub use step::Step;
 pub use universe::{Community, Universe};

@@ -7,5 +7,6 @@
     reason = "a test that cannot go on panics; that is its way to fail"
 )]
 
+pub mod communities;
 pub mod conformance;
 pub mod support;

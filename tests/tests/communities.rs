@@ -15,7 +15,11 @@ fn check_every_schedule(name: &str, setting: Setting, extent: Extent, least: usi
     match explore_under(Rules::SOUND, &setting, &extent) {
         Ok(census) => {
             report(&format!("every schedule, {name}: {census}"));
-            assert!(census.communities >= least, "{name}: {} communities are too few", census.communities);
+            assert!(
+                census.communities >= least,
+                "{name}: {} communities are too few",
+                census.communities
+            );
         }
         Err(failure) => panic!("{name}: {failure}"),
     }
@@ -40,11 +44,19 @@ fn report(line: &str) {
 }
 
 fn one_way(policy: ConflictPolicy) -> Vec<Direction> {
-    vec![Direction { policy, position: Position::Remote }]
+    vec![Direction {
+        policy,
+        position: Position::Remote,
+    }]
 }
 
 fn insert(replica: usize, content: u8, time: i64) -> Step {
-    Step::Write { replica, item: 0, content, time }
+    Step::Write {
+        replica,
+        item: 0,
+        content,
+        time,
+    }
 }
 
 #[test]
@@ -59,6 +71,22 @@ fn four_replicas_and_two_writes_in_every_schedule() {
     let setting = Setting::new(4, 1, free_winner()).unwrap();
     let extent = Extent::of(&setting, 2);
     check_every_schedule("4 replicas, 2 writes", setting, extent, 150_000);
+}
+
+#[test]
+fn three_writers_on_a_ring_of_four_in_every_schedule() {
+    for contents in [[0, 0, 1], [0, 1, 0], [0, 1, 1], [0, 1, 2]] {
+        let setting = Setting::new(4, 1, free_winner()).unwrap();
+        let start = (0..3)
+            .map(|replica| insert(replica, contents[replica], 0))
+            .collect();
+        let extent = Extent {
+            start,
+            edges: ring(4),
+            ..Extent::of(&setting, 3)
+        };
+        check_every_schedule("ring of 4, 3 writers", setting, extent, 20_000);
+    }
 }
 
 #[test]
@@ -81,25 +109,48 @@ fn two_rows_in_every_schedule() {
 #[test]
 fn clocks_that_go_back_in_every_schedule() {
     let setting = Setting::new(3, 1, one_way(ConflictPolicy::LastWriterWins)).unwrap();
-    let extent = Extent { times: vec![1, 2, 3], ordered: true, deletes: true, ..Extent::of(&setting, 2) };
-    check_every_schedule("last writer, 3 clocks, 2 writes", setting.clone(), extent.clone(), 5_000);
-    let extent = Extent { contents: 0..2, deletes: false, ..Extent::of(&setting, 3) };
-    check_every_schedule("last writer, 3 clocks, 3 writes", setting, extent, 1_000);
+    let extent = Extent {
+        times: vec![1, 2, 3],
+        ordered: true,
+        deletes: true,
+        ..Extent::of(&setting, 2)
+    };
+    check_every_schedule(
+        "last writer, 3 clocks, 2 writes",
+        setting.clone(),
+        extent.clone(),
+        5_000,
+    );
+    let extent = Extent {
+        times: vec![1, 2],
+        contents: 0..2,
+        deletes: false,
+        ..Extent::of(&setting, 3)
+    };
+    check_every_schedule("last writer, 2 clocks, 3 writes", setting, extent, 50_000);
 }
 
 #[test]
 fn rows_that_fail_in_every_schedule() {
     for (replicas, items, writes, least) in [(2, 2, 3, 40_000), (3, 1, 2, 100_000)] {
         let setting = Setting::new(replicas, items, free_winner()).unwrap();
-        let extent = Extent { failing: 1, ..Extent::of(&setting, writes) };
-        let name = format!("{replicas} replicas, {items} rows of which one may fail, {writes} writes");
+        let extent = Extent {
+            failing: 1,
+            ..Extent::of(&setting, writes)
+        };
+        let name =
+            format!("{replicas} replicas, {items} rows of which one may fail, {writes} writes");
         check_every_schedule(&name, setting, extent, least);
     }
 }
 
 #[test]
 fn conflicts_that_are_deferred_come_later_in_every_schedule() {
-    let ways = [one_way(ConflictPolicy::Defer), one_way(ConflictPolicy::SourceWins)].concat();
+    let ways = [
+        one_way(ConflictPolicy::Defer),
+        one_way(ConflictPolicy::SourceWins),
+    ]
+    .concat();
     for (replicas, writes) in [(2, 3), (3, 2)] {
         let setting = Setting::new(replicas, 1, ways.clone()).unwrap();
         let extent = Extent::of(&setting, writes);
@@ -108,15 +159,20 @@ fn conflicts_that_are_deferred_come_later_in_every_schedule() {
     }
 }
 
-/// Runs all orders × initiators of two-way sessions over the edges, under every policy.
-fn check_rounds(name: &str, replicas: usize, edges: &[(usize, usize)], writers: &[usize], most: usize) {
+/// Runs, from starts with so many writers, seeded or not, all orders × initiators of two-way sessions over the edges, under every policy.
+fn check_rounds(
+    name: &str,
+    replicas: usize,
+    edges: &[(usize, usize)],
+    begin: &[(usize, bool)],
+    most: usize,
+) {
     let plans = orders(edges);
-    let mut from = Vec::new();
-    for &writers in writers {
-        for seeded in [false, true] {
-            from.extend(starts(replicas, writers, seeded, |number| 10 - number as i64));
-        }
-    }
+    let clock = |number| 10 - number as i64;
+    let from = begin
+        .iter()
+        .flat_map(|&(writers, seeded)| starts(replicas, writers, seeded, clock));
+    let from: Vec<_> = from.collect();
     let mut sum = RoundCensus::default();
     for policy in every_policy(&Names::new(replicas, 1).unwrap()) {
         let setting = Setting::under(replicas, 1, policy).unwrap();
@@ -126,22 +182,43 @@ fn check_rounds(name: &str, replicas: usize, edges: &[(usize, usize)], writers: 
         }
     }
     report(&format!("every order, {name}: {sum}"));
-    assert!(sum.rounds.len() <= most + 1, "{name}: more than {most} rounds");
+    assert!(
+        sum.rounds.len() <= most + 1,
+        "{name}: more than {most} rounds"
+    );
 }
 
 #[test]
 fn rings_of_four_in_every_order() {
-    check_rounds("ring of 4", 4, &ring(4), &[2, 3, 4], 3);
+    check_rounds(
+        "ring of 4",
+        4,
+        &ring(4),
+        &[(2, false), (3, false), (4, false), (2, true), (3, true)],
+        3,
+    );
 }
 
 #[test]
 fn rings_of_five_in_every_order() {
-    check_rounds("ring of 5", 5, &ring(5), &[2, 3], 3);
+    check_rounds(
+        "ring of 5",
+        5,
+        &ring(5),
+        &[(2, false), (3, false), (2, true)],
+        3,
+    );
 }
 
 #[test]
 fn complete_graphs_of_four_in_every_order() {
-    check_rounds("complete graph of 4", 4, &complete(4), &[2, 3], 2);
+    check_rounds(
+        "complete graph of 4",
+        4,
+        &complete(4),
+        &[(2, false), (3, false), (2, true)],
+        2,
+    );
 }
 
 #[test]
@@ -157,20 +234,42 @@ fn histories_are_replayed_from_their_beginning() {
 
 /// The trap is found where the rule that prevents it is switched off, can be replayed from the text that
 /// is printed, and is not there under the sound rules.
-fn check_trap(name: &str, found: Failure, setting: &Setting, broken: Rules, sound: Result<(), Failure>) {
+fn check_trap(
+    name: &str,
+    found: Failure,
+    setting: &Setting,
+    broken: Rules,
+    sound: Result<(), Failure>,
+) {
     report(&format!("trap, {name}: {found}"));
-    let members = replay_trace(setting, memory(&setting.names, broken), &found.to_string()[found.violation.to_string().len()..]);
+    let members = replay_trace(
+        setting,
+        memory(&setting.names, broken),
+        &found.to_string()[found.violation.to_string().len()..],
+    );
     let last = members.unwrap_or_else(|failure| panic!("{name} does not replay: {failure}"));
     let last: Vec<_> = last.iter().collect();
-    assert!(sync_tests::communities::quiet(&last).is_err(), "{name}: quiet when replayed");
+    assert!(
+        sync_tests::communities::quiet(&last).is_err(),
+        "{name}: quiet when replayed"
+    );
     if let Err(failure) = sound {
         panic!("{name}: {failure}");
     }
 }
 
-const WINNERS_OWN: Rules = Rules { stamp: Stamp::WinnersOwn, store_equal: true };
-const LOCAL_CHANGE: Rules = Rules { stamp: Stamp::LocalChange, store_equal: true };
-const NOT_STORED: Rules = Rules { stamp: Stamp::Settlement, store_equal: false };
+const WINNERS_OWN: Rules = Rules {
+    stamp: Stamp::WinnersOwn,
+    store_equal: true,
+};
+const LOCAL_CHANGE: Rules = Rules {
+    stamp: Stamp::LocalChange,
+    store_equal: true,
+};
+const NOT_STORED: Rules = Rules {
+    stamp: Stamp::Settlement,
+    store_equal: false,
+};
 
 fn check_trap_in_every_schedule(name: &str, setting: &Setting, extent: &Extent, broken: Rules) {
     let found = explore_under(broken, setting, extent).expect_err(name);
@@ -182,7 +281,10 @@ fn check_trap_in_every_schedule(name: &str, setting: &Setting, extent: &Extent, 
 #[test]
 fn trap_1_the_winner_keeps_its_version_and_a_mesh_hears_in_two_orders() {
     let setting = Setting::under(4, 1, ConflictPolicy::RemoteWins).unwrap();
-    let extent = Extent { start: vec![insert(0, 0, 0), insert(1, 1, 0)], ..Extent::of(&setting, 2) };
+    let extent = Extent {
+        start: vec![insert(0, 0, 0), insert(1, 1, 0)],
+        ..Extent::of(&setting, 2)
+    };
     check_trap_in_every_schedule("remote wins in a mesh", &setting, &extent, WINNERS_OWN);
 }
 
@@ -190,24 +292,53 @@ fn trap_1_the_winner_keeps_its_version_and_a_mesh_hears_in_two_orders() {
 fn trap_2_the_winner_keeps_its_version_and_clocks_are_skewed() {
     let setting = Setting::new(3, 1, one_way(ConflictPolicy::LastWriterWins)).unwrap();
     let start = vec![insert(0, 0, 3), insert(1, 2, 2)];
-    let extent = Extent { start, contents: 1..2, times: vec![1], deletes: false, ..Extent::of(&setting, 3) };
-    check_trap_in_every_schedule("last writer with skewed clocks", &setting, &extent, WINNERS_OWN);
+    let extent = Extent {
+        start,
+        contents: 1..2,
+        times: vec![1],
+        deletes: false,
+        ..Extent::of(&setting, 3)
+    };
+    check_trap_in_every_schedule(
+        "last writer with skewed clocks",
+        &setting,
+        &extent,
+        WINNERS_OWN,
+    );
 }
 
 #[test]
 fn trap_3_outcomes_are_plain_local_changes_on_a_ring_of_four() {
     let setting = Setting::under(4, 1, ConflictPolicy::DestinationWins).unwrap();
-    let start = vec![vec![insert(0, 0, 0), insert(1, 0, 0), insert(2, 1, 0), insert(3, 1, 0)]];
+    let start = vec![vec![
+        insert(0, 0, 0),
+        insert(1, 0, 0),
+        insert(2, 1, 0),
+        insert(3, 1, 0),
+    ]];
     let plans = orders(&ring(4));
-    let found = run_rounds(&mut universe(LOCAL_CHANGE, &setting), &start, &plans).expect_err("circles");
-    assert!(matches!(found.violation, Violation::Oscillates(_)), "{found}");
+    let found =
+        run_rounds(&mut universe(LOCAL_CHANGE, &setting), &start, &plans).expect_err("circles");
+    assert!(
+        matches!(found.violation, Violation::Oscillates(_)),
+        "{found}"
+    );
     let sound = run_rounds(&mut universe(Rules::SOUND, &setting), &start, &plans).map(|_| ());
-    check_trap("outcomes as local changes on a ring of four", found, &setting, LOCAL_CHANGE, sound);
+    check_trap(
+        "outcomes as local changes on a ring of four",
+        found,
+        &setting,
+        LOCAL_CHANGE,
+        sound,
+    );
 }
 
 #[test]
 fn trap_4_an_equal_row_is_learned_and_not_stored() {
     let setting = Setting::new(3, 1, free_winner()).unwrap().unwatched();
-    let extent = Extent { deletes: false, ..Extent::of(&setting, 3) };
+    let extent = Extent {
+        deletes: false,
+        ..Extent::of(&setting, 3)
+    };
     check_trap_in_every_schedule("equal content not stored", &setting, &extent, NOT_STORED);
 }

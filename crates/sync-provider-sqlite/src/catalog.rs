@@ -19,6 +19,8 @@ pub(crate) struct TableInfo {
     pub(crate) key: Vec<usize>,
     pub(crate) without_rowid: bool,
     pub(crate) autoincrement: bool,
+    /// The primary key has an index of its own, hence is no alias of the rowid: `INTEGER PRIMARY KEY DESC` is such a one.
+    pub(crate) indexed_key: bool,
     pub(crate) unique: Vec<UniqueIndex>,
 }
 
@@ -63,7 +65,7 @@ impl TableInfo {
 
     /// Whether the key is an alias of the rowid.
     pub(crate) fn has_rowid_key(&self) -> bool {
-        matches!(self.key[..], [only] if !self.without_rowid && self.columns[only].declared.eq_ignore_ascii_case("INTEGER"))
+        matches!(self.key[..], [only] if !self.indexed_key && self.columns[only].declared.eq_ignore_ascii_case("INTEGER"))
     }
 
     /// The description of a column.
@@ -145,6 +147,7 @@ pub(crate) fn table(
         key: key.into_values().collect(),
         without_rowid,
         autoincrement,
+        indexed_key: false,
         unique: Vec::new(),
     };
     read_indexes(db, path, &mut info)?;
@@ -250,6 +253,7 @@ fn read_indexes(db: &Connection, path: &Path, table: &mut TableInfo) -> Result<(
             .collect::<Result<_, _>>()
             .at(path)?;
         if origin == "pk" {
+            table.indexed_key = true;
             for (_, name, collation) in terms {
                 let column = table
                     .columns

@@ -43,6 +43,7 @@ pub(crate) fn create_table(
         key,
         without_rowid: template.is_some_and(|template| template.info.without_rowid),
         autoincrement: false,
+        indexed_key: template.is_some_and(|template| template.info.without_rowid),
         unique: Vec::new(),
     };
     let mut parts: Vec<String> = info.columns.iter().map(column_sql).collect();

@@ -41,13 +41,6 @@ pub(crate) fn triggers(
     all
 }
 
-/// The key of a row as `applying_key` spells it; `row` is `NEW`, `OLD` or empty for bound values.
-pub(crate) fn key_text<'a>(keys: impl IntoIterator<Item = &'a String>, row: &str) -> String {
-    join(keys, " || ',' || ", |name| {
-        format!("quote({row}.{})", ident(name))
-    })
-}
-
 struct Sql<'a> {
     store: &'a Store,
     table: &'a TableInfo,
@@ -217,7 +210,7 @@ impl Sql<'_> {
             new = join(&self.keys, ", ", |name| format!("NEW.{}", ident(name))),
             counter = ident(&self.store.tick),
             own = text(&self.objects.tracking),
-            key = key_text(&self.keys, "NEW"),
+            key = self.key_text("NEW"),
             change = stamp(
                 Some(false),
                 "excluded.local_update_peer_timestamp",
@@ -240,12 +233,21 @@ impl Sql<'_> {
         })
     }
 
+    /// The key of a row (`NEW` or `OLD`) as a session spells it in `applying_key`: its cells in the order of the columns, which need not be
+    /// that of the key.
+    fn key_text(&self, row: &str) -> String {
+        let columns = self.table.columns.iter().map(|column| &column.name);
+        join(columns.filter(|name| self.keys.contains(name)), " || ',' || ", |name| {
+            format!("quote({row}.{})", ident(name))
+        })
+    }
+
     fn not_applying(&self, row: &str) -> String {
         format!(
             "NOT EXISTS (SELECT 1 FROM {} WHERE applying = {} AND (applying_key IS NULL OR applying_key = {}))",
             ident(&self.store.tick),
             text(&self.objects.tracking),
-            key_text(&self.keys, row)
+            self.key_text(row)
         )
     }
 }

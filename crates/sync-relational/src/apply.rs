@@ -1,9 +1,9 @@
 //! The destination's side of a direction: one transaction that takes batches in and ends with what they taught.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sync_knowledge::{ItemId, KeyMapping, Knowledge, ReplicaId, ReplicaKey, Version};
-use sync_metadata::{row_id, table_id_range, write_row_id};
+use sync_metadata::table_id_range;
 use sync_provider::{
     Arbiter, BatchKind, BatchOutcome, ChangeBatch, ConflictPolicy, IncomingRow, Judge, Lesson,
     Next, Position, ProviderError, RowFacts, RowHead, RowRef, RowSet, Rules, Stamper, TableChanges,
@@ -11,6 +11,7 @@ use sync_provider::{
 };
 
 use crate::columns::ColumnMap;
+use crate::item_id::{item_id_of_packed, write_item_id};
 use crate::scope::own_knowledge;
 use crate::store::{Commit, Learned, LocalSlice, Scope, ScopeState, Slice, Store, Waiting, Write};
 
@@ -46,7 +47,8 @@ pub(crate) struct Applying {
     again: Withheld,
     rejected: Withheld,
     deferred: BTreeSet<(usize, Vec<u8>)>,
-    unlearned: HashSet<usize>,
+    /// Tables that stay unlearned as a whole, and how many of their rows failed.
+    unlearned: HashMap<usize, u64>,
     moved: u64,
     examined: u64,
     asked: bool,
@@ -108,7 +110,7 @@ impl Applying {
             again: Withheld::new(),
             rejected: Withheld::new(),
             deferred: BTreeSet::new(),
-            unlearned: HashSet::new(),
+            unlearned: HashMap::new(),
             moved: 0,
             examined: 0,
             asked: false,
@@ -124,11 +126,9 @@ impl Applying {
         let mut outcome = BatchOutcome::default();
         self.examined += batch.examined;
         let repeats = batch.kind == BatchKind::Repeats;
-        let tried = if repeats {
-            std::mem::take(&mut self.again)
-        } else {
-            Withheld::new()
-        };
+        if repeats {
+            self.again.clear();
+        }
         for changes in &batch.tables {
             self.apply_changes(store, changes, repeats, &mut outcome, cancelled)
                 .await?;
@@ -138,7 +138,7 @@ impl Applying {
             return Ok(Step::Going(self, outcome));
         }
         // Rows that fail are tried again as long as another one made progress.
-        if self.wants_rows(&tried) {
+        if self.wants_rows(repeats && outcome.applied > 0) {
             outcome.next = Next::Rows(self.wanted(store.shapes()));
             self.asked = true;
             return Ok(Step::Going(self, outcome));
@@ -146,11 +146,10 @@ impl Applying {
         self.finish(store, outcome).await
     }
 
-    fn wants_rows(&self, tried: &Withheld) -> bool {
-        let any = !self.again.is_empty() || !self.waiting.is_empty();
-        let first = any && !self.asked;
-        let progress = self.asked && !self.again.is_empty() && self.again.len() < tried.len();
-        first || progress
+    /// `progress` says that a row went through which was asked for before.
+    fn wants_rows(&self, progress: bool) -> bool {
+        let first = !self.asked && !(self.again.is_empty() && self.waiting.is_empty());
+        first || progress && !self.again.is_empty()
     }
 
     fn wanted(&self, shapes: &[TableShape]) -> Vec<TableKeys> {
@@ -278,7 +277,7 @@ impl Applying {
             let cells = slice.rows.row(row);
             if !judge.ignores_ids() {
                 id.clear();
-                write_id(&mut id, shape, slice, cells)?;
+                write_id(&mut id, shape, slice, cells);
             }
             let version = |version: Version| {
                 self.mapping
@@ -345,23 +344,21 @@ impl Applying {
 
     /// Leaves a row for the end of the direction.
     fn set_aside(&mut self, shape: &TableShape, slice: Slice<'_>, row: usize, reason: String) {
-        if self.unlearned.contains(&slice.table) {
+        if let Some(failed) = self.unlearned.get_mut(&slice.table) {
+            *failed += 1;
             return;
         }
         self.again.insert(
             (slice.table, packed_key(shape, slice, slice.rows.row(row))),
             reason,
         );
-        if self.again.len() > MOST_REMEMBERED
-            && self
-                .again
-                .keys()
-                .filter(|(table, _)| *table == slice.table)
-                .count()
-                > MOST_REMEMBERED
-        {
-            self.unlearned.insert(slice.table);
-            self.again.retain(|(table, _), _| *table != slice.table);
+        let of_table = |key: &&(usize, Vec<u8>)| key.0 == slice.table;
+        if self.again.len() > MOST_REMEMBERED {
+            let failed = self.again.keys().filter(of_table).count();
+            if failed > MOST_REMEMBERED {
+                self.unlearned.insert(slice.table, failed as u64);
+                self.again.retain(|(table, _), _| *table != slice.table);
+            }
         }
     }
 
@@ -380,7 +377,11 @@ impl Applying {
         {
             return Ok(());
         }
-        let id = item_id(shape, slice, slice.rows.row(write.row))?;
+        let mut id = Vec::new();
+        if !write_id(&mut id, shape, slice, slice.rows.row(write.row)) {
+            return Ok(());
+        }
+        let id = ItemId::from_bytes(&id);
         if !self.made_with.contains(id.as_bytes(), write.outcome.update) {
             self.lesson.beyond.insert(id, write.outcome.update);
         }
@@ -393,7 +394,7 @@ impl Applying {
         mut outcome: BatchOutcome,
     ) -> Result<Step, ProviderError> {
         self.rejected = std::mem::take(&mut self.again);
-        let failed = self.rejected.len() as u64;
+        let failed = self.rejected.len() as u64 + self.unlearned.values().sum::<u64>();
         outcome.offered += failed;
         outcome.failed += failed;
         outcome.deferred += failed;
@@ -407,7 +408,10 @@ impl Applying {
             .map(|(key, reason)| (key, reason.as_str()))
             .chain(deferred)
         {
-            let id = id_of_key(&shapes[*table], key)?;
+            let Some(id) = item_id_of_packed(&shapes[*table], key) else {
+                self.unlearned.entry(*table).or_default();
+                continue;
+            };
             remember.push(Waiting {
                 id,
                 table: *table,
@@ -415,12 +419,9 @@ impl Applying {
                 reason: reason.to_owned(),
             });
         }
-        for table in &self.unlearned {
+        for table in self.unlearned.keys() {
             let (from, to) = table_id_range(&shapes[*table].global_name);
             self.lesson.rejected_ranges.push((from, Some(to)));
-            outcome.failed += 1;
-            outcome.deferred += 1;
-            self.moved += 1;
         }
         self.lesson.rejected = remember.iter().map(|waiting| waiting.id.clone()).collect();
         if self.lesson.settlement.is_some() {
@@ -532,39 +533,13 @@ fn packed_key(shape: &TableShape, slice: Slice<'_>, cells: RowRef<'_>) -> Vec<u8
     }
 }
 
-fn write_id(
-    id: &mut Vec<u8>,
-    shape: &TableShape,
-    slice: Slice<'_>,
-    cells: RowRef<'_>,
-) -> Result<(), ProviderError> {
-    let types = shape.key.iter().map(|&column| &shape.types[column]);
-    let written = if slice.deleted {
-        write_row_id(id, &shape.global_name, types.zip(cells.values()))
+/// As [`write_item_id`], of a row of a slice.
+fn write_id(id: &mut Vec<u8>, shape: &TableShape, slice: Slice<'_>, cells: RowRef<'_>) -> bool {
+    if slice.deleted {
+        write_item_id(id, shape, cells.values())
     } else {
-        let key = shape.key_of(cells);
-        write_row_id(id, &shape.global_name, types.zip(key.row(0).values()))
-    };
-    written.map_err(|error| {
-        ProviderError::malformed(format!("table {}", shape.global_name), error.to_string())
-    })
-}
-
-fn item_id(
-    shape: &TableShape,
-    slice: Slice<'_>,
-    cells: RowRef<'_>,
-) -> Result<ItemId, ProviderError> {
-    id_of_key(shape, &packed_key(shape, slice, cells))
-}
-
-fn id_of_key(shape: &TableShape, key: &[u8]) -> Result<ItemId, ProviderError> {
-    let mut row = RowSet::new(shape.key.len());
-    row.push_encoded(key);
-    let types = shape.key.iter().map(|&column| &shape.types[column]);
-    row_id(&shape.global_name, types.zip(row.row(0).values())).map_err(|error| {
-        ProviderError::malformed(format!("table {}", shape.global_name), error.to_string())
-    })
+        write_item_id(id, shape, shape.key_of(cells).row(0).values())
+    }
 }
 
 fn unknown_key(key: ReplicaKey) -> ProviderError {

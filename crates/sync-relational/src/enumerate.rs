@@ -30,6 +30,9 @@ impl Enumeration {
         parameters: SyncBatchParameters,
         batch_bytes: u64,
     ) -> Result<Self, ProviderError> {
+        // Taking the mark may write: damage is noticed before that.
+        let (state, _) = store.state().await?;
+        own_knowledge(store.scope(), state.knowledge.as_deref())?;
         let state = store.begin_enumeration().await?;
         let mut knowledge = own_knowledge(store.scope(), state.knowledge.as_deref())?;
         knowledge.set_local_tick(state.mark);

@@ -12,6 +12,7 @@ mod apply;
 mod columns;
 mod enumerate;
 mod inspect;
+mod item_id;
 mod page;
 mod scope;
 mod session;

@@ -1,9 +1,10 @@
 //! Filling a page from tracking rows: the same rules for every engine.
 
 use sync_knowledge::ReplicaKey;
-use sync_metadata::{SqlType, TrackingRow, ValueRef, write_row_id};
+use sync_metadata::{TrackingRow, ValueRef};
 use sync_provider::{RowFacts, RowHead, Selection, TableShape};
 
+use crate::item_id::write_item_id;
 use crate::store::Page;
 
 /// Which columns a scope looks at in a tracking row: its own id and how often the database was restored.
@@ -80,28 +81,11 @@ impl<'a> Needed<'a> {
 
     /// Whether the destination needs a row with this key in this state.
     pub fn is<'v>(&mut self, facts: RowFacts, key: impl Iterator<Item = ValueRef<'v>>) -> bool {
-        self.id.clear();
         if !self.selection.ignores_ids() {
-            let shape = self.shape;
-            let typed = shape
-                .key
-                .iter()
-                .zip(key)
-                .map(|(&column, cell)| (&shape.types[column], cell));
-            if write_row_id(&mut self.id, &shape.global_name, shorten(typed)).is_err() {
-                // A key too long for a row id cannot be an exception, so the table's first id stands for it.
-                self.id.clear();
-            }
+            write_item_id(&mut self.id, self.shape, key);
         }
         self.selection.needs(&self.id, facts.update)
     }
-}
-
-/// Lets type and cell have the same lifetime.
-fn shorten<'s, 'a: 's, 'v: 's>(
-    typed: impl Iterator<Item = (&'a SqlType, ValueRef<'v>)>,
-) -> impl Iterator<Item = (&'s SqlType, ValueRef<'s>)> {
-    typed.map(|(sql_type, cell)| -> (&'s SqlType, ValueRef<'s>) { (sql_type, cell) })
 }
 
 impl Page {

@@ -5,10 +5,11 @@ mod fingerprint;
 use std::collections::{HashMap, HashSet};
 
 use sync_knowledge::{KeyMapping, Knowledge, Version};
-use sync_metadata::{SqlType, Value, ValueRef, row_id};
+use sync_metadata::{SqlType, Value, ValueRef};
 use sync_provider::{ProviderError, RowRef, TableShape};
 
 use crate::inspect::{ReplicaReader, ReplicaRow};
+use crate::item_id::write_item_id;
 use fingerprint::Fingerprints;
 
 /// What a comparison found.
@@ -100,160 +101,179 @@ pub async fn verify(
     a: &mut dyn ReplicaReader,
     b: &mut dyn ReplicaReader,
 ) -> Result<Verification, ProviderError> {
-    let pairs = pair_tables(a, b)?;
+    let shapes = a.shapes().to_vec();
+    let pairs = pair_tables(&a.scope().description.name, &shapes, b.shapes())?;
     let mut knowledge_a = a.knowledge().await?;
     let mut knowledge_b = b.knowledge().await?;
     let to_b = knowledge_b.mapping_from(knowledge_a.key_map());
     let to_a = knowledge_a.mapping_from(knowledge_b.key_map());
     let mut tables = Vec::new();
     for pair in &pairs {
-        let (known_to_a, known_to_b) = (
-            Known::new(&knowledge_a, &to_a, pair),
-            Known::new(&knowledge_b, &to_b, pair),
-        );
-        tables.push(compare(a, b, pair, known_to_a, known_to_b).await?);
+        let known_to_a = Known {
+            knowledge: &knowledge_a,
+            mapping: &to_a,
+        };
+        let known_to_b = Known {
+            knowledge: &knowledge_b,
+            mapping: &to_b,
+        };
+        let comparison = Comparison::new(pair, known_to_a, known_to_b);
+        tables.push(comparison.run(a, b).await?);
     }
     Ok(Verification { tables })
 }
 
 /// A table at both sides, with the columns that both have.
 #[derive(Debug)]
-struct Pair {
-    name: String,
+struct Pair<'s> {
+    /// A's shape; its types count.
+    shape: &'s TableShape,
     /// Indexes of the table.
     tables: [usize; 2],
     /// Positions of the common columns in the cells of each side, in one order.
     columns: [Vec<usize>; 2],
-    types: Vec<SqlType>,
+    types: Vec<&'s SqlType>,
     /// Where each of A's key columns stands in B's key.
     key_in_b: Vec<usize>,
-    key_types: Vec<SqlType>,
+}
+
+impl<'s> Pair<'s> {
+    fn key_types(&self) -> impl Iterator<Item = &'s SqlType> + use<'s> {
+        let shape = self.shape;
+        shape.key.iter().map(|&at| &shape.types[at])
+    }
 }
 
 /// Whether one side's knowledge contains versions of the other.
+#[derive(Copy, Clone)]
 struct Known<'a> {
     knowledge: &'a Knowledge,
     mapping: &'a KeyMapping,
-    pair: &'a Pair,
 }
 
 /// What is kept of a row of A until B's has been seen.
+#[derive(Copy, Clone)]
 struct Seen {
     /// The fingerprint of its content; `None` for a tombstone.
     content: Option<u128>,
     known_to_b: Option<bool>,
 }
 
-/// A row of B as it meets A's.
-#[derive(Copy, Clone)]
-struct Meeting {
-    content: Option<u128>,
-    known_to_a: Option<bool>,
+/// The comparison of one table under way: all rows of A are kept as fingerprints, then B's rows take them out.
+struct Comparison<'p> {
+    pair: &'p Pair<'p>,
+    known_to_a: Known<'p>,
+    known_to_b: Known<'p>,
+    fingerprints: Fingerprints,
+    id: Vec<u8>,
+    seen: HashMap<u128, Seen>,
+    /// Keys of B's untracked rows, which may stand where its tracking table still has a tombstone.
+    untracked: HashSet<u128>,
+    found: TableVerification,
 }
 
-async fn compare(
-    a: &mut dyn ReplicaReader,
-    b: &mut dyn ReplicaReader,
-    pair: &Pair,
-    known_to_a: Known<'_>,
-    known_to_b: Known<'_>,
-) -> Result<TableVerification, ProviderError> {
-    let mut found = TableVerification {
-        name: pair.name.clone(),
-        rows_a: 0,
-        rows_b: 0,
-        differences: Vec::new(),
-    };
-    let mut fingerprints = Fingerprints::default();
-    let mut failed = None;
-    let mut seen: HashMap<u128, Seen> = HashMap::new();
-    a.visit(pair.tables[0], &mut |row| {
-        if is_orphan(row) {
-            return;
+impl<'p> Comparison<'p> {
+    fn new(pair: &'p Pair<'p>, known_to_a: Known<'p>, known_to_b: Known<'p>) -> Self {
+        Comparison {
+            pair,
+            known_to_a,
+            known_to_b,
+            fingerprints: Fingerprints::default(),
+            id: Vec::new(),
+            seen: HashMap::new(),
+            untracked: HashSet::new(),
+            found: TableVerification {
+                name: pair.shape.global_name.clone(),
+                rows_a: 0,
+                rows_b: 0,
+                differences: Vec::new(),
+            },
         }
-        let key = key_in_order(row.key, None);
-        found.rows_a += u64::from(row.cells.is_some());
-        let content = row
-            .cells
-            .map(|cells| pair.content(&mut fingerprints, 0, cells));
-        let known_to_b = Some(known_to_b.contains(row.facts.update, &key, &mut failed));
-        let key = pair.key(&mut fingerprints, &key);
-        seen.insert(
+    }
+
+    async fn run(
+        mut self,
+        a: &mut dyn ReplicaReader,
+        b: &mut dyn ReplicaReader,
+    ) -> Result<TableVerification, ProviderError> {
+        let [table_a, table_b] = self.pair.tables;
+        a.visit(table_a, &mut |row| {
+            if !is_orphan(row) {
+                self.row_of_a(row.key, Some(row.facts.update), row.cells);
+            }
+        })
+        .await?;
+        a.visit_untracked(table_a, &mut |key, cells| {
+            self.row_of_a(key, None, Some(cells))
+        })
+        .await?;
+        b.visit_untracked(table_b, &mut |key, cells| {
+            self.row_of_b(key, None, Some(cells))
+        })
+        .await?;
+        b.visit(table_b, &mut |row| {
+            if !is_orphan(row) {
+                self.row_of_b(row.key, Some(row.facts.update), row.cells);
+            }
+        })
+        .await?;
+        // What is left has no counterpart at B. Keys were not kept, so the rows are looked at once more.
+        self.seen
+            .retain(|_, row| row.content.is_some() || row.known_to_b == Some(false));
+        if !self.seen.is_empty() {
+            a.visit(table_a, &mut |row| self.left_at_a(row.key)).await?;
+            a.visit_untracked(table_a, &mut |key, _| self.left_at_a(key))
+                .await?;
+        }
+        Ok(self.found)
+    }
+
+    /// `version` is `None` for a row that is not tracked, `cells` for a tombstone.
+    fn row_of_a(&mut self, key: RowRef<'_>, version: Option<Version>, cells: Option<RowRef<'_>>) {
+        let key = key_in_order(key, None);
+        let known_to_b = self.known(self.known_to_b, version, &key);
+        let content = self.content(0, cells);
+        self.found.rows_a += u64::from(cells.is_some());
+        let key = self.key(&key);
+        self.seen.insert(
             key,
             Seen {
                 content,
                 known_to_b,
             },
         );
-    })
-    .await?;
-    a.visit_untracked(pair.tables[0], &mut |key, cells| {
-        found.rows_a += 1;
-        let content = Some(pair.content(&mut fingerprints, 0, cells));
-        let key = pair.key(&mut fingerprints, &key_in_order(key, None));
-        let row = Seen {
-            content,
-            known_to_b: None,
-        };
-        seen.insert(key, row);
-    })
-    .await?;
+    }
 
-    // Untracked rows come first, since one may stand where the tracking table still has a tombstone.
-    let mut untracked = HashSet::new();
-    let mut differences = Vec::new();
-    let mut meet = |seen: &mut HashMap<u128, Seen>, hash, key: &[ValueRef<'_>], row: Meeting| {
-        let twin = seen.remove(&hash);
-        for kind in kinds(twin.as_ref(), row) {
-            differences.push(Difference {
-                key: key.iter().copied().map(Value::from).collect(),
+    fn row_of_b(&mut self, key: RowRef<'_>, version: Option<Version>, cells: Option<RowRef<'_>>) {
+        let key = key_in_order(key, Some(&self.pair.key_in_b));
+        let hash = self.key(&key);
+        if version.is_none() {
+            self.untracked.insert(hash);
+        } else if self.untracked.contains(&hash) {
+            return;
+        }
+        let known_to_a = self.known(self.known_to_a, version, &key);
+        let content = self.content(1, cells);
+        self.found.rows_b += u64::from(cells.is_some());
+        let twin = self.seen.remove(&hash);
+        for kind in kinds(twin, content, known_to_a) {
+            self.found.differences.push(Difference {
+                key: owned(&key),
                 kind,
-                known_to_a: row.known_to_a,
-                known_to_b: twin.as_ref().and_then(|twin| twin.known_to_b),
+                known_to_a,
+                known_to_b: twin.and_then(|twin| twin.known_to_b),
             });
         }
-    };
-    b.visit_untracked(pair.tables[1], &mut |key, cells| {
-        found.rows_b += 1;
-        let key = key_in_order(key, Some(&pair.key_in_b));
-        let hash = pair.key(&mut fingerprints, &key);
-        untracked.insert(hash);
-        let content = Some(pair.content(&mut fingerprints, 1, cells));
-        let row = Meeting {
-            content,
-            known_to_a: None,
-        };
-        meet(&mut seen, hash, &key, row);
-    })
-    .await?;
-    b.visit(pair.tables[1], &mut |row| {
-        let key = key_in_order(row.key, Some(&pair.key_in_b));
-        let hash = pair.key(&mut fingerprints, &key);
-        if is_orphan(row) || untracked.contains(&hash) {
-            return;
-        }
-        found.rows_b += u64::from(row.cells.is_some());
-        let content = row
-            .cells
-            .map(|cells| pair.content(&mut fingerprints, 1, cells));
-        let known_to_a = Some(known_to_a.contains(row.facts.update, &key, &mut failed));
-        let row = Meeting {
-            content,
-            known_to_a,
-        };
-        meet(&mut seen, hash, &key, row);
-    })
-    .await?;
+    }
 
-    // What is left has no counterpart at B. The keys were not kept, so the rows are looked at once more.
-    seen.retain(|_, row| row.content.is_some() || row.known_to_b == Some(false));
-    let mut leave = |seen: &mut HashMap<u128, Seen>, key: RowRef<'_>| {
+    fn left_at_a(&mut self, key: RowRef<'_>) {
         let key = key_in_order(key, None);
-        let Some(left) = seen.remove(&pair.key(&mut fingerprints, &key)) else {
+        let hash = self.key(&key);
+        let Some(left) = self.seen.remove(&hash) else {
             return;
         };
-        differences.push(Difference {
-            key: key.iter().copied().map(Value::from).collect(),
+        self.found.differences.push(Difference {
+            key: owned(&key),
             kind: match left.content {
                 Some(_) => DifferenceKind::MissingInB,
                 None => DifferenceKind::NotKnownToB,
@@ -261,33 +281,55 @@ async fn compare(
             known_to_a: None,
             known_to_b: left.known_to_b,
         });
-    };
-    if !seen.is_empty() {
-        a.visit(pair.tables[0], &mut |row| leave(&mut seen, row.key))
-            .await?;
     }
-    if !seen.is_empty() {
-        a.visit_untracked(pair.tables[0], &mut |key, _| leave(&mut seen, key))
-            .await?;
+
+    fn key(&mut self, key: &[ValueRef<'_>]) -> u128 {
+        self.fingerprints
+            .of(self.pair.key_types().zip(key.iter().copied()))
     }
-    found.differences = differences;
-    match failed {
-        Some(error) => Err(error),
-        None => Ok(found),
+
+    fn content(&mut self, side: usize, cells: Option<RowRef<'_>>) -> Option<u128> {
+        let cells: Vec<ValueRef<'_>> = cells?.values().collect();
+        let cells = pick(&cells, &self.pair.columns[side]);
+        Some(
+            self.fingerprints
+                .of(self.pair.types.iter().copied().zip(cells)),
+        )
+    }
+
+    /// Whether the other side's knowledge contains a version, where the row has one.
+    fn known(
+        &mut self,
+        by: Known<'_>,
+        version: Option<Version>,
+        key: &[ValueRef<'_>],
+    ) -> Option<bool> {
+        let Some(version) = by.mapping.version(version?) else {
+            return Some(false);
+        };
+        if let Some(known) = by.knowledge.contains_uniform(version) {
+            return Some(known);
+        }
+        write_item_id(&mut self.id, self.pair.shape, key.iter().copied());
+        Some(by.knowledge.contains(&self.id, version))
     }
 }
 
-/// How a row of B differs from what A has under its key.
-fn kinds(twin: Option<&Seen>, row: Meeting) -> Vec<DifferenceKind> {
-    let not_known_to_a = row.known_to_a == Some(false);
+/// How a row of B (the fingerprint of its content, `None` for a tombstone) differs from what A has under its key.
+fn kinds(
+    twin: Option<Seen>,
+    content: Option<u128>,
+    known_to_a: Option<bool>,
+) -> Vec<DifferenceKind> {
+    let not_known_to_a = known_to_a == Some(false);
     let Some(twin) = twin else {
-        return match row.content {
+        return match content {
             Some(_) => vec![DifferenceKind::MissingInA],
             None if not_known_to_a => vec![DifferenceKind::NotKnownToA],
             None => Vec::new(),
         };
     };
-    match (twin.content, row.content) {
+    match (twin.content, content) {
         (None, Some(_)) => return vec![DifferenceKind::DeletedInA],
         (Some(_), None) => return vec![DifferenceKind::DeletedInB],
         (here, there) if here != there => return vec![DifferenceKind::Different],
@@ -325,55 +367,15 @@ fn pick<'c, 'v>(
         .map(|&at| cells.get(at).copied().unwrap_or(ValueRef::Null))
 }
 
-impl Pair {
-    fn key(&self, fingerprints: &mut Fingerprints, key: &[ValueRef<'_>]) -> u128 {
-        fingerprints.of(self.key_types.iter().zip(key.iter().copied()))
-    }
-
-    fn content(&self, fingerprints: &mut Fingerprints, side: usize, cells: RowRef<'_>) -> u128 {
-        let cells: Vec<ValueRef<'_>> = cells.values().collect();
-        fingerprints.of(self.types.iter().zip(pick(&cells, &self.columns[side])))
-    }
+fn owned(cells: &[ValueRef<'_>]) -> Vec<Value> {
+    cells.iter().copied().map(Value::from).collect()
 }
 
-impl<'a> Known<'a> {
-    fn new(knowledge: &'a Knowledge, mapping: &'a KeyMapping, pair: &'a Pair) -> Self {
-        Known {
-            knowledge,
-            mapping,
-            pair,
-        }
-    }
-
-    /// Whether the knowledge contains a version of the other side. A row id that cannot be made is noted in `failed`.
-    fn contains(
-        &self,
-        version: Version,
-        key: &[ValueRef<'_>],
-        failed: &mut Option<ProviderError>,
-    ) -> bool {
-        let Some(version) = self.mapping.version(version) else {
-            return false;
-        };
-        if let Some(known) = self.knowledge.contains_uniform(version) {
-            return known;
-        }
-        match row_id(
-            &self.pair.name,
-            self.pair.key_types.iter().zip(key.iter().copied()),
-        ) {
-            Ok(id) => self.knowledge.contains(id.as_bytes(), version),
-            Err(error) => {
-                let object = format!("table {}", self.pair.name);
-                failed.get_or_insert(ProviderError::malformed(object, error.to_string()));
-                false
-            }
-        }
-    }
-}
-
-fn pair_tables(a: &dyn ReplicaReader, b: &dyn ReplicaReader) -> Result<Vec<Pair>, ProviderError> {
-    let scope = &a.scope().description.name;
+fn pair_tables<'s>(
+    scope: &str,
+    a: &'s [TableShape],
+    b: &[TableShape],
+) -> Result<Vec<Pair<'s>>, ProviderError> {
     let lacking = |shape: &TableShape, side: &str| {
         ProviderError::refused(
             format!("table {}", shape.global_name),
@@ -386,18 +388,21 @@ fn pair_tables(a: &dyn ReplicaReader, b: &dyn ReplicaReader) -> Result<Vec<Pair>
             .iter()
             .position(|shape| shape.global_name.eq_ignore_ascii_case(name))
     };
-    let stranger = |shape: &&TableShape| find(a.shapes(), &shape.global_name).is_none();
-    if let Some(shape) = b.shapes().iter().find(stranger) {
-        return Err(lacking(shape, "A"));
+    if let Some(stranger) = b.iter().find(|shape| find(a, &shape.global_name).is_none()) {
+        return Err(lacking(stranger, "A"));
     }
-    let pairs = a.shapes().iter().enumerate().map(|(table, shape)| {
-        let other = find(b.shapes(), &shape.global_name).ok_or_else(|| lacking(shape, "B"))?;
-        pair(shape, &b.shapes()[other], [table, other])
+    let pairs = a.iter().enumerate().map(|(table, shape)| {
+        let other = find(b, &shape.global_name).ok_or_else(|| lacking(shape, "B"))?;
+        pair(shape, &b[other], [table, other])
     });
     pairs.collect()
 }
 
-fn pair(a: &TableShape, b: &TableShape, tables: [usize; 2]) -> Result<Pair, ProviderError> {
+fn pair<'s>(
+    a: &'s TableShape,
+    b: &TableShape,
+    tables: [usize; 2],
+) -> Result<Pair<'s>, ProviderError> {
     let place = |names: &[String], name: &String| {
         names
             .iter()
@@ -421,11 +426,10 @@ fn pair(a: &TableShape, b: &TableShape, tables: [usize; 2]) -> Result<Pair, Prov
         .collect();
     let (here, there): (Vec<usize>, Vec<usize>) = common.into_iter().unzip();
     Ok(Pair {
-        name: a.global_name.clone(),
+        shape: a,
         tables,
-        types: here.iter().map(|&at| a.types[at].clone()).collect(),
+        types: here.iter().map(|&at| &a.types[at]).collect(),
         columns: [here, there],
         key_in_b,
-        key_types: a.key.iter().map(|&at| a.types[at].clone()).collect(),
     })
 }

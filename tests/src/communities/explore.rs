@@ -92,21 +92,38 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub(super) fn new(setting: &Setting, members: &[&State], trace: Vec<Step>, violation: Violation) -> Self {
+    pub(super) fn new(
+        setting: &Setting,
+        members: &[&State],
+        trace: Vec<Step>,
+        violation: Violation,
+    ) -> Self {
         let way = |(number, way): (usize, &Direction)| {
-            format!("way {number}: {}, the destination is {:?}", way.policy.name(), way.position)
+            format!(
+                "way {number}: {}, the destination is {:?}",
+                way.policy.name(),
+                way.position
+            )
         };
         let mut notes: Vec<String> = setting.ways.iter().enumerate().map(way).collect();
         notes.extend(members.iter().map(|state| state.to_string()));
-        Failure { violation, trace, notes }
+        Failure {
+            violation,
+            trace,
+            notes,
+        }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.violation)?;
-        self.trace.iter().try_for_each(|step| writeln!(f, "  {step}"))?;
-        self.notes.iter().try_for_each(|note| writeln!(f, "  # {note}"))
+        self.trace
+            .iter()
+            .try_for_each(|step| writeln!(f, "  {step}"))?;
+        self.notes
+            .iter()
+            .try_for_each(|note| writeln!(f, "  # {note}"))
     }
 }
 
@@ -119,8 +136,14 @@ impl std::error::Error for Failure {}
 ///
 /// # Errors
 /// The first law that is broken, with a shortest history that breaks it.
-pub fn explore<M: Member + Clone>(universe: &mut Universe<M>, extent: &Extent) -> Result<Census, Failure> {
-    let mut visit = Visit { found: vec![(universe.start(), 0, None)], index: FastMap::default() };
+pub fn explore<M: Member + Clone>(
+    universe: &mut Universe<M>,
+    extent: &Extent,
+) -> Result<Census, Failure> {
+    let mut visit = Visit {
+        found: vec![(universe.start(), 0, None)],
+        index: FastMap::default(),
+    };
     let mut census = Census::default();
     for (at, &step) in extent.start.iter().enumerate() {
         visit.take(universe, at, step, &mut census)?;
@@ -157,13 +180,19 @@ impl Visit {
         census: &mut Census,
     ) -> Result<bool, Failure> {
         let community = self.found[at].0;
-        universe.check(community).map_err(|broken| self.failure(universe, at, None, broken))?;
+        universe
+            .check(community)
+            .map_err(|broken| self.failure(universe, at, None, broken))?;
         let mut still = Vec::new();
         for &(a, b) in &extent.edges {
             let mut moved = false;
             for (source, destination) in [(a, b), (b, a)] {
                 for way in 0..universe.setting.ways.len() {
-                    let step = Step::Send { source, destination, way };
+                    let step = Step::Send {
+                        source,
+                        destination,
+                        way,
+                    };
                     moved |= self.take(universe, at, step, census)?;
                 }
             }
@@ -175,9 +204,12 @@ impl Visit {
             self.take(universe, at, step, census)?;
         }
         let members = universe.all(community);
-        let rests = members.iter().all(|state| state.failing.is_empty()) && connected(members.len(), &still);
+        let rests = members.iter().all(|state| state.failing.is_empty())
+            && connected(members.len(), &still);
         if rests {
-            universe.quiet(community).map_err(|broken| self.failure(universe, at, None, broken))?;
+            universe
+                .quiet(community)
+                .map_err(|broken| self.failure(universe, at, None, broken))?;
         }
         Ok(rests)
     }
@@ -191,7 +223,9 @@ impl Visit {
         census: &mut Census,
     ) -> Result<bool, Failure> {
         let community = self.found[at].0;
-        let next = universe.step(community, step).map_err(|broken| self.failure(universe, at, Some(step), broken))?;
+        let next = universe
+            .step(community, step)
+            .map_err(|broken| self.failure(universe, at, Some(step), broken))?;
         if next == community {
             return Ok(false);
         }
@@ -217,16 +251,26 @@ impl Visit {
             from = before as usize;
         }
         trace.reverse();
-        Failure::new(&universe.setting, &universe.all(self.found[at].0), trace, violation)
+        Failure::new(
+            &universe.setting,
+            &universe.all(self.found[at].0),
+            trace,
+            violation,
+        )
     }
 }
 
 /// Local writes and faults that the extent allows now.
-fn other_steps<M: Member + Clone>(universe: &Universe<M>, extent: &Extent, community: Community) -> Vec<Step> {
+fn other_steps<M: Member + Clone>(
+    universe: &Universe<M>,
+    extent: &Extent,
+    community: Community,
+) -> Vec<Step> {
     let members = universe.all(community);
     let items = universe.setting.items;
     let mut steps = Vec::new();
-    let places = || (0..members.len()).flat_map(|replica| (0..items).map(move |item| (replica, item)));
+    let places =
+        || (0..members.len()).flat_map(|replica| (0..items).map(move |item| (replica, item)));
     if members.iter().map(|state| state.writes()).sum::<u32>() < extent.writes {
         let held = |content: &u8| {
             let rows = members.iter().flat_map(|state| state.rows.iter().flatten());
@@ -235,10 +279,22 @@ fn other_steps<M: Member + Clone>(universe: &Universe<M>, extent: &Extent, commu
         let fresh = extent.contents.clone().find(|content| !held(content));
         for (replica, item) in places() {
             for &time in &extent.times {
-                let contents = extent.contents.clone().filter(|content| extent.ordered || held(content) || fresh == Some(*content));
-                steps.extend(contents.map(|content| Step::Write { replica, item, content, time }));
+                let contents = extent
+                    .contents
+                    .clone()
+                    .filter(|content| extent.ordered || held(content) || fresh == Some(*content));
+                steps.extend(contents.map(|content| Step::Write {
+                    replica,
+                    item,
+                    content,
+                    time,
+                }));
                 if extent.deletes {
-                    steps.push(Step::Delete { replica, item, time });
+                    steps.push(Step::Delete {
+                        replica,
+                        item,
+                        time,
+                    });
                 }
             }
         }
@@ -259,7 +315,10 @@ pub(super) fn connected(count: usize, edges: &[(usize, usize)]) -> bool {
     let mut group: Vec<usize> = (0..count).collect();
     for &(a, b) in edges {
         let (from, to) = (group[a], group[b]);
-        group.iter_mut().filter(|member| **member == from).for_each(|member| *member = to);
+        group
+            .iter_mut()
+            .filter(|member| **member == from)
+            .for_each(|member| *member = to);
     }
     group.iter().all(|member| *member == group[0])
 }

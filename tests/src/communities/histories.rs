@@ -26,8 +26,15 @@ pub struct HistoryCensus {
 
 impl fmt::Display for HistoryCensus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let HistoryCensus { histories, steps, rounds } = self;
-        write!(f, "{histories} histories, {steps} steps; histories by rounds needed: {rounds:?}")
+        let HistoryCensus {
+            histories,
+            steps,
+            rounds,
+        } = self;
+        write!(
+            f,
+            "{histories} histories, {steps} steps; histories by rounds needed: {rounds:?}"
+        )
     }
 }
 
@@ -60,7 +67,9 @@ pub fn replay_histories<R: Member>(
         let rounds = live.until_quiet(&round(&mut dice))?;
         census.histories += 1;
         census.steps += live.trace.len() as u64;
-        census.rounds.resize(census.rounds.len().max(rounds as usize + 1), 0);
+        census
+            .rounds
+            .resize(census.rounds.len().max(rounds as usize + 1), 0);
         census.rounds[rounds as usize] += 1;
     }
     Ok(census)
@@ -74,7 +83,10 @@ pub fn history_setting(number: u64) -> Setting {
     let setting = Setting::new(3, 2, Vec::new()).expect("the names of a community are valid");
     let policies = every_policy(&setting.names);
     let policy = policies[number as usize % policies.len()].clone();
-    Setting { ways: both_ways(policy), ..setting }
+    Setting {
+        ways: both_ways(policy),
+        ..setting
+    }
 }
 
 /// Replays one history, written as a [`Failure`] prints it, and gives the states of the replicas after it.
@@ -89,7 +101,9 @@ pub fn replay_trace<R: Member>(
     let mut live = Live::new(setting, &make)?;
     let lines = trace.lines().map(str::trim);
     for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let step = line.parse().map_err(|error| live.failure(Violation::Refused(error)))?;
+        let step = line
+            .parse()
+            .map_err(|error| live.failure(Violation::Refused(error)))?;
         live.take(step)?;
     }
     Ok(live.states)
@@ -106,10 +120,16 @@ struct Live<'a, R> {
 impl<'a, R: Member> Live<'a, R> {
     fn new(setting: &'a Setting, make: &impl Fn(usize) -> R) -> Result<Self, Failure> {
         let members: Vec<R> = (0..setting.replicas()).map(make).collect();
-        let mut live = Live { setting, members, states: Vec::new(), trace: Vec::new() };
+        let mut live = Live {
+            setting,
+            members,
+            states: Vec::new(),
+            trace: Vec::new(),
+        };
         for own in 0..live.members.len() {
             let state = watch::first(setting, own, &live.members[own]);
-            live.states.push(state.map_err(|broken| live.failure(broken))?);
+            live.states
+                .push(state.map_err(|broken| live.failure(broken))?);
         }
         Ok(live)
     }
@@ -121,9 +141,14 @@ impl<'a, R: Member> Live<'a, R> {
 
     fn try_take(&mut self, step: Step) -> Result<(), Violation> {
         match step {
-            Step::Send { source, destination, way } => {
+            Step::Send {
+                source,
+                destination,
+                way,
+            } => {
                 let pair = two(&mut self.members, source, destination);
-                let (from, to) = pair.ok_or_else(|| Violation::Refused(format!("no such replicas: {step}")))?;
+                let (from, to) =
+                    pair.ok_or_else(|| Violation::Refused(format!("no such replicas: {step}")))?;
                 let before = (&self.states[source], &self.states[destination]);
                 let sent = watch::send(self.setting, (from, to), before, way)?;
                 (self.states[source], self.states[destination]) = (sent.source, sent.destination);
@@ -133,8 +158,10 @@ impl<'a, R: Member> Live<'a, R> {
             | Step::Fail { replica, .. }
             | Step::Heal { replica, .. } => {
                 let member = self.members.get_mut(replica);
-                let member = member.ok_or_else(|| Violation::Refused(format!("no such replica: {step}")))?;
-                self.states[replica] = watch::act(self.setting, member, &self.states[replica], step)?;
+                let member =
+                    member.ok_or_else(|| Violation::Refused(format!("no such replica: {step}")))?;
+                self.states[replica] =
+                    watch::act(self.setting, member, &self.states[replica], step)?;
             }
         }
         match self.setting.watched {
@@ -151,11 +178,18 @@ impl<'a, R: Member> Live<'a, R> {
             }
             round.iter().try_for_each(|step| self.take(*step))?;
         }
-        Err(self.failure(Violation::Oscillates(format!("not quiet after {PATIENCE} rounds"))))
+        Err(self.failure(Violation::Oscillates(format!(
+            "not quiet after {PATIENCE} rounds"
+        ))))
     }
 
     fn failure(&self, violation: Violation) -> Failure {
-        Failure::new(self.setting, &self.states.iter().collect::<Vec<_>>(), self.trace.clone(), violation)
+        Failure::new(
+            self.setting,
+            &self.states.iter().collect::<Vec<_>>(),
+            self.trace.clone(),
+            violation,
+        )
     }
 }
 
@@ -170,15 +204,32 @@ fn history(dice: &mut Dice, faults: bool) -> Vec<Step> {
             writes -= 1;
             let (replica, item, time) = (dice.below(3), dice.below(5) / 4, dice.below(3) as i64);
             steps.push(match dice.below(4) {
-                3 => Step::Delete { replica, item, time },
-                content => Step::Write { replica, item, content: content as u8, time },
+                3 => Step::Delete {
+                    replica,
+                    item,
+                    time,
+                },
+                content => Step::Write {
+                    replica,
+                    item,
+                    content: content as u8,
+                    time,
+                },
             });
         } else {
             sessions -= 1;
             let (local, other) = (dice.below(3), dice.below(2));
             let remote = (local + 1 + other) % 3;
-            let upload = Step::Send { source: local, destination: remote, way: 0 };
-            let download = Step::Send { source: remote, destination: local, way: 1 };
+            let upload = Step::Send {
+                source: local,
+                destination: remote,
+                way: 0,
+            };
+            let download = Step::Send {
+                source: remote,
+                destination: local,
+                way: 1,
+            };
             match dice.below(4) {
                 0 => steps.push(upload),
                 1 => steps.push(download),
@@ -201,9 +252,21 @@ fn round(dice: &mut Dice) -> Vec<Step> {
     edges.truncate(2 + dice.below(2));
     let session = |(a, b): (usize, usize)| {
         let (local, remote) = if dice.below(2) == 0 { (a, b) } else { (b, a) };
-        let upload = Step::Send { source: local, destination: remote, way: 0 };
-        let download = Step::Send { source: remote, destination: local, way: 1 };
-        if dice.below(2) == 0 { [upload, download] } else { [download, upload] }
+        let upload = Step::Send {
+            source: local,
+            destination: remote,
+            way: 0,
+        };
+        let download = Step::Send {
+            source: remote,
+            destination: local,
+            way: 1,
+        };
+        if dice.below(2) == 0 {
+            [upload, download]
+        } else {
+            [download, upload]
+        }
     };
     edges.into_iter().flat_map(session).collect()
 }

@@ -72,7 +72,10 @@ impl Transfer<'_> {
     }
 
     fn check_item(&self, item: usize) -> Result<Vec<Stamped>, Violation> {
-        let (before, after) = (self.before.rows[item].as_ref(), self.after.rows[item].as_ref());
+        let (before, after) = (
+            self.before.rows[item].as_ref(),
+            self.after.rows[item].as_ref(),
+        );
         let mine = &self.before.accounted[item];
         let tell = |what: &str| {
             let incoming = &self.source.rows[item];
@@ -94,9 +97,14 @@ impl Transfer<'_> {
         }
         if !self.after.claims(item, incoming.update) {
             let excused = self.deferring || self.before.failing.contains(&item);
-            return match (before == after, excused && self.after.waiting.contains(&item)) {
+            return match (
+                before == after,
+                excused && self.after.waiting.contains(&item),
+            ) {
                 (true, true) => Ok(mine.clone()),
-                (false, _) => Err(Violation::Invented(tell("the incoming version was not learned"))),
+                (false, _) => Err(Violation::Invented(tell(
+                    "the incoming version was not learned",
+                ))),
                 (true, false) => Err(Violation::Forgotten(tell("the row was left"))),
             };
         }
@@ -109,19 +117,26 @@ impl Transfer<'_> {
         let Some(before) = before else {
             return match same_row(after, incoming) && after.update == incoming.update {
                 true => Ok(both),
-                false => Err(Violation::Invented(tell("a new row differs from what came"))),
+                false => Err(Violation::Invented(tell(
+                    "a new row differs from what came",
+                ))),
             };
         };
         let descends = theirs.contains(&before.update);
         let precedes = mine.contains(&incoming.update);
         let concurrent = !descends && !precedes;
-        if concurrent && before.content != incoming.content && !self.recorded(item, before, incoming) {
+        if concurrent
+            && before.content != incoming.content
+            && !self.recorded(item, before, incoming)
+        {
             return Err(Violation::Lost(tell("no record")));
         }
         if after.update == incoming.update && !precedes {
             return match same_row(after, incoming) {
                 true => Ok(both),
-                false => Err(Violation::Invented(tell("a version is stored with another row"))),
+                false => Err(Violation::Invented(tell(
+                    "a version is stored with another row",
+                ))),
             };
         }
         if after.update == before.update && !descends {
@@ -134,7 +149,9 @@ impl Transfer<'_> {
         let fresh = own && !self.before.claims(item, after.update) && !both.contains(&after.update);
         match concurrent && fresh && (same_row(after, before) || same_row(after, incoming)) {
             true => Ok(union(&both, &[after.update])),
-            false => Err(Violation::Invented(tell("the outcome is not one of the two"))),
+            false => Err(Violation::Invented(tell(
+                "the outcome is not one of the two",
+            ))),
         }
     }
 
@@ -172,25 +189,47 @@ impl Transfer<'_> {
         let width = self.names.replicas.len();
         let tell = |what: &str, index: usize| {
             let (probe, who) = (index / width, index % width);
-            let ticks = (before.known[index], self.source.known[index], after.known[index]);
-            format!("{what} for replica {who} at probe {probe}: (before, source, after) = {ticks:?}")
+            let ticks = (
+                before.known[index],
+                self.source.known[index],
+                after.known[index],
+            );
+            format!(
+                "{what} for replica {who} at probe {probe}: (before, source, after) = {ticks:?}"
+            )
         };
         let issued = after.rows.iter().flatten().map(|row| row.update);
-        let issued: Vec<Stamped> = issued.filter(|version| version.who == after.settler()).collect();
+        let issued: Vec<Stamped> = issued
+            .filter(|version| version.who == after.settler())
+            .collect();
         for (index, &tick) in after.known.iter().enumerate() {
             let who = (index % width) as u8;
             if tick < before.known[index] {
                 return Err(Violation::NotUpwards(tell("knowledge shrank", index)));
             }
-            let here = issued.iter().filter(|version| version.who == who).map(|version| version.tick);
-            let most = before.known[index].max(self.source.known[index]).max(here.max().unwrap_or(0));
+            let here = issued
+                .iter()
+                .filter(|version| version.who == who)
+                .map(|version| version.tick);
+            let most = before.known[index]
+                .max(self.source.known[index])
+                .max(here.max().unwrap_or(0));
             if tick > most && who != after.own {
-                return Err(Violation::NotUpwards(tell("knowledge grew beyond what was taught", index)));
+                return Err(Violation::NotUpwards(tell(
+                    "knowledge grew beyond what was taught",
+                    index,
+                )));
             }
         }
-        let moved = after.rows != before.rows || before.waiting.iter().any(|item| !after.waiting.contains(item));
+        let moved = after.rows != before.rows
+            || before
+                .waiting
+                .iter()
+                .any(|item| !after.waiting.contains(item));
         if moved && after.known == before.known {
-            return Err(Violation::NotUpwards("rows changed and knowledge did not grow".into()));
+            return Err(Violation::NotUpwards(
+                "rows changed and knowledge did not grow".into(),
+            ));
         }
         Ok(())
     }
@@ -201,14 +240,19 @@ pub(super) fn check_community(members: &[&State]) -> Result<(), Violation> {
     let items = members.first().map_or(0, |state| state.rows.len());
     for item in 0..items {
         for (one, state) in members.iter().enumerate() {
-            let Some(row) = &state.rows[item] else { continue };
+            let Some(row) = &state.rows[item] else {
+                continue;
+            };
             if !state.claims(item, row.update) {
-                let detail = format!("replica {one} holds {row:?} of item {item} and does not know it");
+                let detail =
+                    format!("replica {one} holds {row:?} of item {item} and does not know it");
                 return Err(Violation::FalseClaim(detail));
             }
             for (other, peer) in members.iter().enumerate() {
                 for version in &state.accounted[item] {
-                    if peer.claims(item, *version) && peer.accounted[item].binary_search(version).is_err() {
+                    if peer.claims(item, *version)
+                        && peer.accounted[item].binary_search(version).is_err()
+                    {
                         let held = &peer.rows[item];
                         return Err(Violation::FalseClaim(format!(
                             "replica {other} claims {version:?} of item {item} and holds {held:?}, \
@@ -216,9 +260,13 @@ pub(super) fn check_community(members: &[&State]) -> Result<(), Violation> {
                         )));
                     }
                 }
-                let twin = peer.rows[item].as_ref().filter(|twin| twin.update == row.update);
+                let twin = peer.rows[item]
+                    .as_ref()
+                    .filter(|twin| twin.update == row.update);
                 if twin.is_some_and(|twin| twin != row) {
-                    let detail = format!("replicas {one} and {other} hold {row:?} and {twin:?} of item {item}");
+                    let detail = format!(
+                        "replicas {one} and {other} hold {row:?} and {twin:?} of item {item}"
+                    );
                     return Err(Violation::Invented(detail));
                 }
             }
@@ -237,17 +285,27 @@ pub fn quiet(members: &[&State]) -> Result<(), Violation> {
     let items = members.first().map_or(0, |state| state.rows.len());
     for (one, state) in members.iter().enumerate() {
         if !state.uniform || !state.waiting.is_empty() {
-            return not_quiet(format!("replica {one} has exceptions or waits for {:?}", state.waiting));
+            return not_quiet(format!(
+                "replica {one} has exceptions or waits for {:?}",
+                state.waiting
+            ));
         }
         for (other, peer) in members.iter().enumerate() {
             for item in 0..items {
                 let (row, twin) = (&state.rows[item], &peer.rows[item]);
                 let content = |row: &Option<Stored>| row.as_ref().map(|row| row.content);
                 if content(row) != content(twin) {
-                    return not_quiet(format!("replica {one} holds {row:?} and replica {other} {twin:?}"));
+                    return not_quiet(format!(
+                        "replica {one} holds {row:?} and replica {other} {twin:?}"
+                    ));
                 }
-                if row.as_ref().is_some_and(|row| !peer.claims(item, row.update)) {
-                    return not_quiet(format!("replica {other} does not know {row:?} of replica {one}"));
+                if row
+                    .as_ref()
+                    .is_some_and(|row| !peer.claims(item, row.update))
+                {
+                    return not_quiet(format!(
+                        "replica {other} does not know {row:?} of replica {one}"
+                    ));
                 }
             }
         }

@@ -10,7 +10,12 @@ use super::names::Names;
 
 impl Member for MemoryReplica {
     fn write(&mut self, item: usize, content: u8, time: i64) {
-        MemoryReplica::write(self, 0, &[key(item), Value::Text(Names::content(content).into())], time);
+        MemoryReplica::write(
+            self,
+            0,
+            &[key(item), Value::Text(Names::content(content).into())],
+            time,
+        );
     }
 
     fn delete(&mut self, item: usize, time: i64) {
@@ -27,12 +32,19 @@ impl Member for MemoryReplica {
         destination: &mut Self,
         direction: &Direction,
     ) -> Result<Vec<ConflictRecord>, String> {
-        let outcome = transfer(source, destination, direction).map_err(|error| error.to_string())?;
+        let outcome =
+            transfer(source, destination, direction).map_err(|error| error.to_string())?;
         Ok(outcome.records)
     }
 
     fn view(&self) -> View {
-        let id = |key: ReplicaKey| self.knowledge().key_map().id(key).cloned().unwrap_or_else(|| self.id().clone());
+        let id = |key: ReplicaKey| {
+            self.knowledge()
+                .key_map()
+                .id(key)
+                .cloned()
+                .unwrap_or_else(|| self.id().clone())
+        };
         let row = |row: &MemoryRow| Row {
             content: row.cells().and_then(|cells| match &cells[1] {
                 Value::Text(text) => Names::content_of(text),
@@ -48,7 +60,10 @@ impl Member for MemoryReplica {
             _ => usize::MAX,
         };
         View {
-            rows: self.keyed_rows().map(|(_, key, found)| (item(&key), row(found))).collect(),
+            rows: self
+                .keyed_rows()
+                .map(|(_, key, found)| (item(&key), row(found)))
+                .collect(),
             knowledge: self.knowledge().clone(),
             waiting: self.waiting_keys().map(|(_, key)| item(&key)).collect(),
             newcomer: self.is_newcomer(),
@@ -59,7 +74,9 @@ impl Member for MemoryReplica {
 /// The members of a community of memory replicas, under `rules`.
 pub fn memory(names: &Names, rules: Rules) -> impl Fn(usize) -> MemoryReplica {
     let names = names.clone();
-    move |index| MemoryReplica::new(names.replicas[index].clone(), names.scope.clone()).with_rules(rules)
+    move |index| {
+        MemoryReplica::new(names.replicas[index].clone(), names.scope.clone()).with_rules(rules)
+    }
 }
 
 fn key(item: usize) -> Value {

@@ -40,7 +40,11 @@ impl Names {
             let after = [id.as_bytes(), &[0, b'~']].concat();
             probes.extend([id, ItemId::from_bytes(&after)]);
         }
-        Ok(Names { replicas: ids, probes, scope })
+        Ok(Names {
+            replicas: ids,
+            probes,
+            scope,
+        })
     }
 
     /// The scope that every member holds: one table with a number as key and a text.
@@ -68,7 +72,10 @@ impl Names {
 
     /// The index of a replica or settlement replica.
     pub fn index(&self, id: &ReplicaId) -> Option<u8> {
-        self.replicas.iter().position(|known| known == id).map(|index| index as u8)
+        self.replicas
+            .iter()
+            .position(|known| known == id)
+            .map(|index| index as u8)
     }
 
     /// The text that stands for a content.
@@ -78,6 +85,9 @@ impl Names {
 
     /// The content that a text stands for.
     pub fn content_of(text: &str) -> Option<u8> {
-        CONTENTS.iter().position(|known| *known == text).map(|index| index as u8)
+        CONTENTS
+            .iter()
+            .position(|known| *known == text)
+            .map(|index| index as u8)
     }
 }

@@ -35,8 +35,16 @@ pub struct RoundCensus {
 
 impl fmt::Display for RoundCensus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RoundCensus { runs, sessions, communities, rounds } = self;
-        write!(f, "{runs} runs, {sessions} sessions, {communities} communities; runs by rounds needed: {rounds:?}")
+        let RoundCensus {
+            runs,
+            sessions,
+            communities,
+            rounds,
+        } = self;
+        write!(
+            f,
+            "{runs} runs, {sessions} sessions, {communities} communities; runs by rounds needed: {rounds:?}"
+        )
     }
 }
 
@@ -46,8 +54,12 @@ impl RoundCensus {
         self.runs += other.runs;
         self.sessions += other.sessions;
         self.communities += other.communities;
-        self.rounds.resize(self.rounds.len().max(other.rounds.len()), 0);
-        self.rounds.iter_mut().zip(&other.rounds).for_each(|(sum, count)| *sum += count);
+        self.rounds
+            .resize(self.rounds.len().max(other.rounds.len()), 0);
+        self.rounds
+            .iter_mut()
+            .zip(&other.rounds)
+            .for_each(|(sum, count)| *sum += count);
     }
 }
 
@@ -67,15 +79,27 @@ pub fn run_rounds<M: Member + Clone>(
         let mut community = universe.start();
         for (done, &step) in start.iter().enumerate() {
             let next = universe.step(community, step);
-            community = next.map_err(|broken| failure(universe, community, &start[..=done], broken))?;
+            community =
+                next.map_err(|broken| failure(universe, community, &start[..=done], broken))?;
         }
-        let mut first = FirstRound { plan: &[], after: vec![community] };
+        let mut first = FirstRound {
+            plan: &[],
+            after: vec![community],
+        };
         for plan in plans {
-            let mut run = Run { plan, start, community, taken: 0, history: Vec::new() };
+            let mut run = Run {
+                plan,
+                start,
+                community,
+                taken: 0,
+                history: Vec::new(),
+            };
             let rounds = run.until_quiet(universe, &mut seen, &mut first)?;
             census.runs += 1;
             census.sessions += run.taken;
-            census.rounds.resize(census.rounds.len().max(rounds as usize + 1), 0);
+            census
+                .rounds
+                .resize(census.rounds.len().max(rounds as usize + 1), 0);
             census.rounds[rounds as usize] += 1;
         }
     }
@@ -88,19 +112,32 @@ pub fn run_rounds<M: Member + Clone>(
 /// the same and count once.
 pub fn orders(edges: &[(usize, usize)]) -> Vec<Plan> {
     let mut plans = vec![Plan::new()];
-    let number = |(a, b)| edges.iter().position(|edge| *edge == (a, b) || *edge == (b, a));
+    let number = |(a, b)| {
+        edges
+            .iter()
+            .position(|edge| *edge == (a, b) || *edge == (b, a))
+    };
     let commute = |one: (usize, usize), other: (usize, usize)| {
         one.0 != other.0 && one.0 != other.1 && one.1 != other.0 && one.1 != other.1
     };
     // Of the orders that lead to the same, this finds the one that is least in the numbers of edges.
     let least = |plan: &[(usize, usize)], next| {
-        let passed = plan.iter().rev().take_while(|before| commute(**before, next));
-        passed.into_iter().all(|before| number(*before) < number(next))
+        let passed = plan
+            .iter()
+            .rev()
+            .take_while(|before| commute(**before, next));
+        passed
+            .into_iter()
+            .all(|before| number(*before) < number(next))
     };
     for _ in edges {
         let longer = plans.iter().flat_map(|plan| {
-            let open = edges.iter().filter(|(a, b)| !plan.contains(&(*a, *b)) && !plan.contains(&(*b, *a)));
-            let next = open.filter(|next| least(plan, **next)).flat_map(|&(a, b)| [(a, b), (b, a)]);
+            let open = edges
+                .iter()
+                .filter(|(a, b)| !plan.contains(&(*a, *b)) && !plan.contains(&(*b, *a)));
+            let next = open
+                .filter(|next| least(plan, **next))
+                .flat_map(|&(a, b)| [(a, b), (b, a)]);
             next.map(|session| [plan.as_slice(), &[session]].concat())
         });
         plans = longer.collect();
@@ -115,7 +152,9 @@ pub fn ring(count: usize) -> Vec<(usize, usize)> {
 
 /// The edges of a complete graph.
 pub fn complete(count: usize) -> Vec<(usize, usize)> {
-    (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).collect()
+    (0..count)
+        .flat_map(|a| (a + 1..count).map(move |b| (a, b)))
+        .collect()
 }
 
 /// Ways to begin: `writers` of `count` replicas change one row, each in every way that differs in
@@ -123,10 +162,24 @@ pub fn complete(count: usize) -> Vec<(usize, usize)> {
 ///
 /// With `seeded` everybody holds the row before, and a change may delete it; without it the changes
 /// are inserts.
-pub fn starts(count: usize, writers: usize, seeded: bool, time: impl Fn(usize) -> i64) -> Vec<Vec<Step>> {
+pub fn starts(
+    count: usize,
+    writers: usize,
+    seeded: bool,
+    time: impl Fn(usize) -> i64,
+) -> Vec<Vec<Step>> {
     let seed = |steps: &mut Vec<Step>| {
-        steps.push(Step::Write { replica: 0, item: 0, content: 0, time: 0 });
-        steps.extend((1..count).map(|destination| Step::Send { source: 0, destination, way: 0 }));
+        steps.push(Step::Write {
+            replica: 0,
+            item: 0,
+            content: 0,
+            time: 0,
+        });
+        steps.extend((1..count).map(|destination| Step::Send {
+            source: 0,
+            destination,
+            way: 0,
+        }));
     };
     let mut found = Vec::new();
     for chosen in (0..1u32 << count).filter(|chosen| chosen.count_ones() as usize == writers) {
@@ -136,10 +189,24 @@ pub fn starts(count: usize, writers: usize, seeded: bool, time: impl Fn(usize) -
                 seed(&mut steps);
             }
             let places = (0..count).filter(|replica| chosen >> replica & 1 == 1);
-            steps.extend(places.zip(&changes).enumerate().map(|(number, (replica, change))| match *change {
-                Some(content) => Step::Write { replica, item: 0, content, time: time(number) },
-                None => Step::Delete { replica, item: 0, time: time(number) },
-            }));
+            steps.extend(
+                places
+                    .zip(&changes)
+                    .enumerate()
+                    .map(|(number, (replica, change))| match *change {
+                        Some(content) => Step::Write {
+                            replica,
+                            item: 0,
+                            content,
+                            time: time(number),
+                        },
+                        None => Step::Delete {
+                            replica,
+                            item: 0,
+                            time: time(number),
+                        },
+                    }),
+            );
             found.push(steps);
         }
     }
@@ -155,7 +222,9 @@ fn changes(writers: usize, seeded: bool) -> Vec<Vec<Option<u8>>> {
         let longer = all.iter().flat_map(|taken: &Vec<Option<u8>>| {
             let next = taken.iter().flatten().max().map_or(first, |most| most + 1);
             let contents = (first..=next).map(Some);
-            contents.chain(seeded.then_some(None)).map(|change| [taken.as_slice(), &[change]].concat())
+            contents
+                .chain(seeded.then_some(None))
+                .map(|change| [taken.as_slice(), &[change]].concat())
         });
         all = longer.collect();
     }
@@ -193,11 +262,16 @@ impl<'a> Run<'a> {
             }
             if self.history.last() == Some(&self.community) {
                 let stuck = universe.quiet(self.community);
-                return stuck.map(|()| rounds).map_err(|broken| self.failure(universe, broken));
+                return stuck
+                    .map(|()| rounds)
+                    .map_err(|broken| self.failure(universe, broken));
             }
-            let again = rounds >= SUSPICIOUS && !shapes.insert(shape(&universe.all(self.community)));
+            let again =
+                rounds >= SUSPICIOUS && !shapes.insert(shape(&universe.all(self.community)));
             if again || self.history.contains(&self.community) {
-                let circle = Violation::Oscillates(format!("after {rounds} rounds the community looks as before"));
+                let circle = Violation::Oscillates(format!(
+                    "after {rounds} rounds the community looks as before"
+                ));
                 return Err(self.failure(universe, circle));
             }
             self.history.push(self.community);
@@ -219,7 +293,12 @@ impl<'a> Run<'a> {
         seen: &mut FastMap<Community, bool>,
         first: &mut FirstRound<'a>,
     ) -> Result<(), Failure> {
-        let shared = first.plan.iter().zip(self.plan).take_while(|(a, b)| a == b).count();
+        let shared = first
+            .plan
+            .iter()
+            .zip(self.plan)
+            .take_while(|(a, b)| a == b)
+            .count();
         first.after.truncate(shared + 1);
         first.plan = self.plan;
         self.community = first.after[shared];
@@ -254,14 +333,20 @@ impl<'a> Run<'a> {
         if let Some(&quiet) = seen.get(&self.community) {
             return Ok(quiet);
         }
-        universe.check(self.community).map_err(|broken| self.failure(universe, broken))?;
+        universe
+            .check(self.community)
+            .map_err(|broken| self.failure(universe, broken))?;
         let quiet = universe.quiet(self.community).is_ok();
         seen.insert(self.community, quiet);
         Ok(quiet)
     }
 
     fn failure<M: Member + Clone>(&self, universe: &Universe<M>, violation: Violation) -> Failure {
-        let rounds = self.plan.iter().cycle().take(self.plan.len() * self.history.len());
+        let rounds = self
+            .plan
+            .iter()
+            .cycle()
+            .take(self.plan.len() * self.history.len());
         let sent = rounds.flat_map(|&(local, remote)| session(local, remote));
         let trace: Vec<Step> = self.start.iter().copied().chain(sent).collect();
         failure(universe, self.community, &trace, violation)
@@ -270,8 +355,16 @@ impl<'a> Run<'a> {
 
 fn session(local: usize, remote: usize) -> [Step; 2] {
     [
-        Step::Send { source: local, destination: remote, way: 0 },
-        Step::Send { source: remote, destination: local, way: 1 },
+        Step::Send {
+            source: local,
+            destination: remote,
+            way: 0,
+        },
+        Step::Send {
+            source: remote,
+            destination: local,
+            way: 1,
+        },
     ]
 }
 
@@ -281,7 +374,12 @@ fn failure<M: Member + Clone>(
     trace: &[Step],
     violation: Violation,
 ) -> Failure {
-    Failure::new(&universe.setting, &universe.all(community), trace.to_vec(), violation)
+    Failure::new(
+        &universe.setting,
+        &universe.all(community),
+        trace.to_vec(),
+        violation,
+    )
 }
 
 /// A community up to the size of its ticks: where two communities differ in nothing but how high the ticks
@@ -295,7 +393,12 @@ fn shape(members: &[&State]) -> Vec<State> {
         for (index, &tick) in state.known.iter().enumerate() {
             ticks[class(index % (2 * replicas))].push(tick);
         }
-        for version in state.rows.iter().flatten().flat_map(|row| [row.create, row.update]) {
+        for version in state
+            .rows
+            .iter()
+            .flatten()
+            .flat_map(|row| [row.create, row.update])
+        {
             ticks[class(version.who as usize)].push(version.tick);
         }
     }
@@ -303,8 +406,12 @@ fn shape(members: &[&State]) -> Vec<State> {
         ticks.sort_unstable();
         ticks.dedup();
     }
-    let rank = |who: usize, tick: u32| ticks[class(who)].partition_point(|other| *other < tick) as u32;
-    let version = |version: Stamped| Stamped { tick: rank(version.who as usize, version.tick), ..version };
+    let rank =
+        |who: usize, tick: u32| ticks[class(who)].partition_point(|other| *other < tick) as u32;
+    let version = |version: Stamped| Stamped {
+        tick: rank(version.who as usize, version.tick),
+        ..version
+    };
     let ranked = members.iter().map(|state| {
         let mut state = State::clone(state);
         state.accounted.clear();

@@ -26,7 +26,12 @@ impl Setting {
     /// # Errors
     /// None of the names used here is refused.
     pub fn new(replicas: usize, items: usize, ways: Vec<Direction>) -> Result<Self, MetadataError> {
-        Ok(Setting { names: Names::new(replicas, items)?, items, ways, watched: true })
+        Ok(Setting {
+            names: Names::new(replicas, items)?,
+            items,
+            ways,
+            watched: true,
+        })
     }
 
     /// The same community under a policy in both directions: the way of an upload, then that of a
@@ -45,7 +50,10 @@ impl Setting {
     /// The same community, in which only the end counts.
     #[must_use]
     pub fn unwatched(self) -> Self {
-        Setting { watched: false, ..self }
+        Setting {
+            watched: false,
+            ..self
+        }
     }
 
     /// Number of replicas.
@@ -56,7 +64,9 @@ impl Setting {
     /// Every pair of replicas.
     pub fn pairs(&self) -> Vec<(usize, usize)> {
         let n = self.replicas();
-        (0..n).flat_map(|a| (a + 1..n).map(move |b| (a, b))).collect()
+        (0..n)
+            .flat_map(|a| (a + 1..n).map(move |b| (a, b)))
+            .collect()
     }
 }
 
@@ -68,14 +78,22 @@ impl Setting {
 pub fn free_winner() -> Vec<Direction> {
     [ConflictPolicy::DestinationWins, ConflictPolicy::SourceWins]
         .into_iter()
-        .map(|policy| Direction { policy, position: Position::Remote })
+        .map(|policy| Direction {
+            policy,
+            position: Position::Remote,
+        })
         .collect()
 }
 
 /// Every policy but defer. The priority list names the second replica, then the first; the others
 /// come last.
 pub fn every_policy(names: &Names) -> Vec<ConflictPolicy> {
-    let listed = names.replicas[..names.len()].iter().take(2).rev().cloned().collect();
+    let listed = names.replicas[..names.len()]
+        .iter()
+        .take(2)
+        .rev()
+        .cloned()
+        .collect();
     vec![
         ConflictPolicy::DestinationWins,
         ConflictPolicy::SourceWins,
@@ -89,6 +107,9 @@ pub fn every_policy(names: &Names) -> Vec<ConflictPolicy> {
 pub(super) fn both_ways(policy: ConflictPolicy) -> Vec<Direction> {
     [Position::Remote, Position::Local]
         .into_iter()
-        .map(|position| Direction { policy: policy.clone(), position })
+        .map(|position| Direction {
+            policy: policy.clone(),
+            position,
+        })
         .collect()
 }

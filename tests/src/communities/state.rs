@@ -72,8 +72,11 @@ impl State {
             };
             *rows.get_mut(*item).ok_or("a row that nobody wrote")? = Some(stored);
         }
-        let keys: Vec<_> =
-            names.replicas.iter().map(|id| view.knowledge.key_map().key(id)).collect();
+        let keys: Vec<_> = names
+            .replicas
+            .iter()
+            .map(|id| view.knowledge.key_map().key(id))
+            .collect();
         let mut known = Vec::with_capacity(names.probes.len() * keys.len());
         for probe in &names.probes {
             let tick = |key| view.knowledge.tick_at(probe.as_bytes(), key) as u32;
@@ -83,7 +86,16 @@ impl State {
         let waiting = view.waiting.clone();
         let accounted = vec![Vec::new(); items];
         let failing = Vec::new();
-        Ok(State { own, rows, known, uniform, waiting, newcomer, failing, accounted })
+        Ok(State {
+            own,
+            rows,
+            known,
+            uniform,
+            waiting,
+            newcomer,
+            failing,
+            accounted,
+        })
     }
 
     /// Whether the replica claims to know this version of an item.
@@ -122,11 +134,20 @@ impl fmt::Display for State {
                 None => write!(f, " nothing,")?,
                 Some(row) => {
                     let content = row.content.map_or("a deletion", Names::content);
-                    write!(f, " {content} as ({}, {}),", who(row.update.who), row.update.tick)?;
+                    write!(
+                        f,
+                        " {content} as ({}, {}),",
+                        who(row.update.who),
+                        row.update.tick
+                    )?;
                 }
             }
         }
-        let known = self.known.iter().take(2 * usize::from(replicas)).enumerate();
+        let known = self
+            .known
+            .iter()
+            .take(2 * usize::from(replicas))
+            .enumerate();
         let known: Vec<String> = known
             .filter(|(_, tick)| **tick > 0)
             .map(|(index, tick)| format!("{}:{tick}", who(index as u8)))
@@ -152,9 +173,14 @@ impl fmt::Debug for Stamped {
 }
 
 fn stamped(names: &Names, version: &(ReplicaId, Tick)) -> Result<Stamped, String> {
-    Ok(Stamped { who: index(names, &version.0)?, tick: version.1 as u32 })
+    Ok(Stamped {
+        who: index(names, &version.0)?,
+        tick: version.1 as u32,
+    })
 }
 
 fn index(names: &Names, id: &ReplicaId) -> Result<u8, String> {
-    names.index(id).ok_or_else(|| format!("replica {id} does not belong to the community"))
+    names
+        .index(id)
+        .ok_or_else(|| format!("replica {id} does not belong to the community"))
 }

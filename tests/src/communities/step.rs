@@ -63,15 +63,32 @@ pub enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Step::Write { replica, item, content, time } => {
-                write!(f, "write {replica} item {item} {} at {time}", Names::content(content))
+            Step::Write {
+                replica,
+                item,
+                content,
+                time,
+            } => {
+                write!(
+                    f,
+                    "write {replica} item {item} {} at {time}",
+                    Names::content(content)
+                )
             }
-            Step::Delete { replica, item, time } => {
+            Step::Delete {
+                replica,
+                item,
+                time,
+            } => {
                 write!(f, "delete {replica} item {item} at {time}")
             }
             Step::Fail { replica, item } => write!(f, "fail {replica} item {item}"),
             Step::Heal { replica, item } => write!(f, "heal {replica} item {item}"),
-            Step::Send { source, destination, way } => {
+            Step::Send {
+                source,
+                destination,
+                way,
+            } => {
                 write!(f, "send {source} to {destination} way {way}")
             }
         }
@@ -93,15 +110,19 @@ impl FromStr for Step {
                 content: Names::content_of(content).ok_or_else(refuse)?,
                 time: time(at)?,
             },
-            ["delete", replica, "item", item, "at", at] => {
-                Step::Delete { replica: number(replica)?, item: number(item)?, time: time(at)? }
-            }
-            ["fail", replica, "item", item] => {
-                Step::Fail { replica: number(replica)?, item: number(item)? }
-            }
-            ["heal", replica, "item", item] => {
-                Step::Heal { replica: number(replica)?, item: number(item)? }
-            }
+            ["delete", replica, "item", item, "at", at] => Step::Delete {
+                replica: number(replica)?,
+                item: number(item)?,
+                time: time(at)?,
+            },
+            ["fail", replica, "item", item] => Step::Fail {
+                replica: number(replica)?,
+                item: number(item)?,
+            },
+            ["heal", replica, "item", item] => Step::Heal {
+                replica: number(replica)?,
+                item: number(item)?,
+            },
             ["send", source, "to", destination, "way", way] => Step::Send {
                 source: number(source)?,
                 destination: number(destination)?,

@@ -82,7 +82,11 @@ impl<M: Member + Clone> Universe<M> {
     pub fn step(&mut self, community: Community, step: Step) -> Result<Community, Violation> {
         let mut next = community;
         match step {
-            Step::Send { source, destination, way } => {
+            Step::Send {
+                source,
+                destination,
+                way,
+            } => {
                 let (from, to) = self.send(community.0[source], community.0[destination], way)?;
                 (next.0[source], next.0[destination]) = (from, to);
             }
@@ -117,7 +121,9 @@ impl<M: Member + Clone> Universe<M> {
 
     /// The states of all replicas.
     pub fn all(&self, community: Community) -> Vec<&State> {
-        (0..self.setting.replicas()).map(|replica| self.state(community, replica)).collect()
+        (0..self.setting.replicas())
+            .map(|replica| self.state(community, replica))
+            .collect()
     }
 
     fn send(&mut self, source: u32, destination: u32, way: usize) -> Result<(u32, u32), Violation> {
@@ -126,12 +132,23 @@ impl<M: Member + Clone> Universe<M> {
         }
         let member = |number: u32| self.members[number as usize].clone();
         let (mut from, mut to) = (member(source), member(destination));
-        let before = (&self.states[source as usize], &self.states[destination as usize]);
+        let before = (
+            &self.states[source as usize],
+            &self.states[destination as usize],
+        );
         let sent = watch::send(&self.setting, (&mut from, &mut to), before, way)?;
-        let result = (self.number(sent.source, from), self.number(sent.destination, to));
+        let result = (
+            self.number(sent.source, from),
+            self.number(sent.destination, to),
+        );
         // Without a conflict no policy was asked, and every way leads to the same.
-        let ways = if sent.conflict { way..way + 1 } else { 0..self.setting.ways.len() };
-        self.sent.extend(ways.map(|way| ((source, destination, way as u8), result)));
+        let ways = if sent.conflict {
+            way..way + 1
+        } else {
+            0..self.setting.ways.len()
+        };
+        self.sent
+            .extend(ways.map(|way| ((source, destination, way as u8), result)));
         self.transfers += 1;
         Ok(result)
     }
@@ -141,7 +158,12 @@ impl<M: Member + Clone> Universe<M> {
             return Ok(known);
         }
         let mut member = self.members[replica as usize].clone();
-        let after = watch::act(&self.setting, &mut member, &self.states[replica as usize], step)?;
+        let after = watch::act(
+            &self.setting,
+            &mut member,
+            &self.states[replica as usize],
+            step,
+        )?;
         let number = self.number(after, member);
         self.acted.insert((replica, step), number);
         Ok(number)

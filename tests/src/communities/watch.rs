@@ -9,9 +9,17 @@ use super::state::State;
 use super::step::Step;
 
 /// The state of a replica that nothing happened to.
-pub(super) fn first<M: Member>(setting: &Setting, own: usize, member: &M) -> Result<State, Violation> {
+pub(super) fn first<M: Member>(
+    setting: &Setting,
+    own: usize,
+    member: &M,
+) -> Result<State, Violation> {
     let state = State::of(&setting.names, own as u8, &member.view()).map_err(Violation::Refused)?;
-    let accounted = if setting.watched { state.accounted } else { Vec::new() };
+    let accounted = if setting.watched {
+        state.accounted
+    } else {
+        Vec::new()
+    };
     Ok(State { accounted, ..state })
 }
 
@@ -42,8 +50,16 @@ pub(super) fn send<M: Member>(
         records: &records,
         deferring: direction.policy == ConflictPolicy::Defer,
     };
-    after.accounted = if setting.watched { transfer.check()? } else { Vec::new() };
-    Ok(Sent { source: after_source, destination: after, conflict: !records.is_empty() })
+    after.accounted = if setting.watched {
+        transfer.check()?
+    } else {
+        Vec::new()
+    };
+    Ok(Sent {
+        source: after_source,
+        destination: after,
+        conflict: !records.is_empty(),
+    })
 }
 
 /// Takes a step other than a transfer at a member that was in the state `before`, and checks it.
@@ -55,11 +71,18 @@ pub(super) fn act<M: Member>(
 ) -> Result<State, Violation> {
     let mut failing = before.failing.clone();
     match step {
-        Step::Write { item, content, time, .. } => member.write(item, content, time),
+        Step::Write {
+            item,
+            content,
+            time,
+            ..
+        } => member.write(item, content, time),
         Step::Delete { item, time, .. } => member.delete(item, time),
         Step::Fail { item, .. } => {
             if !member.reject(item, true) {
-                return Err(Violation::Refused("writes cannot be made to fail here".into()));
+                return Err(Violation::Refused(
+                    "writes cannot be made to fail here".into(),
+                ));
             }
             failing.push(item);
             failing.sort_unstable();
@@ -77,11 +100,16 @@ pub(super) fn act<M: Member>(
         return Ok(after);
     }
     for (item, row) in after.rows.iter().enumerate() {
-        let Some(row) = row.as_ref().filter(|row| Some(*row) != before.rows[item].as_ref()) else {
+        let Some(row) = row
+            .as_ref()
+            .filter(|row| Some(*row) != before.rows[item].as_ref())
+        else {
             continue;
         };
         if before.accounted[item].contains(&row.update) || row.update.who != after.own {
-            return Err(Violation::Invented(format!("a local write of item {item} made {row:?}")));
+            return Err(Violation::Invented(format!(
+                "a local write of item {item} made {row:?}"
+            )));
         }
         after.accounted[item].push(row.update);
         after.accounted[item].sort_unstable();
@@ -90,7 +118,15 @@ pub(super) fn act<M: Member>(
 }
 
 /// The state of a replica that was in the state `before`, with what the watcher keeps carried on.
-fn look_again<M: Member>(setting: &Setting, before: &State, member: &M) -> Result<State, Violation> {
+fn look_again<M: Member>(
+    setting: &Setting,
+    before: &State,
+    member: &M,
+) -> Result<State, Violation> {
     let (failing, accounted) = (before.failing.clone(), before.accounted.clone());
-    Ok(State { failing, accounted, ..first(setting, before.own as usize, member)? })
+    Ok(State {
+        failing,
+        accounted,
+        ..first(setting, before.own as usize, member)?
+    })
 }

@@ -59,7 +59,7 @@ impl TestReplica for MemoryProvider {
             let id = knowledge.key_map().id(version.replica);
             (id.expect("the key is in the map").clone(), version.tick)
         };
-        let entries = replica.entries().map(|(table, key, row)| {
+        let entries = replica.keyed_rows().map(|(table, key, row)| {
             let entry = Entry {
                 row: row.cells(),
                 update: global(row.facts.update),

@@ -102,18 +102,14 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
 /// A message without the passwords that arguments hold, should it quote one of them.
 pub(crate) fn without_secrets(mut message: String, arguments: &[OsString]) -> String {
     for argument in arguments.iter().filter_map(|argument| argument.to_str()) {
-        let value = argument
-            .split_once('=')
-            .filter(|_| argument.starts_with('-'));
-        for text in [Some(argument), value.map(|(_, value)| value)]
-            .into_iter()
-            .flatten()
-        {
-            if may_hold_secret(text) {
-                let shown = Locator::parse(OsStr::new(text))
-                    .map_or_else(|_| "…".to_owned(), |it| it.to_string());
-                message = message.replace(text, &shown);
-            }
+        let text = match argument.split_once('=') {
+            Some((_, value)) if argument.starts_with('-') => value,
+            _ => argument,
+        };
+        if may_hold_secret(text) {
+            let shown = Locator::parse(OsStr::new(text));
+            let shown = shown.map_or_else(|_| "…".to_owned(), |locator| locator.to_string());
+            message = message.replace(text, &shown);
         }
     }
     message

@@ -216,12 +216,21 @@ impl Table {
         let foreign = |name: &&String| {
             !ours.contains(name) && !is_tracking_trigger(db, path, name).unwrap_or(false)
         };
+        let needed = &ours[..if info.unique.is_empty() { 4 } else { 6 }];
+        if let Some(missing) = needed.iter().find(|name| !triggers.contains(name)) {
+            return Err(SqliteError::refused(
+                object(),
+                format!("its trigger {missing} is missing, so that changes were not tracked"),
+                "provision the scope anew",
+            ));
+        }
+        let respells = info.key.iter().any(|&column| info.columns[column].key_collation.is_some());
         let unique = info.unique.iter().flat_map(|index| &index.columns);
         let unique = unique
             .filter_map(|name| shape.columns.iter().position(|column| column == name))
             .filter(|position| !shape.key.contains(position));
         Ok(Table {
-            sql: TableSql::new(&info.name, &objects, shape),
+            sql: TableSql::new(&info.name, &objects, shape, respells),
             affinities: columns
                 .iter()
                 .map(|column| affinity(&column.declared))

@@ -13,12 +13,33 @@ use crate::types::Affinity;
 
 impl SqliteStore {
     pub(super) fn scan_page(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
-        // A destination that knows nothing needs every row: then the order of keys is the order in which rows lie, on both sides.
-        if scan.selection.is_first() && scan.floor == 0 && !scan.deleted {
+        let everything = scan.selection.is_first() && scan.floor == 0 && !scan.deleted;
+        // A part goes on as it began; ticks start at 1.
+        let in_key_order = match &scan.after {
+            Some(cursor) => cursor.tick == 0,
+            None => everything && self.first_is_needed(&scan)?,
+        };
+        if in_key_order {
             self.scan_all(scan)
         } else {
             self.scan_above(scan)
         }
+    }
+
+    /// Whether the destination needs the first row of a table. If so it most likely needs them all, and the order of keys is the order in
+    /// which rows lie on both sides; if not, the table most likely came from there, and no base row need be looked at.
+    fn first_is_needed(&self, scan: &Scan<'_>) -> Result<bool, ProviderError> {
+        let fail = |error: rusqlite::Error| self.fail(&error);
+        let shape = &self.shapes[scan.table];
+        let sql = &self.tables[scan.table].sql.all[0];
+        let mut statement = self.db().prepare_cached(sql).map_err(fail)?;
+        let mut rows = statement.raw_query();
+        let Some(row) = rows.next().map_err(fail)? else {
+            return Ok(true);
+        };
+        let tracking = update_columns(row, shape.key.len()).map_err(fail)?;
+        let mut needed = Needed::new(scan.selection, shape);
+        needs(&mut needed, shape, self.lens.facts(&tracking), row)
     }
 
     fn scan_above(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
@@ -56,9 +77,11 @@ impl SqliteStore {
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(fail)? {
             page.examined += 1;
-            let (tracking, attributes) = tracking_row(row, keys).map_err(fail)?;
-            let facts = self.lens.facts(&tracking);
-            if needs(&mut needed, shape, facts, row)? {
+            // A row that is not needed is not read further than it takes to know that.
+            let mut tracking = update_columns(row, keys).map_err(fail)?;
+            if needs(&mut needed, shape, self.lens.facts(&tracking), row)? {
+                let attributes = other_columns(&mut tracking, row, keys).map_err(fail)?;
+                let facts = self.lens.facts(&tracking);
                 if scan.deleted {
                     push_cells(row, 0, keys, &mut page.rows, shape)?;
                     page.push_head(facts, self.lens.written(&tracking, attributes));
@@ -108,9 +131,11 @@ impl SqliteStore {
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(fail)? {
             page.examined += 1;
-            let (tracking, attributes) = tracking_row(row, keys).map_err(fail)?;
-            let facts = self.lens.facts(&tracking);
-            if needs(&mut needed, shape, facts, row)? {
+            // A row that is not needed is not read further than it takes to know that.
+            let mut tracking = update_columns(row, keys).map_err(fail)?;
+            if needs(&mut needed, shape, self.lens.facts(&tracking), row)? {
+                let attributes = other_columns(&mut tracking, row, keys).map_err(fail)?;
+                let facts = self.lens.facts(&tracking);
                 if row
                     .get::<_, bool>(keys + TRACKING_WIDTH + width)
                     .map_err(fail)?
@@ -234,26 +259,39 @@ pub(super) fn tracking_row(
     row: &Row<'_>,
     at: usize,
 ) -> rusqlite::Result<(TrackingRow, Attributes)> {
-    let tracking = TrackingRow {
+    let mut tracking = update_columns(row, at)?;
+    let attributes = other_columns(&mut tracking, row, at)?;
+    Ok((tracking, attributes))
+}
+
+/// The columns that the version of the last update is made of.
+fn update_columns(row: &Row<'_>, at: usize) -> rusqlite::Result<TrackingRow> {
+    Ok(TrackingRow {
         update_scope_local_id: row.get(at)?,
         scope_update_peer_key: row.get(at + 1)?,
         scope_update_peer_timestamp: row.get(at + 2)?,
         local_update_peer_key: row.get(at + 3)?,
         local_update_peer_timestamp: row.get(at + 4)?,
-        create_scope_local_id: row.get(at + 5)?,
-        scope_create_peer_key: row.get(at + 6)?,
-        scope_create_peer_timestamp: row.get(at + 7)?,
-        local_create_peer_key: row.get(at + 8)?,
-        local_create_peer_timestamp: row.get(at + 9)?,
-        tombstone: row.get(at + 10)?,
         restore_timestamp: row.get(at + 11)?,
-        last_change: row.get(at + 12)?,
-    };
-    Ok((
-        tracking,
-        Attributes {
-            write_time: row.get(at + 13)?,
-            writer: row.get(at + 14)?,
-        },
-    ))
+        ..TrackingRow::default()
+    })
+}
+
+/// The rest of a tracking row.
+fn other_columns(
+    tracking: &mut TrackingRow,
+    row: &Row<'_>,
+    at: usize,
+) -> rusqlite::Result<Attributes> {
+    tracking.create_scope_local_id = row.get(at + 5)?;
+    tracking.scope_create_peer_key = row.get(at + 6)?;
+    tracking.scope_create_peer_timestamp = row.get(at + 7)?;
+    tracking.local_create_peer_key = row.get(at + 8)?;
+    tracking.local_create_peer_timestamp = row.get(at + 9)?;
+    tracking.tombstone = row.get(at + 10)?;
+    tracking.last_change = row.get(at + 12)?;
+    Ok(Attributes {
+        write_time: row.get(at + 13)?,
+        writer: row.get(at + 14)?,
+    })
 }

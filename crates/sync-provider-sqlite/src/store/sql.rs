@@ -26,8 +26,10 @@ pub(super) struct TableSql {
     pub(super) tracking_row: String,
     pub(super) base_row: String,
     pub(super) insert_base: String,
-    /// Non-key columns by key; `None` where there are none.
+    /// The columns by key, key columns left out unless `respells`; `None` where there are none.
     pub(super) update_base: Option<String>,
+    /// Equal keys may be spelt differently, so that an update writes the key too.
+    pub(super) respells: bool,
     pub(super) delete_base: String,
     pub(super) insert_tracking: String,
     pub(super) update_tracking: String,
@@ -39,14 +41,19 @@ pub(super) struct TableSql {
 }
 
 impl TableSql {
-    pub(super) fn new(name: &str, objects: &TableObjects, shape: &TableShape) -> Self {
+    pub(super) fn new(
+        name: &str,
+        objects: &TableObjects,
+        shape: &TableShape,
+        respells: bool,
+    ) -> Self {
         let base = ident(name);
         let tracking = ident(&objects.tracking);
         let keys = shape.key_columns();
         let columns = &shape.columns;
         let others: Vec<String> = columns
             .iter()
-            .filter(|name| !keys.contains(name))
+            .filter(|name| respells || !keys.contains(name))
             .cloned()
             .collect();
         let tkeys = join(&keys, ", ", |name| format!("t.{}", ident(name)));
@@ -134,6 +141,7 @@ impl TableSql {
                     by_key(others.len() + 1)
                 )
             }),
+            respells,
             delete_base: format!("DELETE FROM {base} AS t WHERE {}", by_key(1)),
             insert_tracking: format!(
                 "INSERT INTO {tracking} (update_scope_local_id, scope_update_peer_key, scope_update_peer_timestamp, local_update_peer_timestamp, \

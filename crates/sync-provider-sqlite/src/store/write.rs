@@ -147,6 +147,8 @@ impl SqliteStore {
             return Ok(Written::Done);
         };
         match statement.raw_execute() {
+            // Only RAISE(IGNORE) leaves a row out without an error.
+            Ok(0) => Ok(refused("a trigger of the table leaves it out".into())),
             Ok(_) => Ok(Written::Done),
             Err(error) => {
                 let constraint = error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
@@ -200,7 +202,7 @@ impl SqliteStore {
         };
         let mut at = 1;
         for (column, value) in row.values().enumerate() {
-            if live && shape.key.contains(&column) {
+            if live && !table.sql.respells && shape.key.contains(&column) {
                 continue;
             }
             match bind(value, table.affinities[column]) {

@@ -66,6 +66,7 @@ impl Db {
     pub(crate) fn open(&self) -> Connection {
         let db = Connection::open(self.path()).unwrap();
         db.busy_timeout(Duration::from_secs(20)).unwrap();
+        db.pragma_update(None, "foreign_keys", false).unwrap();
         db
     }
 
@@ -93,7 +94,7 @@ impl Db {
         );
         let mut lines = Vec::new();
         for table in tables {
-            let mut rows = self.query(&format!("SELECT * FROM \"{table}\""));
+            let mut rows = self.query(&format!("SELECT * FROM \"{}\"", table.replace('"', "\"\"")));
             rows.sort();
             lines.extend(rows.into_iter().map(|row| format!("{table}: {row}")));
         }

@@ -104,6 +104,24 @@ fn raise_ignore_is_no_silent_loss() {
     settle(&a, &b);
 }
 
+/// The key in the order of its columns is not the key in the order of PRIMARY KEY.
+#[test]
+fn composite_keys_in_another_order() {
+    for rowid in ["", " WITHOUT ROWID"] {
+        let schema = format!("CREATE TABLE t (id INTEGER NOT NULL, k TEXT NOT NULL, v, n DEFAULT 0, PRIMARY KEY (k, id)){rowid}");
+        let (a, b) = Db::pair(&schema, "INSERT INTO t VALUES (1, 'a', 'old', 0), (2, 'b', 'old', 0)");
+        b.execute(
+            "CREATE TRIGGER i AFTER INSERT ON t BEGIN UPDATE t SET n = n + 1 WHERE id = 1; END; \
+             CREATE TRIGGER d AFTER DELETE ON t BEGIN UPDATE t SET n = n + 1 WHERE id = 1; END",
+        );
+        a.execute("INSERT INTO t VALUES (3, 'c', 'new', 0), (1, 'z', 'new', 0); DELETE FROM t WHERE id = 2");
+        assert_eq!(upload(&a, &b).up(), (3, 0));
+        let own = "SELECT k, id FROM t_tracking WHERE update_scope_local_id IS NULL";
+        assert_eq!(b.query(own), ["a|1", "z|1"], "what the triggers wrote, and nothing else");
+        settle(&a, &b);
+    }
+}
+
 /// Rows that swap a unique value pass through values of nobody: a user's trigger may see them, the other side must not.
 #[test]
 fn a_log_of_a_swap() {

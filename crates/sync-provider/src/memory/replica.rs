@@ -115,16 +115,6 @@ impl MemoryReplica {
         self.rows.iter().map(|(key, row)| (key.0, self.key_cells(key), row))
     }
 
-    /// All rows and tombstones with their keys: (table, key cells, row).
-    pub fn entries(&self) -> impl Iterator<Item = (usize, Vec<Value>, &MemoryRow)> {
-        self.rows.iter().map(|((table, key), row)| {
-            let mut cells = RowSet::new(self.shapes[*table].key.len());
-            cells.push_encoded(key);
-            let key = cells.row(0).values().map(|cell| cell.to_owned());
-            (*table, key.collect(), row)
-        })
-    }
-
     /// The live rows of a table, each as its cells, in key order.
     pub fn table(&self, table: usize) -> Vec<Vec<Value>> {
         self.rows

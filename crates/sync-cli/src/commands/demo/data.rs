@@ -251,11 +251,11 @@ mod tests {
             }
         );
         let db = Connection::open(&path).unwrap();
-        let (orders, dates): (u64, u64) = db
+        let (orders, dates): (i64, i64) = db
             .query_row("SELECT count(*), sum(OrderDate BETWEEN '2025-01-01' AND '2026-12-31') FROM Sales_Order", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .unwrap();
         assert_eq!((orders, dates), (300, 300));
-        let broken: u64 = db
+        let broken: i64 = db
             .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| {
                 row.get(0)
             })

@@ -1,0 +1,52 @@
+//! Ctrl-C.
+#![cfg(unix)]
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::support::{Place, Run};
+
+/// Interrupts a call after a while in which it waits for a lock.
+fn interrupted(place: &Place, call: &[&str]) -> Run {
+    let child = place
+        .command(call)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(800));
+    let sent = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    Run::from(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn an_interrupted_command_says_so_and_changes_nothing() {
+    let place = Place::with_two_shops();
+    place.sql("a.db", "UPDATE Customer SET Name = 'Grace' WHERE Id = 1");
+    let holder = place.connect("b.db");
+    holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let before = place.bytes();
+    for call in [
+        &["sync", "a.db", "b.db", "--scope", "shop"][..],
+        &["status", "b.db"],
+        &["deprovision", "b.db", "--store"],
+    ] {
+        let run = interrupted(&place, call);
+        assert_eq!(run.code, 130, "{call:?}: {run:?}");
+        assert!(run.error_line().contains("cancelled"), "{run:?}");
+        let run = interrupted(&place, &[call, &["--json"]].concat());
+        assert_eq!(run.code, 130, "{call:?}: {run:?}");
+        assert_eq!(run.document()["error"]["code"], 130, "{run:?}");
+    }
+    assert!(place.bytes() == before);
+    holder.execute_batch("ROLLBACK").unwrap();
+    place.ok(&["sync", "a.db", "b.db"]);
+    assert_eq!(
+        place.rows("b.db", "SELECT Name FROM Customer WHERE Id = 1"),
+        ["Text(\"Grace\")"]
+    );
+}

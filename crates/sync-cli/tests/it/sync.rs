@@ -1,0 +1,332 @@
+//! `sync`
+
+use serde_json::{Value as Json, json};
+
+use super::support::{Place, SHOP, check_failure, keys};
+
+const ROWS: &str = "SELECT * FROM Customer ORDER BY 1";
+const NAME_OF_1: &str = "SELECT Name FROM Customer WHERE Id = 1";
+
+#[test]
+fn the_document() {
+    let place = Place::new();
+    place.sql("a.db", SHOP);
+    place.ok(&["provision", "a.db", "--scope", "shop", "--all-tables"]);
+    let document = place.json(&["sync", "a.db", "b.db", "--provision"], 0);
+    assert_eq!(
+        keys(&document),
+        [
+            "direction",
+            "download",
+            "finished",
+            "provisioned",
+            "scope",
+            "started",
+            "upload"
+        ]
+    );
+    assert_eq!(
+        (&document["scope"], &document["direction"]),
+        (&json!("shop"), &json!("upload-and-download"))
+    );
+    assert_eq!(document["provisioned"], "remote");
+    let mut upload = document["upload"].clone();
+    assert!(upload["bytes"].as_u64().unwrap() > 0 && upload["batches"].as_u64().unwrap() > 0);
+    upload
+        .as_object_mut()
+        .unwrap()
+        .retain(|key, _| key != "bytes" && key != "batches");
+    assert_eq!(
+        upload,
+        json!({ "changes_total": 5, "changes_applied": 5, "changes_failed": 0, "conflicts": 0, "deferred": 0 })
+    );
+    assert_eq!(place.rows("a.db", ROWS), place.rows("b.db", ROWS));
+    let (started, finished) = (
+        document["started"].as_str().unwrap(),
+        document["finished"].as_str().unwrap(),
+    );
+    assert!(
+        started <= finished
+            && started.ends_with('Z')
+            && started.len() == "2031-01-09T10:20:30.000Z".len()
+    );
+}
+
+#[test]
+fn directions() {
+    let check = |direction: &str, expected: [&str; 2], nulls: [bool; 2]| {
+        let place = Place::with_two_shops();
+        place.sql("a.db", "UPDATE Customer SET Name = 'from a' WHERE Id = 1");
+        place.sql("b.db", "UPDATE Customer SET Name = 'from b' WHERE Id = 2");
+        let document = place.json(&["sync", "a.db", "b.db", "--direction", direction], 0);
+        assert_eq!(document["direction"], direction);
+        assert_eq!(
+            [document["upload"].is_null(), document["download"].is_null()],
+            nulls
+        );
+        let at = |name, id| {
+            place
+                .rows(name, &format!("SELECT Name FROM Customer WHERE Id = {id}"))
+                .concat()
+        };
+        assert_eq!(
+            [at("b.db", 1), at("a.db", 2)],
+            expected.map(|name| format!("Text({name:?})")),
+            "{direction}"
+        );
+    };
+    check("upload-and-download", ["from a", "from b"], [false, false]);
+    check("download-and-upload", ["from a", "from b"], [false, false]);
+    check("upload", ["from a", "Grüße"], [false, true]);
+    check("download", ["Ada", "from b"], [true, false]);
+}
+
+/// A conflict, met in the upload: who wins at the remote database.
+fn conflict(policy: &[&str], expected: &str) {
+    let place = Place::with_two_shops();
+    place.sql("b.db", "UPDATE Customer SET Name = 'remote' WHERE Id = 1");
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    place.sql("a.db", "UPDATE Customer SET Name = 'local' WHERE Id = 1");
+    let replica = |name| {
+        place.json(&["status", name], 0)["scopes"][0]["replica_id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let policy: Vec<String> = policy
+        .iter()
+        .map(|word| {
+            word.replace("A", &replica("a.db"))
+                .replace("B", &replica("b.db"))
+        })
+        .collect();
+    let mut call = vec!["sync", "a.db", "b.db", "--conflicts", "met.jsonl"];
+    call.extend(policy.iter().map(String::as_str));
+    let document = place.json(&call, 0);
+    assert_eq!(document["upload"]["conflicts"], 1, "{policy:?}");
+    for name in ["a.db", "b.db"] {
+        assert_eq!(
+            place.rows(name, NAME_OF_1),
+            [format!("Text({expected:?})")],
+            "{policy:?} at {name}"
+        );
+    }
+    let met = std::fs::read_to_string(place.path("met.jsonl")).unwrap();
+    let records: Vec<Json> = met
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(records.len(), 1);
+    let record = &records[0];
+    assert_eq!(
+        keys(record),
+        [
+            "columns",
+            "conflict",
+            "direction",
+            "key",
+            "local",
+            "reason",
+            "remote",
+            "table",
+            "winner"
+        ]
+    );
+    assert_eq!(
+        (&record["key"], &record["table"]),
+        (&json!([1]), &json!("[Customer]"))
+    );
+    assert_eq!(
+        record["local"]["row"],
+        json!([1, "remote", 10.5, { "blob": "00ff" }]),
+        "local is the destination"
+    );
+    assert_eq!(
+        record["remote"]["row"],
+        json!([1, "local", 10.5, { "blob": "00ff" }])
+    );
+    assert_eq!(
+        record["winner"],
+        if expected == "local" {
+            "remote"
+        } else {
+            "local"
+        }
+    );
+    place.ok(&["verify", "a.db", "b.db"]);
+}
+
+#[test]
+fn policies() {
+    conflict(&[], "remote");
+    conflict(&["--conflict", "destination-wins"], "remote");
+    conflict(&["--conflict", "source-wins"], "local");
+    conflict(&["--conflict", "local-wins"], "local");
+    conflict(&["--conflict", "remote-wins"], "remote");
+    conflict(&["--conflict", "last-writer-wins"], "local");
+    conflict(&["--conflict", "priority", "--priority", "A,B"], "local");
+    conflict(&["--conflict", "priority", "--priority", "B"], "remote");
+}
+
+#[test]
+fn a_deferred_conflict_is_left_over() {
+    let place = Place::with_two_shops();
+    place.sql("a.db", "UPDATE Customer SET Name = 'A' WHERE Id = 1");
+    place.sql("b.db", "UPDATE Customer SET Name = 'B' WHERE Id = 1");
+    let document = place.json(
+        &[
+            "sync",
+            "a.db",
+            "b.db",
+            "--conflict",
+            "defer",
+            "--direction",
+            "upload",
+        ],
+        1,
+    );
+    assert_eq!(
+        (
+            &document["upload"]["deferred"],
+            &document["upload"]["conflicts"]
+        ),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(
+        place.json(&["status", "b.db"], 0)["scopes"][0]["tables"][0]["deferred"],
+        1
+    );
+    let told = place.run(&["sync", "a.db", "b.db", "--conflict", "defer"]);
+    assert_eq!(told.code, 1);
+    assert!(
+        told.stdout.contains("left for the next session"),
+        "{told:?}"
+    );
+    place.ok(&["sync", "a.db", "b.db", "--conflict", "source-wins"]);
+    place.ok(&["verify", "a.db", "b.db"]);
+}
+
+#[test]
+fn a_row_that_fails_is_left_over_and_comes_later() {
+    let place = Place::with_two_shops();
+    place.sql("b.db", "CREATE TRIGGER no_eve BEFORE INSERT ON Customer WHEN NEW.Name = 'Eve' BEGIN SELECT RAISE(ABORT, 'no Eve'); END");
+    place.sql(
+        "a.db",
+        "INSERT INTO Customer VALUES (4, 'Eve', 0, NULL), (5, 'Bob', 0, NULL)",
+    );
+    let document = place.json(&["sync", "a.db", "b.db"], 1);
+    assert_eq!(
+        (
+            &document["upload"]["changes_failed"],
+            &document["upload"]["changes_applied"]
+        ),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(
+        place.rows("b.db", "SELECT Name FROM Customer WHERE Id > 3 AND Id < 9"),
+        ["Text(\"Bob\")"]
+    );
+    place.sql("b.db", "DROP TRIGGER no_eve");
+    place.ok(&["sync", "a.db", "b.db"]);
+    place.ok(&["verify", "a.db", "b.db"]);
+}
+
+#[test]
+fn small_batches_carry_the_same() {
+    let place = Place::new();
+    place.sql("a.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) INSERT INTO t SELECT i, hex(zeroblob(20)) FROM n");
+    place.ok(&["provision", "a.db", "--scope", "s", "--all-tables"]);
+    let document = place.json(
+        &["sync", "b.db", "a.db", "--provision", "--batch-size", "1"],
+        0,
+    );
+    assert!(
+        document["download"]["batches"].as_u64().unwrap() > 10,
+        "{document}"
+    );
+    assert_eq!(
+        (
+            &document["download"]["changes_total"],
+            &document["provisioned"]
+        ),
+        (&json!(500), &json!("local"))
+    );
+    place.ok(&["verify", "a.db", "b.db"]);
+}
+
+#[test]
+fn a_quiet_session_changes_no_byte() {
+    let place = Place::with_two_shops();
+    place.ok(&["sync", "a.db", "b.db"]);
+    let before = place.bytes();
+    let document = place.json(&["sync", "a.db", "b.db"], 0);
+    assert_eq!(
+        (
+            &document["upload"]["changes_total"],
+            &document["download"]["changes_total"]
+        ),
+        (&json!(0), &json!(0))
+    );
+    assert!(place.bytes() == before);
+}
+
+#[test]
+fn scopes_that_need_no_name() {
+    let place = Place::with_two_shops();
+    place.ok(&[
+        "provision",
+        "a.db",
+        "--scope",
+        "other",
+        "--table",
+        "Customer",
+    ]);
+    place.ok(&["sync", "a.db", "b.db"]);
+    place.ok(&["sync", "b.db", "a.db"]);
+    place.ok(&[
+        "provision",
+        "b.db",
+        "--scope",
+        "third",
+        "--table",
+        "Customer",
+    ]);
+    check_failure(
+        &place,
+        &["sync", "a.db", "b.db"],
+        3,
+        "a.db: it holds 2 scopes (shop, other)",
+    );
+    place.ok(&["sync", "a.db", "b.db", "--scope", "shop"]);
+}
+
+#[test]
+fn a_conflicts_file_that_cannot_be_made_stops_the_session_before_it_begins() {
+    let place = Place::with_two_shops();
+    place.sql("a.db", "UPDATE Customer SET Name = 'A' WHERE Id = 1");
+    check_failure(
+        &place,
+        &[
+            "sync",
+            "a.db",
+            "b.db",
+            "--conflicts",
+            "no/such/folder.jsonl",
+        ],
+        4,
+        "conflicts file no/such/folder.jsonl",
+    );
+    check_failure(
+        &place,
+        &[
+            "sync",
+            "a.db",
+            "new.db",
+            "--provision",
+            "--conflicts",
+            "no/such.jsonl",
+        ],
+        4,
+        "conflicts file",
+    );
+}

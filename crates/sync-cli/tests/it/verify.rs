@@ -1,0 +1,198 @@
+//! `verify`
+
+use serde_json::{Value as Json, json};
+
+use super::support::{Place, keys};
+
+/// The differences of a table as (key, kind).
+fn differences(place: &Place, table: usize) -> Vec<(Json, String)> {
+    let document = place.json(&["verify", "a.db", "b.db"], 1);
+    assert_eq!(document["equal"], false);
+    let differences = document["tables"][table]["differences"]
+        .as_array()
+        .unwrap()
+        .clone();
+    let pair = |one: Json| (one["key"].clone(), one["kind"].as_str().unwrap().to_owned());
+    differences.into_iter().map(pair).collect()
+}
+
+/// What a change to two equal databases amounts to.
+fn check(a: &str, b: &str, table: usize, expected: &[(Json, &str)]) {
+    let place = Place::with_two_shops();
+    place.sql("a.db", a);
+    place.sql("b.db", b);
+    let before = place.bytes();
+    let mut found = differences(&place, table);
+    found.sort_by_key(|(key, kind)| format!("{key} {kind}"));
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(key, kind)| (key.clone(), (*kind).to_owned()))
+        .collect();
+    assert_eq!(found, expected, "{a} / {b}");
+    assert!(place.bytes() == before, "verify writes nothing");
+}
+
+#[test]
+fn the_document() {
+    let place = Place::with_two_shops();
+    let document = place.json(&["verify", "a.db", "b.db"], 0);
+    assert_eq!(keys(&document), ["equal", "scope", "tables"]);
+    assert_eq!(document["equal"], true);
+    assert_eq!(
+        document["tables"],
+        json!([
+            { "name": "[Customer]", "rows_a": 3, "rows_b": 3, "differences": [] },
+            { "name": "[Purchase]", "rows_a": 2, "rows_b": 2, "differences": [] },
+        ])
+    );
+    assert!(
+        place
+            .ok(&["verify", "a.db", "b.db"])
+            .contains("equal: A and B hold the same in scope shop")
+    );
+}
+
+#[test]
+fn each_kind_of_difference() {
+    let nothing = "SELECT 1";
+    let update = "UPDATE Customer SET Name = 'X' WHERE Id = 1";
+    let greatest = json!([i64::MAX]);
+    check(
+        "INSERT INTO Customer VALUES (7, 'new', 0, NULL)",
+        nothing,
+        0,
+        &[(json!([7]), "missing_in_b")],
+    );
+    check(
+        nothing,
+        "INSERT INTO Customer VALUES (7, 'new', 0, NULL)",
+        0,
+        &[(json!([7]), "missing_in_a")],
+    );
+    check(update, nothing, 0, &[(json!([1]), "different")]);
+    check(
+        "DELETE FROM Customer WHERE Id > 2",
+        nothing,
+        0,
+        &[(greatest.clone(), "deleted_in_a")],
+    );
+    check(
+        nothing,
+        "DELETE FROM Customer WHERE Id > 2",
+        0,
+        &[(greatest.clone(), "deleted_in_b")],
+    );
+    // The same change on both sides: nothing to tell the rows apart, but neither knows the other's version.
+    check(
+        update,
+        update,
+        0,
+        &[
+            (json!([1]), "not_known_to_a"),
+            (json!([1]), "not_known_to_b"),
+        ],
+    );
+    // A row that came and went at one side alone.
+    let brief =
+        "INSERT INTO Customer VALUES (7, 'brief', 0, NULL); DELETE FROM Customer WHERE Id = 7";
+    check(brief, nothing, 0, &[(json!([7]), "not_known_to_b")]);
+    check(nothing, brief, 0, &[(json!([7]), "not_known_to_a")]);
+    // Composite keys are typed cell by cell.
+    check(
+        "UPDATE Purchase SET Weight = 2.5 WHERE Number = 1",
+        nothing,
+        1,
+        &[(json!(["Bern", 1]), "different")],
+    );
+}
+
+#[test]
+fn rows_that_are_not_tracked_count_as_rows() {
+    let untracked = "DROP TRIGGER Customer_insert_trigger; INSERT INTO Customer VALUES (7, 'untracked', 0, NULL)";
+    check(untracked, "SELECT 1", 0, &[(json!([7]), "missing_in_b")]);
+    check("SELECT 1", untracked, 0, &[(json!([7]), "missing_in_a")]);
+    let resurrected = "DELETE FROM Customer WHERE Id > 2; DROP TRIGGER Customer_insert_trigger; INSERT INTO Customer VALUES (9223372036854775807, 'other', 0, NULL)";
+    check(
+        "SELECT 1",
+        resurrected,
+        0,
+        &[(json!([i64::MAX]), "different")],
+    );
+    check(
+        resurrected,
+        "SELECT 1",
+        0,
+        &[(json!([i64::MAX]), "different")],
+    );
+}
+
+#[test]
+fn content_counts_rather_than_storage() {
+    let place = Place::with_two_shops();
+    // The same decimal, kept as another class; the trigger is off, so that no version is made.
+    place.sql(
+        "b.db",
+        "DROP TRIGGER Customer_update_trigger; UPDATE Customer SET Credit = '10.50' WHERE Id = 1",
+    );
+    place.ok(&["verify", "a.db", "b.db"]);
+    place.sql("b.db", "UPDATE Customer SET Credit = '10.51' WHERE Id = 1");
+    assert_eq!(
+        differences(&place, 0),
+        [(json!([1]), "different".to_owned())]
+    );
+}
+
+#[test]
+fn what_each_side_knows_is_said() {
+    let place = Place::with_two_shops();
+    place.sql("a.db", "UPDATE Customer SET Name = 'X' WHERE Id = 1");
+    let document = place.json(&["verify", "a.db", "b.db"], 1);
+    let difference = &document["tables"][0]["differences"][0];
+    assert_eq!(
+        (&difference["known_to_a"], &difference["known_to_b"]),
+        (&json!(true), &json!(false))
+    );
+    let told = place.run(&["verify", "a.db", "b.db"]);
+    assert!(
+        told.stdout
+            .contains("1: different (the next session settles it)"),
+        "{told:?}"
+    );
+    place.ok(&["sync", "a.db", "b.db"]);
+    place.ok(&["verify", "b.db", "a.db"]);
+}
+
+#[test]
+fn forgotten_knowledge_is_noticed() {
+    let place = Place::with_two_shops();
+    place.sql("b.db", "UPDATE scope_info SET scope_sync_knowledge = NULL");
+    let kinds: Vec<String> = differences(&place, 0)
+        .into_iter()
+        .map(|(_, kind)| kind)
+        .collect();
+    assert_eq!(kinds, ["not_known_to_b"; 3]);
+}
+
+#[test]
+fn only_common_columns_are_compared() {
+    let place = Place::new();
+    place.sql("a.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT, only_a TEXT); INSERT INTO t VALUES (1, 'x', 'a')");
+    place.sql("b.db", "CREATE TABLE t (only_b TEXT, X TEXT, ID INTEGER PRIMARY KEY); INSERT INTO t VALUES ('b', 'x', 1)");
+    for name in ["a.db", "b.db"] {
+        place.ok(&["provision", name, "--scope", "s", "--all-tables"]);
+    }
+    let kinds: Vec<String> = differences(&place, 0)
+        .into_iter()
+        .map(|(_, kind)| kind)
+        .collect();
+    assert_eq!(
+        kinds,
+        ["not_known_to_a", "not_known_to_b"],
+        "the contents are equal"
+    );
+    place.sql("b.db", "UPDATE t SET X = 'y'");
+    assert_eq!(
+        differences(&place, 0),
+        [(json!([1]), "different".to_owned())]
+    );
+}
