@@ -1,5 +1,7 @@
 //! A first synchronisation between two SQLite files, against the same work by hand.
 
+#![expect(clippy::expect_used, reason = "a bench that cannot go on ends")]
+
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -1,5 +1,7 @@
 //! Sessions after the first: nothing changed, and 100 rows changed in tables of different sizes.
 
+#![expect(clippy::expect_used, reason = "a bench that cannot go on ends")]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use sync_benches::pair::Pair;
 use sync_benches::sample::Keys;

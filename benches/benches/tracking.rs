@@ -1,5 +1,7 @@
 //! What an application pays for tracking: our triggers, both rows by hand, and no tracking at all.
 
+#![expect(clippy::expect_used, reason = "a bench that cannot go on ends")]
+
 use std::cell::RefCell;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

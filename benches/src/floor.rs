@@ -21,6 +21,8 @@ pub enum Input<'a> {
     Memory(&'a [Row]),
     /// They are read from this database by a plain SELECT, within the time that is measured.
     Database(&'a Path),
+    /// As `Database`, in the order of the key, in which indexes grow at their end.
+    InKeyOrder(&'a Path),
 }
 
 /// Reads all rows of the sample table.
@@ -74,9 +76,12 @@ pub fn copy_by_hand(input: Input<'_>, destination: &Path) -> Result<()> {
                     insert_tracking(&mut tracking)?;
                 }
             }
-            Input::Database(path) => {
+            Input::Database(path) | Input::InKeyOrder(path) => {
+                let ordered = matches!(input, Input::InKeyOrder(_));
+                let order = if ordered { " ORDER BY id" } else { "" };
                 let source = Connection::open(path)?;
-                let mut select = source.prepare(&format!("SELECT {COLUMNS} FROM Customer"))?;
+                let mut select =
+                    source.prepare(&format!("SELECT {COLUMNS} FROM Customer{order}"))?;
                 let width = select.column_count();
                 let mut rows = select.query([])?;
                 while let Some(row) = rows.next()? {

@@ -14,7 +14,7 @@
 //!
 //! What is said of every schedule follows from the last law: where only finitely many states can be
 //! reached and none twice, any schedule comes to rest, and a community that rests over the edges of
-//! a connected graph has to be [quiet](quiet).
+//! a connected graph has to be [`quiet`].
 
 mod explore;
 mod hashing;
@@ -35,7 +35,7 @@ pub use histories::{HistoryCensus, history_setting, replay_histories, replay_tra
 pub use laws::{Violation, quiet};
 pub use member::{Member, Row, View};
 pub use memory::memory;
-pub use names::Names;
+pub use names::{Names, Who};
 pub use rounds::{Plan, RoundCensus, complete, orders, ring, run_rounds, starts};
 pub use setting::{Setting, every_policy, free_winner};
 pub use state::{Stamped, State, Stored};

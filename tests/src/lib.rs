@@ -10,3 +10,18 @@
 pub mod communities;
 pub mod conformance;
 pub mod support;
+
+/// The examples of all READMEs that need more than their own crate, compiled.
+#[cfg(doctest)]
+mod readme_examples {
+    #[doc = include_str!("../../README.md")]
+    struct Workspace;
+    #[doc = include_str!("../../crates/sync-orchestrator/README.md")]
+    struct Orchestrator;
+    #[doc = include_str!("../../crates/sync-provider/README.md")]
+    struct Provider;
+    #[doc = include_str!("../../crates/sync-provider-sqlite/README.md")]
+    struct ProviderSqlite;
+    #[doc = include_str!("../../crates/sync-relational/README.md")]
+    struct Relational;
+}

@@ -142,6 +142,21 @@ fn rows_that_fail_in_every_schedule() {
             format!("{replicas} replicas, {items} rows of which one may fail, {writes} writes");
         check_every_schedule(&name, setting, extent, least);
     }
+    let setting = Setting::new(3, 2, free_winner()).unwrap();
+    let start = vec![Step::Fail {
+        replica: 1,
+        item: 0,
+    }];
+    let extent = Extent {
+        start,
+        ..Extent::of(&setting, 2)
+    };
+    check_every_schedule(
+        "3 replicas, 2 rows, one fails at first, 2 writes",
+        setting,
+        extent,
+        5_000,
+    );
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! The conformance suite in the ordinary run; `cargo xtask test-matrix` shows it as a table.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on panics")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on panics"
+)]
 
 use sync_tests::conformance::{Engine, Memory, Problem, SCENARIOS, Sqlite, run};
 
@@ -8,7 +12,9 @@ fn check(local: &dyn Engine, remote: &dyn Engine) {
         .iter()
         .map(|scenario| run(local, remote, scenario))
         .filter_map(|finding| match finding.problem {
-            Some(Problem::Failed(reason)) => Some(format!("{}: {}: {reason}", finding.pair, finding.scenario)),
+            Some(Problem::Failed(reason)) => {
+                Some(format!("{}: {}: {reason}", finding.pair, finding.scenario))
+            }
             _ => None,
         })
         .collect();

@@ -1,6 +1,11 @@
 //! The n-th call to a database fails, for n = 1, 2, … until a session passes. After each failure both databases are sound and
 //! hold what they held before or what a whole direction made of it, and the next session converges.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on panics")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on panics"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,14 +49,21 @@ fn prepare(folder: &Path) -> [PathBuf; 2] {
 }
 
 fn session(paths: &[PathBuf; 2]) -> Session {
-    let [a, b] = paths.each_ref().map(|path| Arc::new(SqliteProvider::new(path, "s")));
+    let [a, b] = paths
+        .each_ref()
+        .map(|path| Arc::new(SqliteProvider::new(path, "s")));
     Session::new(a, b)
 }
 
 /// Rows and versions, without what a source notes when its changes leave it.
 fn held(path: &Path) -> Vec<String> {
     let mut held = user_rows(path);
-    for table in ["parent_tracking", "child_tracking", "sync_waiting", "scope_info"] {
+    for table in [
+        "parent_tracking",
+        "child_tracking",
+        "sync_waiting",
+        "scope_info",
+    ] {
         held.extend(query(path, &format!("SELECT * FROM {table} ORDER BY 1, 2")));
     }
     held
@@ -80,20 +92,37 @@ fn check(direction: SyncDirectionOrder, faulty_side: usize, when: When) {
                 false => Arc::new(SqliteProvider::new(&paths[side], "s")),
             }
         };
-        let result = Session::new(provider(0), provider(1)).direction(direction).batch_bytes(100).try_run();
+        let result = Session::new(provider(0), provider(1))
+            .direction(direction)
+            .batch_bytes(100)
+            .try_run();
         let failed = countdown.has_failed();
-        assert_eq!(result.is_err(), failed, "call {n} {when:?} at side {faulty_side}: {result:?}");
+        assert_eq!(
+            result.is_err(),
+            failed,
+            "call {n} {when:?} at side {faulty_side}: {result:?}"
+        );
         for side in 0..2 {
             let path = &paths[side];
             assert_sound(path);
-            assert_eq!(query(path, "SELECT applying, applying_key FROM sync_tick"), ["NULL | NULL"]);
+            assert_eq!(
+                query(path, "SELECT applying, applying_key FROM sync_tick"),
+                ["NULL | NULL"]
+            );
             let now = user_rows(path);
             let whole = now == before[side] || now == after[side];
-            assert!(whole, "call {n} {when:?} at side {faulty_side} left half a direction at side {side}: {now:#?}");
+            assert!(
+                whole,
+                "call {n} {when:?} at side {faulty_side} left half a direction at side {side}: {now:#?}"
+            );
             if now == before[side] && result.is_err() && when == When::Before {
                 let completed = result.as_ref().err().map(|failure| &failure.completed);
-                let untouched = completed.is_some_and(|done| done.upload.is_none() && done.download.is_none());
-                assert!(!untouched || held(path) == held_before[side], "call {n} left something at side {side}");
+                let untouched =
+                    completed.is_some_and(|done| done.upload.is_none() && done.download.is_none());
+                assert!(
+                    !untouched || held(path) == held_before[side],
+                    "call {n} left something at side {side}"
+                );
             }
         }
         converge(&paths);
@@ -110,7 +139,9 @@ fn converge(paths: &[PathBuf; 2]) {
     open(&paths[1]).execute_batch("DROP TRIGGER no").unwrap();
     // The orphan whose parent was deleted at the other side is the application's to settle.
     for path in paths {
-        open(path).execute_batch("UPDATE child SET p = NULL WHERE id = 10").unwrap();
+        open(path)
+            .execute_batch("UPDATE child SET p = NULL WHERE id = 10")
+            .unwrap();
     }
     let quiet = (0..6).any(|_| session(paths).run().moved() == 0);
     assert!(quiet, "the two do not become quiet");

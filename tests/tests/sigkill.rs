@@ -3,7 +3,12 @@
 //!
 //! The child is this test binary itself, which runs one ignored-by-default role when it is told so by its environment.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on panics")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on panics"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +37,9 @@ fn session(folder: &Path) -> Session {
 /// The child's part: a long session that never comes back.
 #[test]
 fn child() {
-    let Ok(folder) = std::env::var(FOLDER) else { return };
+    let Ok(folder) = std::env::var(FOLDER) else {
+        return;
+    };
     session(Path::new(&folder)).run();
 }
 
@@ -40,7 +47,8 @@ fn prepare(folder: &Path, mode: &str) {
     for (path, id) in paths(folder).iter().zip([1, 1_000_000]) {
         let db = open(path);
         db.pragma_update(None, "journal_mode", mode).unwrap();
-        db.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT UNIQUE, v TEXT)").unwrap();
+        db.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT UNIQUE, v TEXT)")
+            .unwrap();
         Provisioning::new("s", Tables::All).apply(path).unwrap();
         let sql = "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?1 - 1) SELECT ?2 + i, ?2 + i, 'row' FROM n";
         db.execute(sql, [ROWS, id]).unwrap();
@@ -78,14 +86,24 @@ fn check(mode: &str) {
         });
         let rows = ROWS as usize;
         for side in 0..2 {
-            assert!(now[side].len() == rows || now[side].len() == 2 * rows, "half a direction: {} rows", now[side].len());
+            assert!(
+                now[side].len() == rows || now[side].len() == 2 * rows,
+                "half a direction: {} rows",
+                now[side].len()
+            );
             assert!(now[side].len() > rows || now[side] == before[side]);
         }
         session(&work).run();
         assert_eq!(session(&work).run().moved(), 0);
         let [a, b] = paths(&work).each_ref().map(|path| user_rows(path));
-        assert!(a == b && a.len() == 2 * rows, "killed after {delay:?}: the two differ");
-        assert_eq!(query(&paths(&work)[0], "SELECT applying FROM sync_tick"), ["NULL"]);
+        assert!(
+            a == b && a.len() == 2 * rows,
+            "killed after {delay:?}: the two differ"
+        );
+        assert_eq!(
+            query(&paths(&work)[0], "SELECT applying FROM sync_tick"),
+            ["NULL"]
+        );
         fs::remove_dir_all(&work).unwrap();
         if ended {
             break;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::error::Error;
 use crate::workspace::{self, Dependency, Kind, Member};
-use rules::{Below, Outside, RULES, Rule, TEST_FEATURES};
+use rules::{Below, Outside, RULES, Rule, TEST_DRIVERS, TEST_FEATURES};
 
 /// Checks the workspace against the table of layers and prints what breaks it.
 ///
@@ -85,6 +85,12 @@ fn inside(dependency: &Dependency, rule: &Rule) -> Option<String> {
     match rule.below {
         Below::Everything => None,
         Below::Only(below) if below.contains(&dependency.name.as_str()) => None,
+        Below::Only(_)
+            if dependency.kind == Kind::Dev
+                && TEST_DRIVERS.contains(&(rule.name, dependency.name.as_str())) =>
+        {
+            None
+        }
         Below::Only(_) => Some(format!(
             "depends on `{}`, which is not below it",
             dependency.name
@@ -182,22 +188,24 @@ mod tests {
             &[],
             &["sync-knowledge: depends on `sync-metadata`, which is not below it"],
         );
+        check("sync-provider-sqlite", "sync-orchestrator", Dev, &[], &[]);
         check(
-            "sync-cli",
-            "sync-relational",
+            "sync-provider-sqlite",
+            "sync-orchestrator",
             Normal,
             &[],
-            &["sync-cli: depends on `sync-relational`, which is not below it"],
+            &["sync-provider-sqlite: depends on `sync-orchestrator`, which is not below it"],
         );
+        check("sync-cli", "sync-relational", Normal, &[], &[]);
         check("sync-cli", "sync-knowledge", Normal, &[], &[]);
         check(
             "sync-cli",
-            "rusqlite",
+            "tiberius",
             Normal,
             &[],
-            &["sync-cli: depends on `rusqlite`, of which it must know nothing"],
+            &["sync-cli: depends on `tiberius`, of which it must know nothing"],
         );
-        check("sync-cli", "rusqlite", Dev, &[], &[]);
+        check("sync-cli", "tiberius", Dev, &[], &[]);
         check(
             "sync-metadata",
             "tokio",

@@ -9,7 +9,7 @@ use sync_benches::Result;
 use sync_benches::floor::{self, Input};
 use sync_benches::pair::Pair;
 use sync_benches::sample::Keys;
-use sync_benches::stopwatch::{Contestant, medians};
+use sync_benches::stopwatch::{Contestant, race};
 use sync_benches::tracking::{Application, Tracked, Write};
 
 fn main() -> Result<()> {
@@ -67,6 +67,11 @@ fn first(keys: Keys, rows: u64, turns: usize) -> Result<()> {
             || floor::copy_by_hand(Input::Database(&source), &destination),
         ),
         Contestant::new(
+            "by hand, rows read in key order",
+            || pair.bare_destination(),
+            || floor::copy_by_hand(Input::InKeyOrder(&source), &destination),
+        ),
+        Contestant::new(
             "session, one way",
             || pair.empty_destination(),
             || session(true),
@@ -77,7 +82,7 @@ fn first(keys: Keys, rows: u64, turns: usize) -> Result<()> {
             || session(false),
         ),
     ];
-    let times = medians(&mut contestants, turns)?;
+    let race = race(&mut contestants, turns)?;
     let mut out = std::io::stdout();
     writeln!(
         out,
@@ -86,16 +91,15 @@ fn first(keys: Keys, rows: u64, turns: usize) -> Result<()> {
     )?;
     writeln!(
         out,
-        "| | ms | of floor without read | of floor with read |\n|---|--:|--:|--:|"
+        "| | ms | processor ms | ÷ in memory | ÷ read | ÷ read in key order |\n|---|--:|--:|--:|--:|--:|"
     )?;
-    for (contestant, time) in contestants.iter().zip(&times) {
+    for (index, contestant) in contestants.iter().enumerate() {
+        let times = [race.wall(index), race.processor(index)].map(milliseconds);
+        let [memory, read, ordered] = [0, 1, 2].map(|floor| race.ratio(index, floor));
         writeln!(
             out,
-            "| {} | {} | {:.2} | {:.2} |",
-            contestant.name,
-            milliseconds(*time),
-            ratio(*time, times[0]),
-            ratio(*time, times[1])
+            "| {} | {} | {} | {memory:.2} | {read:.2} | {ordered:.2} |",
+            contestant.name, times[0], times[1]
         )?;
     }
     Ok(())
@@ -107,13 +111,13 @@ fn quiet(keys: Keys, rows: u64, turns: usize) -> Result<()> {
     pair.empty_destination()?;
     pair.synchronize(false)?;
     let run = || pair.synchronize(false).map(drop);
-    let times = medians(&mut [Contestant::new("session", || Ok(()), run)], turns)?;
+    let race = race(&mut [Contestant::new("session", || Ok(()), run)], turns)?;
     let mut out = std::io::stdout();
     writeln!(
         out,
         "\nno change among {rows} rows, {}: {} ms",
         keys.name(),
-        milliseconds(times[0])
+        milliseconds(race.wall(0))
     )?;
     Ok(())
 }
@@ -143,19 +147,19 @@ fn changes(rows: u64, turns: usize) -> Result<()> {
             run,
         ));
     }
-    let times = medians(&mut contestants, turns)?;
+    let race = race(&mut contestants, turns)?;
     let mut out = std::io::stdout();
     writeln!(
         out,
         "\nchanged rows, {turns} turns\n\n| | ms | ratio |\n|---|--:|--:|"
     )?;
-    for (contestant, time) in contestants.iter().zip(&times) {
+    for (index, contestant) in contestants.iter().enumerate() {
         writeln!(
             out,
             "| {} | {} | {:.2} |",
             contestant.name,
-            milliseconds(*time),
-            ratio(*time, times[0])
+            milliseconds(race.wall(index)),
+            race.ratio(index, 0)
         )?;
     }
     Ok(())
@@ -186,20 +190,20 @@ fn tracking(keys: Keys, rows: u64, write: Write, turns: usize) -> Result<()> {
             )
         })
         .collect();
-    let times = medians(&mut contestants, turns)?;
+    let race = race(&mut contestants, turns)?;
     let mut out = std::io::stdout();
     writeln!(
         out,
         "\n{write:?} of {count} rows, {}, {turns} turns\n\n| | µs a row | of by hand |\n|---|--:|--:|",
         keys.name()
     )?;
-    for (contestant, time) in contestants.iter().zip(&times) {
-        let each = time.as_secs_f64() * 1e6 / count as f64;
+    for (index, contestant) in contestants.iter().enumerate() {
+        let each = race.wall(index).as_secs_f64() * 1e6 / count as f64;
         writeln!(
             out,
             "| {} | {each:.2} | {:.2} |",
             contestant.name,
-            ratio(*time, times[0])
+            race.ratio(index, 0)
         )?;
     }
     Ok(())
@@ -207,8 +211,4 @@ fn tracking(keys: Keys, rows: u64, write: Write, turns: usize) -> Result<()> {
 
 fn milliseconds(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1e3)
-}
-
-fn ratio(time: Duration, floor: Duration) -> f64 {
-    time.as_secs_f64() / floor.as_secs_f64()
 }

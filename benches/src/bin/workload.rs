@@ -1,7 +1,8 @@
-//! One piece of work with a fixed small input and nothing around it, to be run under callgrind, whose instruction counts are the
-//! same in every run: `valgrind --tool=callgrind --toggle-collect='*measured*' workload first-sync 2000`.
+//! One piece of work with a fixed small input, to be run under callgrind, whose instruction counts hardly differ from run to run:
+//! `valgrind --tool=callgrind workload first-sync 2000`. With `--setup-only` it ends where the work would begin, so that the difference of
+//! two counts is the work alone, on all its threads.
 //!
-//! `workload (first-sync|first-sync-guid|floor|quiet|changes|insert|insert-by-hand|update|update-by-hand) [ROWS]`
+//! `workload (first-sync|first-sync-guid|floor|floor-guid|quiet|changes|insert|insert-by-hand|update|update-by-hand) [ROWS] [--setup-only]`
 
 use sync_benches::Result;
 use sync_benches::floor::{self, Input};
@@ -13,48 +14,59 @@ fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().unwrap_or_else(|| "first-sync".into());
     let rows: u64 = arguments.next().map_or(Ok(2000), |text| text.parse())?;
-    match name.as_str() {
-        "first-sync" => first_sync(Keys::Integer, rows),
-        "first-sync-guid" => first_sync(Keys::Guid, rows),
-        "floor" => {
-            let pair = Pair::new(Keys::Integer, rows)?;
+    let measure = match arguments.next().as_deref() {
+        None => true,
+        Some("--setup-only") => false,
+        Some(other) => return Err(format!("{other} is not understood").into()),
+    };
+    let mut work = set_up(&name, rows)?;
+    if measure { work() } else { Ok(()) }
+}
+
+/// Makes everything ready and gives the work.
+fn set_up(name: &str, rows: u64) -> Result<Work> {
+    let keys = if name.ends_with("-guid") {
+        Keys::Guid
+    } else {
+        Keys::Integer
+    };
+    Ok(match name {
+        "first-sync" | "first-sync-guid" => {
+            let pair = Pair::new(keys, rows)?;
+            pair.empty_destination()?;
+            session(pair)
+        }
+        "floor" | "floor-guid" => {
+            let pair = Pair::new(keys, rows)?;
             pair.bare_destination()?;
-            measured(|| floor::copy_by_hand(Input::Database(&pair.source()), &pair.destination()))
+            Box::new(move || {
+                floor::copy_by_hand(Input::Database(&pair.source()), &pair.destination())
+            })
         }
-        "quiet" => {
-            let pair = Pair::new(Keys::Integer, rows)?;
+        "quiet" | "changes" => {
+            let pair = Pair::new(keys, rows)?;
             pair.empty_destination()?;
             pair.synchronize(false)?;
-            measured(|| pair.synchronize(false).map(drop))
+            if name == "changes" {
+                pair.change(rows.min(100), rows, 1)?;
+            }
+            session(pair)
         }
-        "changes" => {
-            let pair = Pair::new(Keys::Integer, rows)?;
-            pair.empty_destination()?;
-            pair.synchronize(false)?;
-            pair.change(100, rows, 1)?;
-            measured(|| pair.synchronize(false).map(drop))
-        }
-        "insert" => write(Tracked::ByTriggers, Write::Insert, rows),
-        "insert-by-hand" => write(Tracked::ByHand, Write::Insert, rows),
-        "update" => write(Tracked::ByTriggers, Write::Update, rows),
-        "update-by-hand" => write(Tracked::ByHand, Write::Update, rows),
-        other => Err(format!("there is no workload {other}").into()),
-    }
+        "insert" => write(Tracked::ByTriggers, Write::Insert, rows)?,
+        "insert-by-hand" => write(Tracked::ByHand, Write::Insert, rows)?,
+        "update" => write(Tracked::ByTriggers, Write::Update, rows)?,
+        "update-by-hand" => write(Tracked::ByHand, Write::Update, rows)?,
+        other => return Err(format!("there is no workload {other}").into()),
+    })
 }
 
-fn first_sync(keys: Keys, rows: u64) -> Result<()> {
-    let pair = Pair::new(keys, rows)?;
-    pair.empty_destination()?;
-    measured(|| pair.synchronize(false).map(drop))
+type Work = Box<dyn FnMut() -> Result<()>>;
+
+fn session(pair: Pair) -> Work {
+    Box::new(move || pair.synchronize(false).map(drop))
 }
 
-fn write(tracked: Tracked, write: Write, rows: u64) -> Result<()> {
+fn write(tracked: Tracked, write: Write, rows: u64) -> Result<Work> {
     let mut application = Application::new(tracked, Keys::Integer, rows)?;
-    measured(|| application.write(write, rows, 1))
-}
-
-/// The frame that callgrind is told to count below.
-#[inline(never)]
-fn measured(work: impl FnOnce() -> Result<()>) -> Result<()> {
-    std::hint::black_box(work())
+    Ok(Box::new(move || application.write(write, rows, 1)))
 }

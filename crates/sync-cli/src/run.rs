@@ -17,7 +17,7 @@ use crate::locator;
 use crate::output::{Output, paint};
 
 /// How long a command may take to leave after Ctrl-C. What it has not committed by then is undone by the database when it is next opened.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
     let args = match Args::try_parse_from(&arguments) {
@@ -100,28 +100,27 @@ fn report(failure: &Failure, json: bool) -> Code {
     failure.code
 }
 
-/// Help and version are no errors; everything else that clap says is.
+/// Help and version are no errors; everything else that clap says is. Its first paragraph becomes the error, in one line; tips and usage
+/// follow.
 fn wrong_usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     if !error.use_stderr() {
         let _ = write!(anstream::stdout(), "{}", error.render().ansi());
         return ExitCode::SUCCESS;
     }
-    let shown = |text: String| locator::without_secrets(text, arguments);
-    let _ = write!(
-        anstream::stderr(),
-        "{}",
-        shown(error.render().ansi().to_string())
-    );
-    if arguments.iter().any(|argument| argument == "--json") {
-        let text = shown(error.render().to_string());
-        let message = text.lines().next().unwrap_or_default();
-        let message = message.strip_prefix("error: ").unwrap_or(message);
-        let failure = Failure::usage("command line", message, "see syncdb --help");
-        let mut out = Output::stdout();
-        out.json(&failure.document());
-        let _ = out.finish();
+    let text = locator::without_secrets(error.render().to_string(), arguments);
+    let (message, advice) = match text.strip_prefix("error: ") {
+        Some(text) => text.split_once("\n\n").unwrap_or((text, "")),
+        // Without a command it shows its help instead.
+        None => ("no command is given", text.as_str()),
+    };
+    let words: Vec<&str> = message.split_whitespace().collect();
+    let failure = Failure::usage("command line", words.join(" "), "see syncdb --help");
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let code = report(&failure, json);
+    if !advice.is_empty() {
+        let _ = write!(anstream::stderr(), "\n{advice}");
     }
-    ExitCode::from(Code::Usage as u8)
+    ExitCode::from(code as u8)
 }
 
 /// What the libraries trace, for whoever sets RUST_LOG.

@@ -45,16 +45,6 @@ impl RangeSet {
         self.rest.len() + 1
     }
 
-    /// Whether both are cut at the same ids.
-    pub(crate) fn same_bounds(&self, other: &RangeSet) -> bool {
-        self.rest.len() == other.rest.len()
-            && self
-                .rest
-                .iter()
-                .zip(&other.rest)
-                .all(|(a, b)| a.lower == b.lower)
-    }
-
     /// The slot of an item.
     pub(crate) fn slot_of(&self, item: &[u8]) -> u32 {
         self.slot_at(self.position(item))

@@ -13,7 +13,7 @@ use model::{
 use proptest::prelude::*;
 use proptest::sample::select;
 use sync_knowledge::{
-    ForgottenKnowledge, Knowledge, KnowledgeBlob, KnowledgeInspector, Override, Relation,
+    ForgottenKnowledge, ItemId, Knowledge, KnowledgeBlob, KnowledgeInspector, Override, Relation,
     ReplicaKey, Version,
 };
 
@@ -140,6 +140,7 @@ proptest! {
                 let id = a.universe.item(item);
                 gap.lower_bound <= id && gap.upper_bound.as_ref().is_none_or(|upper| id < *upper)
             };
+            prop_assert!(gap.after < gap.up_to);
             let who = number(&a.knowledge, gap.replica);
             for item in (0..ITEMS).filter(|item| inside(*item)) {
                 for unit in &units {
@@ -328,9 +329,17 @@ proptest! {
         let overrides = inspector.overrides();
         prop_assert!(2 * overrides.len() <= 2 * all.len() - 2);
         for part in &overrides {
+            let end = |id: &ItemId| all.iter().find(|range| range.lower_bound == id).unwrap().upper_bound;
+            let single = |id: &ItemId| end(id).is_some() && end(id) == id.successor(&a.universe.format).as_ref();
             let (id, vector) = match part {
-                Override::Item { item, vector } => (*item, *vector),
-                Override::Range(range) => (range.lower_bound, range.vector),
+                Override::Item { item, vector } => {
+                    prop_assert!(single(item));
+                    (*item, *vector)
+                }
+                Override::Range(range) => {
+                    prop_assert!(!single(range.lower_bound));
+                    (range.lower_bound, range.vector)
+                }
                 _ => unreachable!(),
             };
             prop_assert!(vector != inspector.scope_clock_vector());

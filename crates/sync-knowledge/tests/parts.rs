@@ -130,6 +130,10 @@ proptest! {
         prop_assert_eq!(mapping.is_identity(), same);
         prop_assert_eq!(mapping.is_complete(), theirs.iter().all(|(_, id)| map.key(id).is_some()));
         prop_assert!(KeyMapping::between(&map, &map).is_identity());
+        let keys = |mapping: &KeyMapping| (0..20).map(|key| mapping.key(ReplicaKey(key))).collect::<Vec<_>>();
+        let itself = KeyMapping::between(&map, &map);
+        let same = theirs.len() == map.len() && keys(&mapping) == keys(&itself);
+        prop_assert_eq!(mapping == itself, same);
     }
 
     /// Knowledge over many keys, so that vectors of all shapes are translated.
@@ -193,8 +197,13 @@ proptest! {
         // And one for a smaller map than the other's.
         let first = ReplicaKeyMap::new(there.own().clone());
         let mut small = combined.clone();
-        small.combine_mapped(&y, &KeyMapping::between(&first, combined.key_map()));
+        let short = KeyMapping::between(&first, combined.key_map());
+        small.combine_mapped(&y, &short);
         prop_assert_eq!(&small, &combined);
+        let all_met = b.keys().all(|key| id(*key as u8) == *there.own());
+        prop_assert_eq!(combined.contains_knowledge_mapped(&y, &short), all_met);
+        let relation = combined.compare_mapped(&y, &short);
+        prop_assert_eq!(matches!(relation, Relation::Equal | Relation::Contains), all_met);
         prop_assert_eq!(
             own.map_remote_with(&y, &KeyMapping::between(&first, own.key_map())).local_tick(),
             if there.own() == own.key_map().own() { tick(&b, 0) } else { 0 }
@@ -247,6 +256,14 @@ proptest! {
         let mut shorter = Knowledge::with_formats(formats, all.key_map().clone());
         shorter.combine(&longer);
         prop_assert_eq!(&shorter, &part);
+        // Of an id that this format does not have nothing can be said.
+        longer.learn_item(&ItemId::from_bytes(&[1, 0, 7]), Version::new(ReplicaKey::LOCAL, 2));
+        longer.exclude_item(&ItemId::from_bytes(&[1, 1, 7]));
+        longer.exclude_item(&ItemId::from_bytes(&[255, 255, 255]));
+        let mut shorter = Knowledge::with_formats(formats, all.key_map().clone());
+        shorter.combine(&longer);
+        prop_assert_eq!(&shorter, &part);
+        prop_assert_eq!(&Knowledge::from_bytes(&shorter.to_bytes()), &Ok(shorter));
     }
 }
 
@@ -260,6 +277,60 @@ fn id() -> impl Strategy<Value = ReplicaId> {
 
 fn edge() -> impl Strategy<Value = u8> {
     prop_oneof![Just(0u8), Just(1u8), Just(255u8)]
+}
+
+/// Long vectors are compared in strides; what a stride has shown holds for the next one.
+#[test]
+fn differences_far_apart() {
+    let id = |key: u32| ReplicaId::from_bytes(&key.to_be_bytes().repeat(4));
+    for length in [1, 63, 64, 65, 200] {
+        let keys = || (0..length).map(ReplicaKey);
+        let here = ReplicaKeyMap::with_replicas(id(0), (1..length).map(id));
+        let there = ReplicaKeyMap::with_replicas(id(length - 1), (0..length).rev().map(id));
+        let knowledge = |map: &ReplicaKeyMap, vector: &ClockVector| {
+            let vector = vector
+                .iter()
+                .map(|(key, tick)| (map.key(&id(key.0)).unwrap(), tick));
+            let builder = KnowledgeBuilder::new(IdFormatGroup::DATABASE, map.clone());
+            builder
+                .range(ItemId::zero(), vector.collect())
+                .unwrap()
+                .build()
+        };
+        let even: ClockVector = keys().map(|key| (key, 5)).collect();
+        let places = [0, length / 2, length - 1];
+        for (more, less) in places
+            .iter()
+            .flat_map(|more| places.map(|less| (*more, less)))
+        {
+            let change = |key: ReplicaKey, tick: Tick| match key.0 {
+                place if place == more => tick + 1,
+                place if place == less => tick - 1,
+                _ => tick,
+            };
+            let other: ClockVector = even
+                .iter()
+                .map(|(key, tick)| (key, change(key, tick)))
+                .collect();
+            let expected = if more == less {
+                Relation::Contained
+            } else {
+                Relation::Concurrent
+            };
+            assert_eq!(even.compare(&other), expected, "{length}: {more} {less}");
+            assert_eq!(other.compare(&even), expected.reversed());
+            assert_eq!(other.contains_vector(&even), more == less);
+            assert!(!even.contains_vector(&other));
+            for map in [&here, &there] {
+                let (a, b) = (knowledge(&here, &even), knowledge(map, &other));
+                assert_eq!(a.compare(&b), expected);
+                assert_eq!(b.compare(&a), expected.reversed());
+                assert_eq!(b.contains_knowledge(&a), more == less);
+                assert!(!a.contains_knowledge(&b));
+                assert_eq!(knowledge(&here, &other).compare(&b), Relation::Equal);
+            }
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use std::time::SystemTime;
 
 /// The time now.
-#[expect(clippy::disallowed_methods, reason = "this module is the exception that the ban exists for")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this module is the exception that the ban exists for"
+)]
 pub(crate) fn now() -> SystemTime {
     SystemTime::now()
 }

@@ -45,13 +45,17 @@ pub(crate) fn bind<'a>(value: ValueRef<'a>, affinity: Affinity) -> Result<Bound<
     Ok(match value {
         ValueRef::Null => Bound::Null,
         ValueRef::Integer(value) if affinity == Affinity::Real && !is_exact_real(value) => {
-            return Err(format!("the column would turn {value} into a floating-point number and lose digits"));
+            return Err(format!(
+                "the column would turn {value} into a floating-point number and lose digits"
+            ));
         }
         ValueRef::Integer(value) => Bound::Integer(value),
         ValueRef::Real(value) if value.is_nan() => return Err("SQLite stores no NaN".into()),
         ValueRef::Real(value) => Bound::Real(value),
         ValueRef::Text(text) if becomes_number(text, affinity) => {
-            return Err(format!("the column would turn the text {text:?} into a number; declare it TEXT"));
+            return Err(format!(
+                "the column would turn the text {text:?} into a number; declare it TEXT"
+            ));
         }
         ValueRef::Text(text) => Bound::Text(text),
         ValueRef::Blob(bytes) => Bound::Blob(bytes),
@@ -74,7 +78,9 @@ fn becomes_number(text: &str, affinity: Affinity) -> bool {
     let numeric = !matches!(affinity, Affinity::Text | Affinity::Blob);
     let text = text.trim_matches(|c: char| c.is_ascii_whitespace());
     // Rust reads the words `inf` and `nan` as well; SQLite does not.
-    numeric && !text.contains(|c: char| c.is_ascii_alphabetic() && c != 'e' && c != 'E') && text.parse::<f64>().is_ok()
+    numeric
+        && !text.contains(|c: char| c.is_ascii_alphabetic() && c != 'e' && c != 'E')
+        && text.parse::<f64>().is_ok()
 }
 
 /// A decimal stays text where the column leaves text alone. Elsewhere it becomes a number, if that number is the same.

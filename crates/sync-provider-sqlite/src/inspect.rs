@@ -144,6 +144,13 @@ fn scope_status(
     let mut tables = Vec::new();
     for table in &scope.description.tables {
         let objects = TableObjects::of(&table.local_name.sqlite_name(), &scope.store.naming);
+        if !catalog::exists(db, path, &objects.tracking)? {
+            return Err(SqliteError::refused(
+                format!("table {}", table.global_name),
+                format!("its tracking table {} is missing", objects.tracking),
+                "provision the scope anew",
+            ));
+        }
         let sql = format!(
             "SELECT count(*) FILTER (WHERE sync_row_is_tombstone = 0), count(*) FILTER (WHERE sync_row_is_tombstone <> 0), \
              coalesce(max(local_update_peer_timestamp), 0) FROM {}",

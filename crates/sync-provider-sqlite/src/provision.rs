@@ -96,14 +96,13 @@ impl Provisioning {
     /// The scope exists already, a table or column is missing or cannot be synchronised, a name is taken, or the database fails; then
     /// nothing is changed.
     pub fn apply(&self, path: &Path) -> Result<Provisioned, SqliteError> {
-        let mut db = self.open(path)?;
-        db.in_transaction(|db, path| {
-            let plan = self.plan(db, path)?;
-            for statement in &plan.statements {
-                db.execute_batch(statement).at(path)?;
-            }
-            Ok(plan)
-        })
+        let is_new = !path.exists();
+        let result = self.try_apply(path);
+        if result.is_err() && is_new && path.metadata().is_ok_and(|file| file.len() == 0) {
+            // Opening made an empty file, which is a change too.
+            let _ = std::fs::remove_file(path);
+        }
+        result
     }
 
     /// The statements that [`apply`](Self::apply) would run, without changing anything.
@@ -118,6 +117,17 @@ impl Provisioning {
             Database::open(path, Access::Read, self.busy_timeout)?
         };
         Ok(self.plan(&db.connection, path)?.statements)
+    }
+
+    fn try_apply(&self, path: &Path) -> Result<Provisioned, SqliteError> {
+        let mut db = self.open(path)?;
+        db.in_transaction(|db, path| {
+            let plan = self.plan(db, path)?;
+            for statement in &plan.statements {
+                db.execute_batch(statement).at(path)?;
+            }
+            Ok(plan)
+        })
     }
 
     fn open(&self, path: &Path) -> Result<Database, SqliteError> {

@@ -237,9 +237,11 @@ impl Sql<'_> {
     /// that of the key.
     fn key_text(&self, row: &str) -> String {
         let columns = self.table.columns.iter().map(|column| &column.name);
-        join(columns.filter(|name| self.keys.contains(name)), " || ',' || ", |name| {
-            format!("quote({row}.{})", ident(name))
-        })
+        join(
+            columns.filter(|name| self.keys.contains(name)),
+            " || ',' || ",
+            |name| format!("quote({row}.{})", ident(name)),
+        )
     }
 
     fn not_applying(&self, row: &str) -> String {

@@ -201,7 +201,6 @@ pub struct Stamper {
     rules: Rules,
     replica: ReplicaKey,
     last: Tick,
-    issued: bool,
 }
 
 impl Stamper {
@@ -217,7 +216,6 @@ impl Stamper {
             rules,
             replica,
             last,
-            issued: false,
         }
     }
 
@@ -231,18 +229,13 @@ impl Stamper {
     pub fn stamp(&mut self, winner: Version, local_change: impl FnOnce() -> Version) -> Version {
         match self.rules.stamp {
             Stamp::Settlement => {
-                self.last += 1;
-                self.issued = true;
+                // Knowledge comes from outside; a tick at the very end must not stop the session.
+                self.last = self.last.saturating_add(1);
                 Version::new(self.replica, self.last)
             }
             Stamp::WinnersOwn => winner,
             Stamp::LocalChange => local_change(),
         }
-    }
-
-    /// The greatest settlement version issued here, if any was.
-    pub fn issued(&self) -> Option<Version> {
-        self.issued.then(|| Version::new(self.replica, self.last))
     }
 }
 

@@ -23,7 +23,9 @@ impl Lesson {
     /// A version that was handed out for a row which then failed must not count: nobody holds it, and a row that fails again in every
     /// session would raise the knowledge in every session.
     pub fn stored(&mut self, settlement: ReplicaKey, version: Version) {
-        if version.replica == settlement && self.settlement.is_none_or(|last| last.tick < version.tick) {
+        if version.replica == settlement
+            && self.settlement.is_none_or(|last| last.tick < version.tick)
+        {
             self.settlement = Some(version);
         }
     }

@@ -7,7 +7,8 @@ use sync_knowledge::ReplicaId;
 
 use crate::session::Position;
 
-/// How conflicts of a session are settled. Whoever wins, the outcome becomes a settlement version (see [`crate::settlement`]).
+/// How conflicts of a session are settled. Whoever wins, the outcome becomes a settlement version
+/// (see [`crate::settlement_replica`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ConflictPolicy {

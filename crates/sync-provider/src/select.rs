@@ -1,14 +1,17 @@
 //! Which changes a destination needs: from which tick a table is enumerated, and which of its rows are sent.
 
-use sync_knowledge::{Knowledge, ReplicaKey, Tick, Version};
+use sync_knowledge::{Knowledge, Range, ReplicaKey, Tick, Version};
 use sync_metadata::table_id_range;
 
 use crate::error::ProviderError;
+use crate::learn::is_alone;
 
 /// The destination's knowledge as a source looks at it: in the source's own key map.
 #[derive(Clone, Debug)]
 pub struct Selection {
     destination: Knowledge,
+    /// The destination knows no replica but itself.
+    alone: bool,
     remembered: Vec<Vec<u8>>,
 }
 
@@ -28,6 +31,7 @@ impl Selection {
         remembered.sort_unstable();
         Ok(Selection {
             destination: source.clone().map_remote_to_local(&remote),
+            alone: is_alone(&remote),
             remembered,
         })
     }
@@ -46,13 +50,18 @@ impl Selection {
             return self.destination.tick_at(&[], ReplicaKey::LOCAL);
         }
         let (from, to) = table_id_range(global_name);
+        let format = self.destination.formats().item;
+        let asked_for = |range: &Range<'_>| {
+            let of_one_row = range.upper_bound == range.lower_bound.successor(&format).as_ref();
+            let id = range.lower_bound.as_bytes();
+            let position = self
+                .remembered
+                .binary_search_by(|one| one.as_slice().cmp(id));
+            of_one_row && position.is_ok()
+        };
         self.destination
             .ranges_within(&from, Some(&to))
-            .filter(|range| {
-                self.remembered
-                    .binary_search_by(|id| id.as_slice().cmp(range.lower_bound.as_bytes()))
-                    .is_err()
-            })
+            .filter(|range| !asked_for(range))
             .map(|range| range.vector.tick(ReplicaKey::LOCAL))
             .min()
             .unwrap_or(0)
@@ -89,7 +98,7 @@ pub fn check_not_outdated(
         return Ok(());
     };
     let destination = selection.destination();
-    if destination.contains_knowledge(forgotten) || selection.is_first() {
+    if destination.contains_knowledge(forgotten) || selection.alone {
         return Ok(());
     }
     let missing: Vec<String> = forgotten

@@ -185,7 +185,15 @@ impl Arbiter<'_> {
     ) -> Verdict {
         let (known, winning) = (self.judge.known, Some(winner));
         let reason = "later settlement";
-        let record = record(known, table, conflict, local.as_ref(), &remote, winning, reason);
+        let record = record(
+            known,
+            table,
+            conflict,
+            local.as_ref(),
+            &remote,
+            winning,
+            reason,
+        );
         let outcome = match (winner, local) {
             (Winner::Local, Some(local)) => keep(&local, local.facts.update),
             _ => take(&remote, remote.facts.update, true),

@@ -148,7 +148,8 @@ impl Applying {
 
     /// `progress` says that a row went through which was asked for before.
     fn wants_rows(&self, progress: bool) -> bool {
-        let first = !self.asked && !(self.again.is_empty() && self.waiting.is_empty());
+        let any = !self.again.is_empty() || !self.waiting.is_empty();
+        let first = !self.asked && any;
         first || progress && !self.again.is_empty()
     }
 
@@ -239,7 +240,8 @@ impl Applying {
                         outcome.conflicts += 1;
                         outcome.records.push(record);
                     }
-                    self.lesson.stored(self.stamper.replica(), write.outcome.update);
+                    self.lesson
+                        .stored(self.stamper.replica(), write.outcome.update);
                     self.note_beyond(&shape, slice, heads, write)?;
                 }
                 Some(reason) => self.set_aside(&shape, slice, write.row, reason.clone()),

@@ -1,16 +1,18 @@
 //! Comparing two replicas of a scope: their rows, their deletions, and what each knows of the other's.
 
 mod fingerprint;
+mod pair;
 
 use std::collections::{HashMap, HashSet};
 
 use sync_knowledge::{KeyMapping, Knowledge, Version};
-use sync_metadata::{SqlType, Value, ValueRef};
-use sync_provider::{ProviderError, RowRef, TableShape};
+use sync_metadata::{Value, ValueRef};
+use sync_provider::{ProviderError, RowRef};
 
 use crate::inspect::{ReplicaReader, ReplicaRow};
 use crate::item_id::write_item_id;
 use fingerprint::Fingerprints;
+use pair::{Pair, pair_tables};
 
 /// What a comparison found.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -121,27 +123,6 @@ pub async fn verify(
         tables.push(comparison.run(a, b).await?);
     }
     Ok(Verification { tables })
-}
-
-/// A table at both sides, with the columns that both have.
-#[derive(Debug)]
-struct Pair<'s> {
-    /// A's shape; its types count.
-    shape: &'s TableShape,
-    /// Indexes of the table.
-    tables: [usize; 2],
-    /// Positions of the common columns in the cells of each side, in one order.
-    columns: [Vec<usize>; 2],
-    types: Vec<&'s SqlType>,
-    /// Where each of A's key columns stands in B's key.
-    key_in_b: Vec<usize>,
-}
-
-impl<'s> Pair<'s> {
-    fn key_types(&self) -> impl Iterator<Item = &'s SqlType> + use<'s> {
-        let shape = self.shape;
-        shape.key.iter().map(|&at| &shape.types[at])
-    }
 }
 
 /// Whether one side's knowledge contains versions of the other.
@@ -369,67 +350,4 @@ fn pick<'c, 'v>(
 
 fn owned(cells: &[ValueRef<'_>]) -> Vec<Value> {
     cells.iter().copied().map(Value::from).collect()
-}
-
-fn pair_tables<'s>(
-    scope: &str,
-    a: &'s [TableShape],
-    b: &[TableShape],
-) -> Result<Vec<Pair<'s>>, ProviderError> {
-    let lacking = |shape: &TableShape, side: &str| {
-        ProviderError::refused(
-            format!("table {}", shape.global_name),
-            format!("scope {scope} does not hold it in {side}"),
-            "provision both sides with the same tables",
-        )
-    };
-    let find = |shapes: &[TableShape], name: &str| {
-        shapes
-            .iter()
-            .position(|shape| shape.global_name.eq_ignore_ascii_case(name))
-    };
-    if let Some(stranger) = b.iter().find(|shape| find(a, &shape.global_name).is_none()) {
-        return Err(lacking(stranger, "A"));
-    }
-    let pairs = a.iter().enumerate().map(|(table, shape)| {
-        let other = find(b, &shape.global_name).ok_or_else(|| lacking(shape, "B"))?;
-        pair(shape, &b[other], [table, other])
-    });
-    pairs.collect()
-}
-
-fn pair<'s>(
-    a: &'s TableShape,
-    b: &TableShape,
-    tables: [usize; 2],
-) -> Result<Pair<'s>, ProviderError> {
-    let place = |names: &[String], name: &String| {
-        names
-            .iter()
-            .position(|other| other.eq_ignore_ascii_case(name))
-    };
-    let (keys_a, keys_b) = (a.key_columns(), b.key_columns());
-    let key_in_b: Option<Vec<usize>> = keys_a.iter().map(|name| place(&keys_b, name)).collect();
-    let Some(key_in_b) = key_in_b.filter(|places| places.len() == keys_b.len()) else {
-        return Err(ProviderError::refused(
-            format!("table {}", a.global_name),
-            format!(
-                "its primary key is ({}) in A and ({}) in B",
-                keys_a.join(", "),
-                keys_b.join(", ")
-            ),
-            "give both tables the same primary key",
-        ));
-    };
-    let common: Vec<(usize, usize)> = (a.columns.iter().enumerate())
-        .filter_map(|(here, name)| Some((here, place(&b.columns, name)?)))
-        .collect();
-    let (here, there): (Vec<usize>, Vec<usize>) = common.into_iter().unzip();
-    Ok(Pair {
-        shape: a,
-        tables,
-        types: here.iter().map(|&at| &a.types[at]).collect(),
-        columns: [here, there],
-        key_in_b,
-    })
 }

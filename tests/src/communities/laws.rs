@@ -4,7 +4,7 @@ use std::fmt;
 
 use sync_provider::ConflictRecord;
 
-use super::names::Names;
+use super::names::{Names, Who};
 use super::state::{Stamped, State, Stored};
 
 /// A law that was broken.
@@ -79,7 +79,8 @@ impl Transfer<'_> {
         let mine = &self.before.accounted[item];
         let tell = |what: &str| {
             let incoming = &self.source.rows[item];
-            format!("item {item}, {what}: {before:?} met {incoming:?} and became {after:?}")
+            let (before, incoming, after) = (show(before), show(incoming.as_ref()), show(after));
+            format!("item {item}, {what}: {before} met {incoming} and became {after}")
         };
         let Some(incoming) = self.source.rows[item].as_ref() else {
             return match before == after {
@@ -145,7 +146,7 @@ impl Transfer<'_> {
                 false => Err(Violation::Invented(tell("a version changed its row"))),
             };
         }
-        let own = after.update.who == self.after.own || after.update.who == self.after.settler();
+        let own = after.update.who.replica == self.after.own;
         let fresh = own && !self.before.claims(item, after.update) && !both.contains(&after.update);
         match concurrent && fresh && (same_row(after, before) || same_row(after, incoming)) {
             true => Ok(union(&both, &[after.update])),
@@ -158,7 +159,7 @@ impl Transfer<'_> {
     fn recorded(&self, item: usize, local: &Stored, remote: &Stored) -> bool {
         let side = |side: &sync_provider::ConflictSide, row: &Stored| {
             let version = (&side.replica, side.tick as u32, side.deleted);
-            let who = &self.names.replicas[row.update.who as usize];
+            let who = &self.names.replicas[row.update.who.index(self.names.len())];
             version == (who, row.update.tick, row.content.is_none())
         };
         self.records.iter().any(|record| {
@@ -188,7 +189,7 @@ impl Transfer<'_> {
         let (before, after) = (self.before, self.after);
         let width = self.names.replicas.len();
         let tell = |what: &str, index: usize| {
-            let (probe, who) = (index / width, index % width);
+            let (probe, who) = (index / width, Who::at(index % width, width / 2));
             let ticks = (
                 before.known[index],
                 self.source.known[index],
@@ -200,10 +201,10 @@ impl Transfer<'_> {
         };
         let issued = after.rows.iter().flatten().map(|row| row.update);
         let issued: Vec<Stamped> = issued
-            .filter(|version| version.who == after.settler())
+            .filter(|version| version.who.settlement && version.who.replica == after.own)
             .collect();
         for (index, &tick) in after.known.iter().enumerate() {
-            let who = (index % width) as u8;
+            let who = Who::at(index % width, width / 2);
             if tick < before.known[index] {
                 return Err(Violation::NotUpwards(tell("knowledge shrank", index)));
             }
@@ -214,7 +215,7 @@ impl Transfer<'_> {
             let most = before.known[index]
                 .max(self.source.known[index])
                 .max(here.max().unwrap_or(0));
-            if tick > most && who != after.own {
+            if tick > most && (who.settlement || who.replica != after.own) {
                 return Err(Violation::NotUpwards(tell(
                     "knowledge grew beyond what was taught",
                     index,
@@ -245,7 +246,7 @@ pub(super) fn check_community(members: &[&State]) -> Result<(), Violation> {
             };
             if !state.claims(item, row.update) {
                 let detail =
-                    format!("replica {one} holds {row:?} of item {item} and does not know it");
+                    format!("replica {one} holds {row} of item {item} and does not know it");
                 return Err(Violation::FalseClaim(detail));
             }
             for (other, peer) in members.iter().enumerate() {
@@ -253,9 +254,9 @@ pub(super) fn check_community(members: &[&State]) -> Result<(), Violation> {
                     if peer.claims(item, *version)
                         && peer.accounted[item].binary_search(version).is_err()
                     {
-                        let held = &peer.rows[item];
+                        let held = show(peer.rows[item].as_ref());
                         return Err(Violation::FalseClaim(format!(
-                            "replica {other} claims {version:?} of item {item} and holds {held:?}, \
+                            "replica {other} claims {version:?} of item {item} and holds {held}, \
                              which does not descend from it"
                         )));
                     }
@@ -265,7 +266,7 @@ pub(super) fn check_community(members: &[&State]) -> Result<(), Violation> {
                     .filter(|twin| twin.update == row.update);
                 if twin.is_some_and(|twin| twin != row) {
                     let detail = format!(
-                        "replicas {one} and {other} hold {row:?} and {twin:?} of item {item}"
+                        "replicas {one} and {other} hold {row:?} and {twin:?} of item {item}",
                     );
                     return Err(Violation::Invented(detail));
                 }
@@ -296,7 +297,9 @@ pub fn quiet(members: &[&State]) -> Result<(), Violation> {
                 let content = |row: &Option<Stored>| row.as_ref().map(|row| row.content);
                 if content(row) != content(twin) {
                     return not_quiet(format!(
-                        "replica {one} holds {row:?} and replica {other} {twin:?}"
+                        "replica {one} holds {} and replica {other} holds {}",
+                        show(row.as_ref()),
+                        show(twin.as_ref())
                     ));
                 }
                 if row
@@ -304,13 +307,18 @@ pub fn quiet(members: &[&State]) -> Result<(), Violation> {
                     .is_some_and(|row| !peer.claims(item, row.update))
                 {
                     return not_quiet(format!(
-                        "replica {other} does not know {row:?} of replica {one}"
+                        "replica {other} does not know {} of replica {one}",
+                        show(row.as_ref())
                     ));
                 }
             }
         }
     }
     Ok(())
+}
+
+fn show(row: Option<&Stored>) -> String {
+    row.map_or("nothing".to_owned(), Stored::to_string)
 }
 
 fn same_row(a: &Stored, b: &Stored) -> bool {

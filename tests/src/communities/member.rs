@@ -42,9 +42,9 @@ pub trait Member: Sized {
 pub struct View {
     /// Rows and tombstones by item.
     pub rows: Vec<(usize, Row)>,
-    /// What it knows.
+    /// What it knows, with its own tick as it would claim it now.
     pub knowledge: Knowledge,
-    /// Items that it will ask for by key.
+    /// Items that it will ask for by key, in ascending order.
     pub waiting: Vec<usize>,
     /// Whether it would still adopt equal rows of others under their versions.
     pub newcomer: bool,

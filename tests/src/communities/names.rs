@@ -1,5 +1,7 @@
 //! The names that all members of a community share.
 
+use std::fmt;
+
 use sync_knowledge::{ItemId, ReplicaId};
 use sync_metadata::{
     ColumnDescription, MetadataError, ScopeDescription, TableDescription, TableName, ValueRef,
@@ -9,6 +11,44 @@ use sync_provider::settlement_replica;
 use uuid::Uuid;
 
 const CONTENTS: [&str; 6] = ["P", "Q", "R", "S", "T", "U"];
+
+/// A replica of a community, or its settlement replica: `1` or `s1`.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Who {
+    /// Whether the settlement replica is meant.
+    pub settlement: bool,
+    /// Index of the replica.
+    pub replica: u8,
+}
+
+impl Who {
+    /// The index among all replicas and settlement replicas of a community of `replicas`.
+    pub fn index(self, replicas: usize) -> usize {
+        usize::from(self.replica) + if self.settlement { replicas } else { 0 }
+    }
+
+    /// The other way round.
+    pub fn at(index: usize, replicas: usize) -> Who {
+        let (settlement, replica) = (index >= replicas, (index % replicas) as u8);
+        Who {
+            settlement,
+            replica,
+        }
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let prefix = if self.settlement { "s" } else { "" };
+        write!(f, "{prefix}{}", self.replica)
+    }
+}
+
+impl fmt::Debug for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
 
 /// Replica ids, item ids and the scope of a community.
 #[derive(Clone, Debug)]
@@ -33,7 +73,7 @@ impl Names {
         ids.extend(ids.clone().iter().map(settlement_replica));
         let scope = Self::scope()?;
         let key_type = &scope.tables[0].columns[0].sql_type;
-        let mut probes = vec![ItemId::from_text("[s]")];
+        let mut probes = vec![ItemId::from_text("s")];
         for item in 0..items {
             let key = [(key_type, ValueRef::Integer(item as i64))];
             let id = row_id(&scope.tables[0].global_name, key.into_iter())?;
@@ -56,7 +96,7 @@ impl Names {
             ColumnDescription::key("id", "int".parse()?),
             ColumnDescription::new("v", "nvarchar(10)".parse()?),
         ];
-        let table = TableDescription::new(TableName::parse("t")?, "[t]", columns)?;
+        let table = TableDescription::new(TableName::parse("t")?, "t", columns)?;
         ScopeDescription::new("community", vec![table])
     }
 
@@ -70,12 +110,10 @@ impl Names {
         self.replicas.is_empty()
     }
 
-    /// The index of a replica or settlement replica.
-    pub fn index(&self, id: &ReplicaId) -> Option<u8> {
-        self.replicas
-            .iter()
-            .position(|known| known == id)
-            .map(|index| index as u8)
+    /// Who has this id.
+    pub fn who(&self, id: &ReplicaId) -> Option<Who> {
+        let index = self.replicas.iter().position(|known| known == id)?;
+        Some(Who::at(index, self.len()))
     }
 
     /// The text that stands for a content.

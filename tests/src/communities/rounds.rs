@@ -399,7 +399,7 @@ fn shape(members: &[&State]) -> Vec<State> {
             .flatten()
             .flat_map(|row| [row.create, row.update])
         {
-            ticks[class(version.who as usize)].push(version.tick);
+            ticks[class(version.who.index(replicas))].push(version.tick);
         }
     }
     for ticks in &mut ticks {
@@ -409,7 +409,7 @@ fn shape(members: &[&State]) -> Vec<State> {
     let rank =
         |who: usize, tick: u32| ticks[class(who)].partition_point(|other| *other < tick) as u32;
     let version = |version: Stamped| Stamped {
-        tick: rank(version.who as usize, version.tick),
+        tick: rank(version.who.index(replicas), version.tick),
         ..version
     };
     let ranked = members.iter().map(|state| {

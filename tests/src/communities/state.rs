@@ -5,13 +5,13 @@ use std::fmt;
 use sync_knowledge::{ReplicaId, Tick};
 
 use super::member::View;
-use super::names::Names;
+use super::names::{Names, Who};
 
-/// A version by the index of its replica in [`Names::replicas`].
+/// A version: `(1, 2)` or `(s1, 2)`.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamped {
-    /// Index of the replica or settlement replica.
-    pub who: u8,
+    /// The replica or settlement replica.
+    pub who: Who,
     /// Its tick.
     pub tick: u32,
 }
@@ -28,7 +28,7 @@ pub struct Stored {
     /// Time of the last change.
     pub time: Option<i64>,
     /// Who made it.
-    pub writer: Option<u8>,
+    pub writer: Option<Who>,
 }
 
 /// A replica at a moment. States that are equal have the same future.
@@ -62,7 +62,7 @@ impl State {
         let items = names.probes.len() / 2;
         let mut rows = vec![None; items];
         for (item, row) in &view.rows {
-            let writer = row.writer.as_ref().map(|id| index(names, id)).transpose()?;
+            let writer = row.writer.as_ref().map(|id| who(names, id)).transpose()?;
             let stored = Stored {
                 content: row.content,
                 create: stamped(names, &row.create)?,
@@ -100,59 +100,38 @@ impl State {
 
     /// Whether the replica claims to know this version of an item.
     pub fn claims(&self, item: usize, version: Stamped) -> bool {
-        self.known_at(item)[version.who as usize] >= version.tick
-    }
-
-    /// The ticks that are known of an item.
-    pub fn known_at(&self, item: usize) -> &[u32] {
-        let width = self.known.len() / (2 * self.rows.len() + 1);
-        &self.known[(2 * item + 1) * width..][..width]
+        let width = 2 * self.replicas();
+        let known = &self.known[(2 * item + 1) * width..][..width];
+        known[version.who.index(self.replicas())] >= version.tick
     }
 
     /// How many local changes were made.
     pub fn writes(&self) -> u32 {
-        self.known[self.own as usize]
+        self.known[usize::from(self.own)]
     }
 
-    /// Index of the replica's settlement replica.
-    pub fn settler(&self) -> u8 {
-        self.own + (self.known.len() / (2 * self.rows.len() + 1) / 2) as u8
+    /// How many replicas the community has.
+    pub fn replicas(&self) -> usize {
+        let probes = 2 * self.rows.len() + 1;
+        self.known.len() / probes / 2
     }
 }
 
 /// As `replica 1 holds P as (s1, 1), knows 0:2 1:3 s1:1`; `s1` is the settlement replica of 1.
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let replicas = self.settler() - self.own;
-        let who = |who: u8| match who.checked_sub(replicas) {
-            Some(who) => format!("s{who}"),
-            None => who.to_string(),
-        };
-        write!(f, "replica {} holds", self.own)?;
+        write!(f, "replica {} holds ", self.own)?;
         for row in &self.rows {
             match row {
-                None => write!(f, " nothing,")?,
-                Some(row) => {
-                    let content = row.content.map_or("a deletion", Names::content);
-                    write!(
-                        f,
-                        " {content} as ({}, {}),",
-                        who(row.update.who),
-                        row.update.tick
-                    )?;
-                }
+                None => write!(f, "nothing, ")?,
+                Some(row) => write!(f, "{row}, ")?,
             }
         }
-        let known = self
-            .known
-            .iter()
-            .take(2 * usize::from(replicas))
-            .enumerate();
-        let known: Vec<String> = known
-            .filter(|(_, tick)| **tick > 0)
-            .map(|(index, tick)| format!("{}:{tick}", who(index as u8)))
-            .collect();
-        write!(f, " knows {}", known.join(" "))?;
+        write!(f, "knows")?;
+        let known = self.known.iter().take(2 * self.replicas()).enumerate();
+        for (index, tick) in known.filter(|(_, tick)| **tick > 0) {
+            write!(f, " {}:{tick}", Who::at(index, self.replicas()))?;
+        }
         if !self.uniform {
             write!(f, " with exceptions")?;
         }
@@ -166,6 +145,13 @@ impl fmt::Display for State {
     }
 }
 
+impl fmt::Display for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let content = self.content.map_or("a deletion", Names::content);
+        write!(f, "{content} as {:?}", self.update)
+    }
+}
+
 impl fmt::Debug for Stamped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "({}, {})", self.who, self.tick)
@@ -174,13 +160,13 @@ impl fmt::Debug for Stamped {
 
 fn stamped(names: &Names, version: &(ReplicaId, Tick)) -> Result<Stamped, String> {
     Ok(Stamped {
-        who: index(names, &version.0)?,
+        who: who(names, &version.0)?,
         tick: version.1 as u32,
     })
 }
 
-fn index(names: &Names, id: &ReplicaId) -> Result<u8, String> {
+fn who(names: &Names, id: &ReplicaId) -> Result<Who, String> {
     names
-        .index(id)
+        .who(id)
         .ok_or_else(|| format!("replica {id} does not belong to the community"))
 }

@@ -4,6 +4,7 @@ use sync_provider::ConflictPolicy;
 
 use super::laws::{Transfer, Violation};
 use super::member::Member;
+use super::names::Who;
 use super::setting::Setting;
 use super::state::State;
 use super::step::Step;
@@ -106,7 +107,13 @@ pub(super) fn act<M: Member>(
         else {
             continue;
         };
-        if before.accounted[item].contains(&row.update) || row.update.who != after.own {
+        if before.accounted[item].contains(&row.update)
+            || row.update.who
+                != (Who {
+                    settlement: false,
+                    replica: after.own,
+                })
+        {
             return Err(Violation::Invented(format!(
                 "a local write of item {item} made {row:?}"
             )));

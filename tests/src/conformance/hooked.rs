@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sync_provider::{
-    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError, ReplicaInfo, SessionId,
-    SyncBatchParameters, SyncProvider, TableKeys,
+    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
+    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
 };
 
 /// A call of the contract, before it is passed on.
@@ -55,22 +55,37 @@ impl SyncProvider for Hooked {
         self.inner.begin_session(request).await
     }
 
-    async fn get_sync_batch_parameters(&self, session: SessionId) -> Result<SyncBatchParameters, ProviderError> {
+    async fn get_sync_batch_parameters(
+        &self,
+        session: SessionId,
+    ) -> Result<SyncBatchParameters, ProviderError> {
         (self.hook)(Call::Parameters)?;
         self.inner.get_sync_batch_parameters(session).await
     }
 
-    async fn get_change_batch(&self, session: SessionId, request: ChangeBatchRequest) -> Result<ChangeBatch, ProviderError> {
+    async fn get_change_batch(
+        &self,
+        session: SessionId,
+        request: ChangeBatchRequest,
+    ) -> Result<ChangeBatch, ProviderError> {
         (self.hook)(Call::Changes)?;
         self.inner.get_change_batch(session, request).await
     }
 
-    async fn rows_by_key(&self, session: SessionId, keys: Vec<TableKeys>) -> Result<ChangeBatch, ProviderError> {
+    async fn rows_by_key(
+        &self,
+        session: SessionId,
+        keys: Vec<TableKeys>,
+    ) -> Result<ChangeBatch, ProviderError> {
         (self.hook)(Call::Rows(&keys))?;
         self.inner.rows_by_key(session, keys).await
     }
 
-    async fn process_change_batch(&self, session: SessionId, batch: ChangeBatch) -> Result<BatchOutcome, ProviderError> {
+    async fn process_change_batch(
+        &self,
+        session: SessionId,
+        batch: ChangeBatch,
+    ) -> Result<BatchOutcome, ProviderError> {
         (self.hook)(Call::Process(&batch))?;
         self.inner.process_change_batch(session, batch).await
     }

@@ -23,7 +23,10 @@ impl Engine for Memory {
 
     fn make(&self, _: Layout) -> Box<dyn TestReplica> {
         let id = ReplicaId::from_uuid(Uuid::new_v4());
-        Box::new(MemoryProvider::new(MemoryReplica::new(id, neutral::description())))
+        Box::new(MemoryProvider::new(MemoryReplica::new(
+            id,
+            neutral::description(),
+        )))
     }
 
     fn maps_columns(&self) -> bool {

@@ -60,7 +60,9 @@ pub fn run(local: &dyn Engine, remote: &dyn Engine, scenario: &Scenario) -> Find
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            Some(Problem::Failed(text.unwrap_or_else(|| "it panicked".to_owned())))
+            Some(Problem::Failed(
+                text.unwrap_or_else(|| "it panicked".to_owned()),
+            ))
         }
     };
     Finding {

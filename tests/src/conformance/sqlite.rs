@@ -38,7 +38,8 @@ impl Engine for Sqlite {
         let path = folder.path().join("replica.db");
         let db = open(&path);
         for table in TABLES {
-            db.execute_batch(&create(table, layout)).expect("the table can be made");
+            db.execute_batch(&create(table, layout))
+                .expect("the table can be made");
         }
         let choices = TABLES.iter().map(|table| TableChoice {
             table: table.name.to_owned(),
@@ -72,7 +73,11 @@ fn create(table: &TableSpec, layout: Layout) -> String {
         let others = columns.len() - keys;
         columns[others..].reverse();
     }
-    let rowid = if table.clustered { " WITHOUT ROWID" } else { "" };
+    let rowid = if table.clustered {
+        " WITHOUT ROWID"
+    } else {
+        ""
+    };
     format!(
         "CREATE TABLE {} ({}, PRIMARY KEY ({})){rowid}",
         table.name,
@@ -118,8 +123,8 @@ fn value(row: &Row<'_>, column: usize) -> Value {
         Cell::Null => Value::Null,
         Cell::Integer(number) => Value::Integer(number),
         Cell::Real(number) => Value::Real(number),
-        Cell::Text(text) => Value::Text(text.into()),
-        Cell::Blob(bytes) => Value::Blob(bytes.into()),
+        Cell::Text(text) => Value::Text(text),
+        Cell::Blob(bytes) => Value::Blob(bytes),
     }
 }
 
@@ -148,11 +153,22 @@ impl TestReplica for File {
         let key = spec.key_of(row);
         let db = open(&self.path);
         let columns = names(spec.columns.iter().map(|column| column.0));
-        let holders = (1..=row.len()).map(|n| format!("?{n}")).collect::<Vec<_>>().join(", ");
-        let exists = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE {})", spec.name, key_is(spec, &key));
+        let holders = (1..=row.len())
+            .map(|n| format!("?{n}"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let exists = format!(
+            "SELECT EXISTS (SELECT 1 FROM {} WHERE {})",
+            spec.name,
+            key_is(spec, &key)
+        );
         let exists: bool = db.query_row(&exists, [], |row| row.get(0)).unwrap();
         let sql = if exists {
-            format!("UPDATE {} SET ({columns}) = ({holders}) WHERE {}", spec.name, key_is(spec, &key))
+            format!(
+                "UPDATE {} SET ({columns}) = ({holders}) WHERE {}",
+                spec.name,
+                key_is(spec, &key)
+            )
         } else {
             format!("INSERT INTO {} ({columns}) VALUES ({holders})", spec.name)
         };
@@ -176,7 +192,10 @@ impl TestReplica for File {
             let name = format!("\"reject {event} {} {key:?}\"", spec.name.to_lowercase());
             let name = format!("\"{}\"", name.replace('"', ""));
             let sql = if rejected {
-                let qualified = key_is(spec, key).split(" AND ").map(|term| format!("{row}.{term}")).collect::<Vec<_>>();
+                let qualified = key_is(spec, key)
+                    .split(" AND ")
+                    .map(|term| format!("{row}.{term}"))
+                    .collect::<Vec<_>>();
                 format!(
                     "CREATE TRIGGER {name} BEFORE {event} ON {} WHEN {} BEGIN SELECT RAISE(ABORT, 'rejected'); END",
                     spec.name,
@@ -193,9 +212,11 @@ impl TestReplica for File {
         let db = open(&self.path);
         let scope = "FROM scope_info WHERE sync_scope_name = ?1";
         let (own, bytes): (String, Option<Vec<u8>>) = db
-            .query_row(&format!("SELECT scope_id, scope_sync_knowledge {scope}"), [SCOPE], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
+            .query_row(
+                &format!("SELECT scope_id, scope_sync_knowledge {scope}"),
+                [SCOPE],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
             .unwrap();
         let own = ReplicaId::from_uuid(Uuid::parse_str(&own).unwrap());
         let mut knowledge = match bytes {
@@ -209,7 +230,9 @@ impl TestReplica for File {
             read_table(&db, table, spec, &knowledge, &mut entries, &mut greatest);
         }
         knowledge.set_local_tick(greatest.max(knowledge.local_tick()));
-        let waiting: i64 = db.query_row("SELECT count(*) FROM sync_waiting", [], |row| row.get(0)).unwrap();
+        let waiting: i64 = db
+            .query_row("SELECT count(*) FROM sync_waiting", [], |row| row.get(0))
+            .unwrap();
         State {
             entries,
             knowledge,
@@ -225,10 +248,17 @@ impl TestReplica for File {
         let knowledge = self.state().knowledge.to_bytes();
         let db = open(&self.path);
         for table in TABLES {
-            let sql = format!("DELETE FROM {}_tracking WHERE sync_row_is_tombstone = 1", table.name);
+            let sql = format!(
+                "DELETE FROM {}_tracking WHERE sync_row_is_tombstone = 1",
+                table.name
+            );
             db.execute(&sql, []).unwrap();
         }
-        db.execute("UPDATE scope_info SET scope_tombstone_cleanup_knowledge = ?1", [knowledge]).unwrap();
+        db.execute(
+            "UPDATE scope_info SET scope_tombstone_cleanup_knowledge = ?1",
+            [knowledge],
+        )
+        .unwrap();
         true
     }
 }
@@ -265,13 +295,20 @@ fn read_table(
                 let tick: i64 = row.get(first + 3).unwrap();
                 return (knowledge.key_map().own().clone(), tick.try_into().unwrap());
             }
-            let (key, tick): (u32, i64) = (row.get(first + 1).unwrap(), row.get(first + 2).unwrap());
+            let (key, tick): (u32, i64) =
+                (row.get(first + 1).unwrap(), row.get(first + 2).unwrap());
             let id = knowledge.key_map().id(ReplicaKey(key));
-            (id.expect("the key is in the map").clone(), tick.try_into().unwrap())
+            (
+                id.expect("the key is in the map").clone(),
+                tick.try_into().unwrap(),
+            )
         };
         let tombstone: bool = row.get(at).unwrap();
         let exists: bool = row.get(at + 9).unwrap();
-        assert_eq!(exists, !tombstone, "a live tracking row has a base row, a tombstone none");
+        assert_eq!(
+            exists, !tombstone,
+            "a live tracking row has a base row, a tombstone none"
+        );
         if row.get::<_, bool>(at + 1).unwrap() {
             *greatest = (*greatest).max(version(at + 1).1);
         }
@@ -284,6 +321,13 @@ fn read_table(
         entries.insert(entry_key(table, &key), entry);
     }
     let count = |sql: String| -> i64 { db.query_row(&sql, [], |row| row.get(0)).unwrap() };
-    let live = count(format!("SELECT count(*) FROM {}_tracking WHERE sync_row_is_tombstone = 0", spec.name));
-    assert_eq!(live, count(format!("SELECT count(*) FROM {}", spec.name)), "every row is tracked");
+    let live = count(format!(
+        "SELECT count(*) FROM {}_tracking WHERE sync_row_is_tombstone = 0",
+        spec.name
+    ));
+    assert_eq!(
+        live,
+        count(format!("SELECT count(*) FROM {}", spec.name)),
+        "every row is tracked"
+    );
 }

@@ -56,7 +56,11 @@ impl State {
 
     /// Whether the knowledge, which must have no exceptions, contains a version.
     pub fn knows(&self, (replica, tick): &GlobalVersion) -> bool {
-        assert!(self.knowledge.is_uniform(), "the knowledge has exceptions: {:?}", self.knowledge);
+        assert!(
+            self.knowledge.is_uniform(),
+            "the knowledge has exceptions: {:?}",
+            self.knowledge
+        );
         self.knowledge
             .key_map()
             .key(replica)
@@ -68,11 +72,17 @@ impl State {
 pub(super) fn assert_converged(states: &[State]) {
     for state in states {
         assert_eq!(state.rows(), states[0].rows(), "rows differ");
-        assert_eq!(state.entries, states[0].entries, "tombstones or versions differ");
+        assert_eq!(
+            state.entries, states[0].entries,
+            "tombstones or versions differ"
+        );
         assert_eq!(state.waiting, 0, "rows are left waiting");
         for other in states {
             for (key, entry) in &other.entries {
-                assert!(state.knows(&entry.update), "a version of {key:?} is not known: {entry:?}");
+                assert!(
+                    state.knows(&entry.update),
+                    "a version of {key:?} is not known: {entry:?}"
+                );
             }
         }
     }

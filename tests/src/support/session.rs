@@ -79,7 +79,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`SyncOrchestrator::synchronize`].
-    pub fn try_run(self) -> Result<Report, SyncFailure> {
+    pub fn try_run(self) -> Result<Report, Box<SyncFailure>> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -34,6 +34,10 @@ pub(crate) enum Outside {
 /// Features that exist for tests, as (crate, feature): only development dependencies and the test crates switch them on.
 pub(crate) const TEST_FEATURES: &[(&str, &str)] = &[("sync-provider", "memory")];
 
+/// Crates that drive another one in its tests, as (crate, driver): only development dependencies reach up, and only these. A provider is tested in
+/// whole sessions.
+pub(crate) const TEST_DRIVERS: &[(&str, &str)] = &[("sync-provider-sqlite", "sync-orchestrator")];
+
 const SQLITE: &[&str] = &["rusqlite", "libsqlite3-sys"];
 const SQL_SERVER: &[&str] = &["tiberius"];
 const DATABASES: &[&str] = &["rusqlite", "libsqlite3-sys", "tiberius"];
@@ -60,7 +64,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "sync-knowledge",
         below: Below::Only(&[]),
-        outside: Outside::Only(&["bincode", "serde", "thiserror", "uuid"]),
+        outside: Outside::Only(&["bincode", "quick-xml", "serde", "thiserror", "uuid"]),
         unreached: IO,
         pure: true,
         for_tests: false,
@@ -125,7 +129,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         name: "sync-cli",
-        // Knowledge only to show it; the seam of the relational providers is none of its business.
+        // Knowledge only to show it, sync-relational only to look at replicas (status, verify).
         below: Below::Only(&[
             "sync-knowledge",
             "sync-metadata",
@@ -133,9 +137,11 @@ pub(crate) const RULES: &[Rule] = &[
             "sync-provider",
             "sync-provider-mssql",
             "sync-provider-sqlite",
+            "sync-relational",
         ]),
-        // It holds no SQL text, so it needs no driver.
-        outside: Outside::AllBut(DATABASES),
+        // The generated databases of `demo` are an application's own, so they are made with a driver; no other module
+        // of it holds SQL, which a test of the crate checks.
+        outside: Outside::AllBut(SQL_SERVER),
         unreached: &[],
         pure: false,
         for_tests: false,

@@ -188,7 +188,7 @@ fn convert() {
 fn blobs_that_are_none() {
     let place = Place::new();
     std::fs::write(place.path("empty"), []).unwrap();
-    let claims_much = format!("{}ffffffff", &K1[..42]);
+    let claims_much = format!("{}ffffffff", &K1[..46]);
     for (blob, part) in [
         ("", "blob"),
         ("xyz", "something else than hex digits"),
@@ -197,7 +197,7 @@ fn blobs_that_are_none() {
         ("@empty", "cut off"),
         ("@missing", "blob @missing"),
         ("@.", "blob @."),
-        (&K1[..100], "cut off"),
+        (&K1[..100], "no more than"),
         (&format!("{K1}00"), "follow the end"),
         (
             &K1.replacen("00000005", "00000004", 1),

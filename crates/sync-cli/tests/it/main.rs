@@ -11,6 +11,7 @@ mod bad_input;
 mod cancel;
 mod demo;
 mod knowledge;
+mod layers;
 mod locators;
 mod provision;
 mod status;

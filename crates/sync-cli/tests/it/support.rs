@@ -13,6 +13,9 @@ pub(crate) struct Place {
     folder: TempDir,
 }
 
+/// The bytes of files by path.
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
+
 /// How a run ended.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -98,14 +101,14 @@ impl Place {
     }
 
     /// The bytes of all files.
-    pub(crate) fn bytes(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn bytes(&self) -> Files {
         let mut all = BTreeMap::new();
         collect(self.folder.path(), &mut all);
         all
     }
 }
 
-fn collect(folder: &Path, all: &mut BTreeMap<String, Vec<u8>>) {
+fn collect(folder: &Path, all: &mut Files) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -150,6 +153,12 @@ impl From<Output> for Run {
 /// Runs a command that must fail with `code`, in one line that holds `part`, and change no file; then the same with `--json`.
 pub(crate) fn check_failure(place: &Place, arguments: &[&str], code: i32, part: &str) {
     let before = place.bytes();
+    check_refusal(place, arguments, code, part);
+    check_same_bytes(&before, &place.bytes(), arguments);
+}
+
+/// As [`check_failure`], without a look at the files: reading a database's file ends all locks that this process holds on it.
+pub(crate) fn check_refusal(place: &Place, arguments: &[&str], code: i32, part: &str) {
     let run = place.run(arguments);
     assert_eq!(run.code, code, "{arguments:?}: {run:?}");
     let line = run.error_line();
@@ -168,15 +177,17 @@ pub(crate) fn check_failure(place: &Place, arguments: &[&str], code: i32, part: 
         );
     }
     run.error_line();
+}
 
-    let after = place.bytes();
+/// Names the file that differs, rather than all bytes of all files.
+pub(crate) fn check_same_bytes(before: &Files, after: &Files, what: &[&str]) {
     assert_eq!(
         before.keys().collect::<Vec<_>>(),
         after.keys().collect::<Vec<_>>(),
-        "{arguments:?}"
+        "{what:?}"
     );
-    for (name, bytes) in &before {
-        assert!(after[name] == *bytes, "{arguments:?} changed {name}");
+    for (name, bytes) in before {
+        assert!(after[name] == *bytes, "{what:?} changed {name}");
     }
 }
 

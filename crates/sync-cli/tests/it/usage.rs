@@ -103,6 +103,7 @@ fn wrong_usage() {
 fn nothing_at_all_is_wrong_usage_too() {
     let run = Place::new().run(&[]);
     assert_eq!(run.code, 2);
+    assert!(run.error_line().contains("no command is given"), "{run:?}");
     assert!(run.stderr.contains("Usage: syncdb"), "{run:?}");
 }
 

@@ -90,34 +90,25 @@ impl References {
             .iter()
             .filter(|key| key.child.eq_ignore_ascii_case(&info.name))
         {
-            let Some(from) = key
-                .from
-                .iter()
-                .map(position)
-                .collect::<Option<Vec<usize>>>()
-            else {
-                continue;
-            };
             let parent = ident(&key.parent);
-            let sql = format!(
-                "SELECT NOT EXISTS (SELECT 1 FROM {parent} t WHERE {})",
-                bound(&key.to, "t", 1)
-            );
-            references
-                .missing_parent
-                .push((sql, key.parent.clone(), from));
+            let on = join_columns(&key.from, "b", &key.to, "p");
             let set = join(&key.from, " AND ", |name| {
                 format!("b.{} IS NOT NULL", ident(name))
             });
-            let sql = format!(
-                "{set} AND NOT EXISTS (SELECT 1 FROM {parent} p WHERE {})",
-                join_columns(&key.from, "b", &key.to, "p")
-            );
+            let sql = format!("{set} AND NOT EXISTS (SELECT 1 FROM {parent} p WHERE {on})");
             references.touched_orphans.push((sql, key.parent.clone()));
-            references.parent_joins.push((
-                join_columns(&key.from, "b", &key.to, "p"),
-                key.parent.clone(),
-            ));
+            references.parent_joins.push((on, key.parent.clone()));
+            // A column outside the scope cannot be looked at before the row is written.
+            let from: Option<Vec<usize>> = key.from.iter().map(position).collect();
+            if let Some(from) = from {
+                let sql = format!(
+                    "SELECT NOT EXISTS (SELECT 1 FROM {parent} t WHERE {})",
+                    bound(&key.to, "t", 1)
+                );
+                references
+                    .missing_parent
+                    .push((sql, key.parent.clone(), from));
+            }
         }
         references
     }
@@ -243,6 +234,26 @@ impl SqliteStore {
                     format!("its parent in table {name} has to wait"),
                     sql,
                 ));
+            }
+        }
+        queries
+    }
+
+    /// Per foreign key of a table of the scope to `parent`: the child table, and the query for the keys of its rows that refer to a row there.
+    pub(super) fn child_key_queries(&self, parent: usize) -> Vec<(usize, String)> {
+        let own = &self.tables[parent].sql;
+        let mut queries = Vec::new();
+        for (child, table) in self.tables.iter().enumerate() {
+            let joins = table.references.parent_joins.iter();
+            for (on, _) in joins.filter(|(_, name)| ident(name).eq_ignore_ascii_case(&own.base)) {
+                let sql = format!(
+                    "SELECT {} FROM {} p JOIN {} b ON {on} WHERE {}",
+                    join(&table.sql.keys, ", ", |name| format!("b.{}", ident(name))),
+                    own.base,
+                    table.sql.base,
+                    bound(&own.keys, "p", 1),
+                );
+                queries.push((child, sql));
             }
         }
         queries

@@ -1,5 +1,6 @@
 //! One connection to a SQLite database that holds a scope.
 
+mod bury;
 mod foreign_keys;
 mod local;
 mod mark;
@@ -11,6 +12,7 @@ mod statements;
 mod waiting;
 mod write;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -82,6 +84,8 @@ struct Apply {
     /// The table that `applying` names.
     marked: Option<usize>,
     knowledge_timestamp: i64,
+    /// Deletions that were refused while other rows referred to the row.
+    held_back: BTreeSet<bury::RowKey>,
 }
 
 impl SqliteStore {
@@ -224,7 +228,10 @@ impl Table {
                 "provision the scope anew",
             ));
         }
-        let respells = info.key.iter().any(|&column| info.columns[column].key_collation.is_some());
+        let respells = info
+            .key
+            .iter()
+            .any(|&column| info.columns[column].key_collation.is_some());
         let unique = info.unique.iter().flat_map(|index| &index.columns);
         let unique = unique
             .filter_map(|name| shape.columns.iter().position(|column| column == name))
@@ -402,6 +409,7 @@ impl SqliteStore {
             empty,
             marked: None,
             knowledge_timestamp,
+            held_back: BTreeSet::new(),
         });
         Ok(state)
     }

@@ -124,7 +124,7 @@ impl SqliteStore {
         Ok(())
     }
 
-    fn execute(&self, sql: &str) -> Result<(), ProviderError> {
+    pub(super) fn execute(&self, sql: &str) -> Result<(), ProviderError> {
         self.db()
             .execute_batch(sql)
             .map_err(|error| self.fail(&error))

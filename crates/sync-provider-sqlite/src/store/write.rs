@@ -57,6 +57,9 @@ impl SqliteStore {
         if !blocked.is_empty() {
             failures.extend(self.write_together(slice, local, blocked)?);
         }
+        if slice.deleted && !failures.is_empty() {
+            return self.bury_together(slice, local, writes, failures);
+        }
         Ok(failures)
     }
 
@@ -66,7 +69,7 @@ impl SqliteStore {
     }
 
     /// Tells the triggers which table is written to, so that they leave these rows alone.
-    fn mark_table(&mut self, table: usize) -> Result<(), ProviderError> {
+    pub(super) fn mark_table(&mut self, table: usize) -> Result<(), ProviderError> {
         if self.triggers_off || self.applying()?.marked == Some(table) {
             return Ok(());
         }
@@ -147,6 +150,7 @@ impl SqliteStore {
             return Ok(Written::Done);
         };
         match statement.raw_execute() {
+            Ok(0) if slice.deleted && self.is_gone(slice, row)? => Ok(Written::Done),
             // Only RAISE(IGNORE) leaves a row out without an error.
             Ok(0) => Ok(refused("a trigger of the table leaves it out".into())),
             Ok(_) => Ok(Written::Done),

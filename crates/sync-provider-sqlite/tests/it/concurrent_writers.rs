@@ -15,7 +15,9 @@ fn write(db: &Db, id: i64, stop: &AtomicBool, rounds: usize) -> usize {
             format!("INSERT INTO t VALUES ({key}, 'written')"),
             format!("UPDATE t SET v = 'updated' WHERE id = {key}"),
             format!("DELETE FROM t WHERE id = {key} AND {key} % 3 = 0"),
-            format!("BEGIN IMMEDIATE; UPDATE t SET v = 'twice' WHERE id = {key}; UPDATE t SET v = 'thrice' WHERE id = {key}; COMMIT"),
+            format!(
+                "BEGIN IMMEDIATE; UPDATE t SET v = 'twice' WHERE id = {key}; UPDATE t SET v = 'thrice' WHERE id = {key}; COMMIT"
+            ),
         ];
         for statement in statements {
             match db.execute_batch(&statement) {
@@ -45,14 +47,23 @@ fn check(mode: &str) {
     let mut sessions = 0;
     while !writers.iter().all(thread::JoinHandle::is_finished) || sessions < 3 {
         let report = session(&a, &b).batch_bytes(500).run();
-        assert_eq!((report.up().1, report.down().1, report.records.len()), (0, 0, 0));
+        assert_eq!(
+            (report.up().1, report.down().1, report.records.len()),
+            (0, 0, 0)
+        );
         sessions += 1;
     }
     stop.store(true, Ordering::Relaxed);
-    let written: usize = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
+    let written: usize = writers
+        .into_iter()
+        .map(|writer| writer.join().unwrap())
+        .sum();
     settle(&a, &b);
     // Every third row was deleted again.
-    assert_eq!(a.number("SELECT count(*) FROM t WHERE v = 'thrice'"), a.number("SELECT count(*) FROM t"));
+    assert_eq!(
+        a.number("SELECT count(*) FROM t WHERE v = 'thrice'"),
+        a.number("SELECT count(*) FROM t")
+    );
     assert_eq!(a.number("SELECT count(*) FROM t_tracking"), written as i64);
     assert_eq!(b.number("SELECT count(*) FROM t_tracking"), written as i64);
 }

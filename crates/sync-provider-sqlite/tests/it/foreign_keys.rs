@@ -10,8 +10,13 @@ const TREE: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, parent INTEGER REFER
 #[test]
 fn a_table_that_refers_to_itself() {
     // Children come before their parents in key order.
-    let (a, b) = Db::pair(TREE, "INSERT INTO t VALUES (1, 2, ''), (2, 3, ''), (3, NULL, ''), (4, 4, '')");
-    a.execute("INSERT INTO t VALUES (10, 11, ''), (11, 1, ''); UPDATE t SET parent = 10 WHERE id = 4");
+    let (a, b) = Db::pair(
+        TREE,
+        "INSERT INTO t VALUES (1, 2, ''), (2, 3, ''), (3, NULL, ''), (4, 4, '')",
+    );
+    a.execute(
+        "INSERT INTO t VALUES (10, 11, ''), (11, 1, ''); UPDATE t SET parent = 10 WHERE id = 4",
+    );
     b.execute("INSERT INTO t VALUES (20, 20, ''), (21, 20, '')");
     settle(&a, &b);
     a.execute("DELETE FROM t WHERE id IN (1, 2, 3, 10, 11, 4)");
@@ -39,7 +44,10 @@ fn a_long_chain_in_reverse() {
 #[test]
 fn tables_that_refer_to_each_other() {
     let schema = "CREATE TABLE a (id INTEGER PRIMARY KEY, b INTEGER REFERENCES b); CREATE TABLE b (id INTEGER PRIMARY KEY, a INTEGER NOT NULL REFERENCES a)";
-    let (a, b) = Db::pair(schema, "INSERT INTO a VALUES (1, 1), (2, NULL); INSERT INTO b VALUES (1, 1), (2, 1)");
+    let (a, b) = Db::pair(
+        schema,
+        "INSERT INTO a VALUES (1, 1), (2, NULL); INSERT INTO b VALUES (1, 1), (2, 1)",
+    );
     a.execute("INSERT INTO a VALUES (3, 3); INSERT INTO b VALUES (3, 3)");
     b.execute("UPDATE a SET b = 2 WHERE id = 2");
     settle(&a, &b);
@@ -79,10 +87,14 @@ fn a_cycle_that_is_deleted() {
 fn child_tables_that_come_first() {
     // In the order of the scope the child stands before its parent.
     let make = || {
-        let db = Db::plain("CREATE TABLE parent (id INTEGER PRIMARY KEY, v); CREATE TABLE child (id INTEGER PRIMARY KEY, p INTEGER NOT NULL REFERENCES parent)");
+        let db = Db::plain(
+            "CREATE TABLE parent (id INTEGER PRIMARY KEY, v); CREATE TABLE child (id INTEGER PRIMARY KEY, p INTEGER NOT NULL REFERENCES parent)",
+        );
         let choice = |name| crate::provisioning::choice(name, None);
         let tables = sync_provider_sqlite::Tables::Listed(vec![choice("child"), choice("parent")]);
-        sync_provider_sqlite::Provisioning::new("s", tables).apply(&db.path()).unwrap();
+        sync_provider_sqlite::Provisioning::new("s", tables)
+            .apply(&db.path())
+            .unwrap();
         db
     };
     let (a, b) = (make(), make());
@@ -105,12 +117,18 @@ fn a_missing_parent_heals() {
     a.execute("INSERT INTO parent VALUES (1, 'refused'), (2, 'fine'); INSERT INTO child VALUES (1, 1, 'x'), (2, 2, 'y'), (3, 1, 'z'), (4, NULL, '')");
     for round in 0..2 {
         let report = upload(&a, &b);
-        assert_eq!(report.up(), (if round == 0 { 3 } else { 0 }, 3), "round {round}");
+        assert_eq!(
+            report.up(),
+            (if round == 0 { 3 } else { 0 }, 3),
+            "round {round}"
+        );
         assert_eq!(b.query("SELECT id FROM child ORDER BY id"), ["2", "4"]);
         assert_eq!(b.waiting(), 3);
         b.assert_sound();
     }
-    let reasons = b.query("SELECT table_name, reason LIKE '%parent%' FROM sync_waiting WHERE table_name = '[child]'");
+    let reasons = b.query(
+        "SELECT table_name, reason LIKE '%parent%' FROM sync_waiting WHERE table_name = '[child]'",
+    );
     assert_eq!(reasons, ["[child]|1", "[child]|1"]);
     a.execute("UPDATE parent SET v = 'better' WHERE id = 1");
     assert_eq!(upload(&a, &b).up(), (3, 0));
@@ -121,7 +139,10 @@ fn a_missing_parent_heals() {
 #[test]
 fn descendants_of_a_missing_parent_wait_too() {
     let schema = "CREATE TABLE t (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t, v TEXT CHECK (v <> 'refused'))";
-    let (a, b) = (Db::new(&schema.replace(" CHECK (v <> 'refused')", "")), Db::new(schema));
+    let (a, b) = (
+        Db::new(&schema.replace(" CHECK (v <> 'refused')", "")),
+        Db::new(schema),
+    );
     a.execute("INSERT INTO t VALUES (9, NULL, 'refused'), (5, 9, ''), (4, 5, ''), (3, 4, ''), (2, NULL, ''), (1, 2, '')");
     assert_eq!(upload(&a, &b).up(), (2, 4));
     assert_eq!(upload(&a, &b).up(), (0, 4));
@@ -136,7 +157,10 @@ fn the_parent_lost_a_conflict() {
     let (a, b) = Db::pair(FAMILY, "INSERT INTO parent VALUES (1, 'x')");
     a.execute("UPDATE parent SET v = 'y'; INSERT INTO child VALUES (1, 1, '')");
     b.execute("DELETE FROM parent");
-    let report = session(&a, &b).direction(Upload).policy(ConflictPolicy::DestinationWins).run();
+    let report = session(&a, &b)
+        .direction(Upload)
+        .policy(ConflictPolicy::DestinationWins)
+        .run();
     assert_eq!((report.up(), report.records.len()), ((1, 1), 1));
     assert_eq!((b.dump(), b.waiting()), (vec![], 1));
     // At the other side the deletion would take the child away: it waits.
@@ -154,11 +178,20 @@ fn the_parent_lost_a_conflict() {
 /// A delete that would cascade to a live child which the source does not know is a failure, not a silent loss.
 #[test]
 fn a_cascade_takes_no_live_child_along() {
-    for action in ["CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT", "NO ACTION"] {
+    for action in [
+        "CASCADE",
+        "SET NULL",
+        "SET DEFAULT",
+        "RESTRICT",
+        "NO ACTION",
+    ] {
         let schema = format!(
             "CREATE TABLE parent (id INTEGER PRIMARY KEY, v); CREATE TABLE child (id INTEGER PRIMARY KEY, p INTEGER REFERENCES parent ON DELETE {action}, v)"
         );
-        let (a, b) = Db::pair(&schema, "INSERT INTO parent VALUES (1, ''), (2, ''); INSERT INTO child VALUES (1, 1, ''), (2, 2, '')");
+        let (a, b) = Db::pair(
+            &schema,
+            "INSERT INTO parent VALUES (1, ''), (2, ''); INSERT INTO child VALUES (1, 1, ''), (2, 2, '')",
+        );
         a.execute("DELETE FROM child; DELETE FROM parent");
         b.execute("INSERT INTO child VALUES (3, 1, 'unknown at the other side')");
         let report = upload(&a, &b);
@@ -178,11 +211,17 @@ fn cascades_of_the_application_travel() {
     let schema = "CREATE TABLE parent (id INTEGER PRIMARY KEY, code TEXT UNIQUE); \
                   CREATE TABLE child (id INTEGER PRIMARY KEY, p INTEGER REFERENCES parent ON DELETE CASCADE, \
                   code TEXT REFERENCES parent (code) ON UPDATE CASCADE ON DELETE CASCADE)";
-    let (a, b) = Db::pair(schema, "INSERT INTO parent VALUES (1, 'a'), (2, 'b'), (3, 'c'); INSERT INTO child VALUES (1, 1, 'b'), (2, 3, 'c'), (3, 2, 'a')");
+    let (a, b) = Db::pair(
+        schema,
+        "INSERT INTO parent VALUES (1, 'a'), (2, 'b'), (3, 'c'); INSERT INTO child VALUES (1, 1, 'b'), (2, 3, 'c'), (3, 2, 'a')",
+    );
     a.execute("PRAGMA foreign_keys = ON; UPDATE parent SET code = 'new' WHERE id = 2; DELETE FROM parent WHERE id = 3");
     let report = sync(&a, &b);
     assert_eq!((report.up(), report.records.len()), ((4, 0), 0));
-    assert_eq!(b.query("SELECT * FROM child ORDER BY id"), ["1|1|new", "3|2|a"]);
+    assert_eq!(
+        b.query("SELECT * FROM child ORDER BY id"),
+        ["1|1|new", "3|2|a"]
+    );
     settle(&a, &b);
 }
 
@@ -192,7 +231,10 @@ fn cascades_of_the_application_travel() {
 fn referenced_values_that_swap() {
     let schema = "CREATE TABLE parent (id INTEGER PRIMARY KEY, code TEXT UNIQUE); \
                   CREATE TABLE child (id INTEGER PRIMARY KEY, code TEXT REFERENCES parent (code) ON UPDATE CASCADE)";
-    let (a, b) = Db::pair(schema, "INSERT INTO parent VALUES (1, 'a'), (2, 'b'); INSERT INTO child VALUES (1, 'b'), (2, 'a')");
+    let (a, b) = Db::pair(
+        schema,
+        "INSERT INTO parent VALUES (1, 'a'), (2, 'b'); INSERT INTO child VALUES (1, 'b'), (2, 'a')",
+    );
     a.execute("PRAGMA foreign_keys = ON; UPDATE parent SET code = 'tmp' WHERE id = 1; UPDATE parent SET code = 'a' WHERE id = 2; UPDATE parent SET code = 'b' WHERE id = 1");
     settle(&a, &b);
     assert_eq!(b.query("SELECT code FROM child ORDER BY id"), ["a", "b"]);
@@ -216,7 +258,10 @@ fn an_update_that_would_cascade_to_an_unknown_child_waits() {
 
 #[test]
 fn parents_and_children_swap_in_one_session() {
-    let (a, b) = Db::pair(FAMILY, "INSERT INTO parent VALUES (1, 'x'), (2, 'y'); INSERT INTO child VALUES (1, 1, ''), (2, 2, '')");
+    let (a, b) = Db::pair(
+        FAMILY,
+        "INSERT INTO parent VALUES (1, 'x'), (2, 'y'); INSERT INTO child VALUES (1, 1, ''), (2, 2, '')",
+    );
     a.execute("UPDATE child SET p = 3 - p; DELETE FROM parent WHERE id = 1; INSERT INTO parent VALUES (1, 'again'), (3, 'new'); UPDATE child SET p = 3 WHERE id = 1; DELETE FROM parent WHERE id = 2");
     let report = session(&a, &b).batch_bytes(1).run();
     assert_eq!((report.up().1, report.records.len()), (0, 0));
@@ -227,9 +272,14 @@ fn parents_and_children_swap_in_one_session() {
 #[test]
 fn a_parent_outside_the_scope() {
     let make = || {
-        let db = Db::plain("CREATE TABLE local (id INTEGER PRIMARY KEY); CREATE TABLE t (id INTEGER PRIMARY KEY, p INTEGER REFERENCES local, v)");
-        let tables = sync_provider_sqlite::Tables::Listed(vec![crate::provisioning::choice("t", None)]);
-        sync_provider_sqlite::Provisioning::new("s", tables).apply(&db.path()).unwrap();
+        let db = Db::plain(
+            "CREATE TABLE local (id INTEGER PRIMARY KEY); CREATE TABLE t (id INTEGER PRIMARY KEY, p INTEGER REFERENCES local, v)",
+        );
+        let tables =
+            sync_provider_sqlite::Tables::Listed(vec![crate::provisioning::choice("t", None)]);
+        sync_provider_sqlite::Provisioning::new("s", tables)
+            .apply(&db.path())
+            .unwrap();
         db
     };
     let (a, b) = (make(), make());

@@ -19,15 +19,51 @@ fn check(schema: &str, rows: &str, others: &str) {
 
 #[test]
 fn keys() {
-    check("CREATE TABLE t (id REAL NOT NULL PRIMARY KEY, v)", "INSERT INTO t VALUES (1, 'a'), (-0.5, 'b'), (1e300, 'c')", "UPDATE t SET v = 'z'");
-    check("CREATE TABLE t (id NUMERIC NOT NULL PRIMARY KEY, v)", "INSERT INTO t VALUES (1.0, 'a'), ('2', 'b'), ('x', 'c'), (0.1, 'd')", "UPDATE t SET v = 'z'");
-    check("CREATE TABLE t (id BLOB NOT NULL PRIMARY KEY, v)", "INSERT INTO t VALUES (x'', 'a'), (x'00', 'b'), (x'0001ff', 'c')", "UPDATE t SET v = 'z'");
-    check("CREATE TABLE t (id NOT NULL PRIMARY KEY, v)", "INSERT INTO t VALUES (1, 'a'), ('1', 'b'), (x'31', 'c'), (1.5, 'd')", "UPDATE t SET v = 'z'");
-    check("CREATE TABLE t (id TEXT NOT NULL COLLATE RTRIM PRIMARY KEY, v)", "INSERT INTO t VALUES ('a', 1), ('b  ', 2)", "UPDATE t SET v = 'z'");
-    check("CREATE TABLE t (id TEXT NOT NULL COLLATE NOCASE PRIMARY KEY, v)", "INSERT INTO t VALUES ('a', 1), ('B', 2)", "UPDATE t SET v = 'z'");
-    check("CREATE TABLE t (id DATETIME NOT NULL PRIMARY KEY, v)", "INSERT INTO t VALUES ('2024-01-01 10:00:00', 1), ('2024-01-01T10:00:00.5', 2)", "UPDATE t SET v = 'z'");
-    check("CREATE TABLE t (id BOOLEAN NOT NULL, k DECIMAL(5,2) NOT NULL, v, PRIMARY KEY (k, id))", "INSERT INTO t VALUES (1, 1.5, 'a'), (0, 2, 'b')", "UPDATE t SET v = 'z'");
-    check("CREATE TABLE t (a, id INTEGER PRIMARY KEY, v)", "INSERT INTO t VALUES (1, -9223372036854775808, 'a'), (0, 9223372036854775807, 'b')", "UPDATE t SET v = 'z'");
+    check(
+        "CREATE TABLE t (id REAL NOT NULL PRIMARY KEY, v)",
+        "INSERT INTO t VALUES (1, 'a'), (-0.5, 'b'), (1e300, 'c')",
+        "UPDATE t SET v = 'z'",
+    );
+    check(
+        "CREATE TABLE t (id NUMERIC NOT NULL PRIMARY KEY, v)",
+        "INSERT INTO t VALUES (1.0, 'a'), ('2', 'b'), ('x', 'c'), (0.1, 'd')",
+        "UPDATE t SET v = 'z'",
+    );
+    check(
+        "CREATE TABLE t (id BLOB NOT NULL PRIMARY KEY, v)",
+        "INSERT INTO t VALUES (x'', 'a'), (x'00', 'b'), (x'0001ff', 'c')",
+        "UPDATE t SET v = 'z'",
+    );
+    check(
+        "CREATE TABLE t (id NOT NULL PRIMARY KEY, v)",
+        "INSERT INTO t VALUES (1, 'a'), ('1', 'b'), (x'31', 'c'), (1.5, 'd')",
+        "UPDATE t SET v = 'z'",
+    );
+    check(
+        "CREATE TABLE t (id TEXT NOT NULL COLLATE RTRIM PRIMARY KEY, v)",
+        "INSERT INTO t VALUES ('a', 1), ('b  ', 2)",
+        "UPDATE t SET v = 'z'",
+    );
+    check(
+        "CREATE TABLE t (id TEXT NOT NULL COLLATE NOCASE PRIMARY KEY, v)",
+        "INSERT INTO t VALUES ('a', 1), ('B', 2)",
+        "UPDATE t SET v = 'z'",
+    );
+    check(
+        "CREATE TABLE t (id DATETIME NOT NULL PRIMARY KEY, v)",
+        "INSERT INTO t VALUES ('2024-01-01 10:00:00', 1), ('2024-01-01T10:00:00.5', 2)",
+        "UPDATE t SET v = 'z'",
+    );
+    check(
+        "CREATE TABLE t (id BOOLEAN NOT NULL, k DECIMAL(5,2) NOT NULL, v, PRIMARY KEY (k, id))",
+        "INSERT INTO t VALUES (1, 1.5, 'a'), (0, 2, 'b')",
+        "UPDATE t SET v = 'z'",
+    );
+    check(
+        "CREATE TABLE t (a, id INTEGER PRIMARY KEY, v)",
+        "INSERT INTO t VALUES (1, -9223372036854775808, 'a'), (0, 9223372036854775807, 'b')",
+        "UPDATE t SET v = 'z'",
+    );
 }
 
 /// Two spellings of one key meet: one row, and a conflict rather than an error.
@@ -46,7 +82,10 @@ fn spellings_of_one_key() {
 #[test]
 fn guids_of_any_case() {
     let schema = "CREATE TABLE t (id UNIQUEIDENTIFIER NOT NULL PRIMARY KEY, v)";
-    let (a, b) = Db::pair(schema, "INSERT INTO t VALUES ('01234567-89AB-4DEF-8123-456789ABCDEF', 'upper'), ('11234567-89ab-4def-8123-456789abcdef', 'lower')");
+    let (a, b) = Db::pair(
+        schema,
+        "INSERT INTO t VALUES ('01234567-89AB-4DEF-8123-456789ABCDEF', 'upper'), ('11234567-89ab-4def-8123-456789abcdef', 'lower')",
+    );
     b.execute("UPDATE t SET v = v || '!'");
     settle(&a, &b);
 }

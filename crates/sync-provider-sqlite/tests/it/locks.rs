@@ -17,12 +17,25 @@ fn a_locked_destination_is_a_clear_error() {
     let holder = b.open();
     for lock in ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"] {
         holder.execute_batch(lock).unwrap();
-        let provider = |db: &Db| Arc::new(SqliteProvider::new(db.path(), "s").busy_timeout(Duration::from_millis(50)));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let failure = runtime.block_on(SyncOrchestrator::new(provider(&a), provider(&b)).synchronize()).expect_err("it is locked");
-        assert!(matches!(failure.error, ProviderError::Database { .. }), "{failure:?}");
+        let provider = |db: &Db| {
+            Arc::new(SqliteProvider::new(db.path(), "s").busy_timeout(Duration::from_millis(50)))
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let failure = runtime
+            .block_on(SyncOrchestrator::new(provider(&a), provider(&b)).synchronize())
+            .expect_err("it is locked");
+        assert!(
+            matches!(failure.error, ProviderError::Database { .. }),
+            "{failure:?}"
+        );
         let text = failure.error.to_string();
-        assert!(text.contains("locked by someone else") && text.contains("replica.db"), "{text}");
+        assert!(
+            text.contains("locked by someone else") && text.contains("replica.db"),
+            "{text}"
+        );
         holder.execute_batch("ROLLBACK").unwrap();
     }
     drop(holder);
@@ -45,7 +58,11 @@ fn a_missing_or_foreign_file_is_a_clear_error() {
     let db = Db::new("CREATE TABLE t (id INTEGER PRIMARY KEY, v)");
     let plain = Db::plain("CREATE TABLE t (id INTEGER PRIMARY KEY, v)");
     let text = db.path().with_file_name("text.db");
-    std::fs::write(&text, "certainly not a database, and long enough to look like one ".repeat(40)).unwrap();
+    std::fs::write(
+        &text,
+        "certainly not a database, and long enough to look like one ".repeat(40),
+    )
+    .unwrap();
     let missing = db.path().with_file_name("missing.db");
     for (path, scope, expected) in [
         (missing.clone(), "s", "missing.db"),
@@ -55,8 +72,13 @@ fn a_missing_or_foreign_file_is_a_clear_error() {
     ] {
         let remote = Arc::new(SqliteProvider::new(&path, scope));
         let local = Arc::new(SqliteProvider::new(db.path(), "s"));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let failure = runtime.block_on(SyncOrchestrator::new(local, remote).synchronize()).expect_err("it is refused");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let failure = runtime
+            .block_on(SyncOrchestrator::new(local, remote).synchronize())
+            .expect_err("it is refused");
         let text = failure.error.to_string();
         assert!(text.contains(expected) && !text.contains('\n'), "{text}");
     }
@@ -71,7 +93,10 @@ fn an_open_reader_at_the_source() {
     a.execute("INSERT INTO t VALUES (1, 'x'), (2, 'y')");
     let reader = a.open();
     reader.execute_batch("BEGIN").unwrap();
-    assert_eq!(crate::support::query(&reader, "SELECT count(*) FROM t"), ["2"]);
+    assert_eq!(
+        crate::support::query(&reader, "SELECT count(*) FROM t"),
+        ["2"]
+    );
     assert_eq!(upload(&a, &b).up(), (2, 0));
     reader.execute_batch("COMMIT").unwrap();
     drop(reader);

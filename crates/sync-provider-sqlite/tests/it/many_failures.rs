@@ -4,7 +4,8 @@ use crate::support::{Db, settle, sync, upload};
 
 #[test]
 fn a_table_of_failing_rows() {
-    let schema = "CREATE TABLE t (id INTEGER PRIMARY KEY, v); CREATE TABLE u (id INTEGER PRIMARY KEY, v)";
+    let schema =
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v); CREATE TABLE u (id INTEGER PRIMARY KEY, v)";
     let (a, b) = (Db::new(schema), Db::new(schema));
     b.execute("CREATE TRIGGER no BEFORE INSERT ON t WHEN NEW.id % 12 <> 0 BEGIN SELECT RAISE(ABORT, 'no'); END");
     a.execute(
@@ -15,7 +16,11 @@ fn a_table_of_failing_rows() {
     assert_eq!(report.up().0, 1010);
     assert!(report.up().1 > 0, "{report:?}");
     assert_eq!(b.waiting(), 0, "no single row is remembered");
-    assert!(b.ranges() <= 3, "one exception for the whole table, not {} ranges", b.ranges());
+    assert!(
+        b.ranges() <= 3,
+        "one exception for the whole table, not {} ranges",
+        b.ranges()
+    );
     assert_eq!(b.number("SELECT count(*) FROM t"), 1000);
     // Other tables go on, and so does the other direction.
     a.execute("UPDATE u SET v = 'y' WHERE id = 1");
@@ -25,6 +30,10 @@ fn a_table_of_failing_rows() {
     assert_eq!(a.query("SELECT v FROM u WHERE id = 100"), ["back"]);
     b.execute("DROP TRIGGER no");
     let report = upload(&a, &b);
-    assert_eq!(report.up(), (11_000, 0), "rows that are there already do not come again");
+    assert_eq!(
+        report.up(),
+        (11_000, 0),
+        "rows that are there already do not come again"
+    );
     settle(&a, &b);
 }

@@ -27,14 +27,27 @@ fn rows_committed_before_arrive_and_the_open_ones_later() {
         upload(&a, &b);
         for round in 0..3 {
             a.execute(&format!("INSERT INTO t VALUES ({}, 'before the writer'); UPDATE t SET v = 'round {round}' WHERE id = 1", 10 + round));
-            let writer = begin(&a, &format!("INSERT INTO t VALUES ({}, 'open'); UPDATE t SET v = 'open {round}' WHERE id = 2", 20 + round));
+            let writer = begin(
+                &a,
+                &format!(
+                    "INSERT INTO t VALUES ({}, 'open'); UPDATE t SET v = 'open {round}' WHERE id = 2",
+                    20 + round
+                ),
+            );
             let report = upload(&a, &b);
             assert_eq!(report.up(), (2, 0), "{mode}: what was committed arrives");
-            assert_eq!(b.query("SELECT v FROM t WHERE id = 1"), [format!("round {round}")]);
+            assert_eq!(
+                b.query("SELECT v FROM t WHERE id = 1"),
+                [format!("round {round}")]
+            );
             writer.execute_batch("COMMIT").unwrap();
             drop(writer);
             let report = upload(&a, &b);
-            assert_eq!(report.up(), (2, 0), "{mode}: what was open arrives with the next session");
+            assert_eq!(
+                report.up(),
+                (2, 0),
+                "{mode}: what was open arrives with the next session"
+            );
             assert_same(&a, &b);
             assert_eq!(upload(&a, &b).moved(), 0);
         }
@@ -49,7 +62,10 @@ fn an_open_update_of_a_row_that_travels() {
         let (a, b) = pair(mode);
         upload(&a, &b);
         a.execute("INSERT INTO t VALUES (1, 'committed'), (2, 'committed'), (3, 'committed')");
-        let writer = begin(&a, "UPDATE t SET v = 'open' WHERE id = 1; DELETE FROM t WHERE id = 2; UPDATE t SET id = 4 WHERE id = 3");
+        let writer = begin(
+            &a,
+            "UPDATE t SET v = 'open' WHERE id = 1; DELETE FROM t WHERE id = 2; UPDATE t SET id = 4 WHERE id = 3",
+        );
         assert_eq!(upload(&a, &b).up(), (3, 0), "{mode}");
         assert_eq!(b.query("SELECT DISTINCT v FROM t"), ["committed"]);
         writer.execute_batch("COMMIT").unwrap();
@@ -72,14 +88,20 @@ fn a_writer_that_stays_open_for_long() {
             upload(&a, to);
             assert_eq!(to.query("SELECT id FROM t"), ["1"], "{mode}");
         }
-        writer.execute_batch("INSERT INTO t VALUES (3, 'open'); COMMIT").unwrap();
+        writer
+            .execute_batch("INSERT INTO t VALUES (3, 'open'); COMMIT")
+            .unwrap();
         drop(writer);
         // By way of another replica, which must not have learned more than it has.
         upload(&c, &b);
         assert_eq!(b.query("SELECT id FROM t"), ["1"]);
         upload(&a, &c);
         upload(&c, &b);
-        assert_eq!(b.query("SELECT id FROM t ORDER BY id"), ["1", "2", "3"], "{mode}");
+        assert_eq!(
+            b.query("SELECT id FROM t ORDER BY id"),
+            ["1", "2", "3"],
+            "{mode}"
+        );
         settle(&a, &b);
         settle(&a, &c);
     }
@@ -91,7 +113,10 @@ fn a_writer_that_rolls_back() {
     for mode in ["wal", "delete"] {
         let (a, b) = pair(mode);
         a.execute("INSERT INTO t VALUES (1, 'x')");
-        let writer = begin(&a, "INSERT INTO t VALUES (2, 'open'); UPDATE t SET v = 'open'");
+        let writer = begin(
+            &a,
+            "INSERT INTO t VALUES (2, 'open'); UPDATE t SET v = 'open'",
+        );
         upload(&a, &b);
         writer.execute_batch("ROLLBACK").unwrap();
         drop(writer);
@@ -107,11 +132,17 @@ fn a_writer_that_rolls_back() {
 fn the_journal_mode_is_left_alone() {
     for mode in ["wal", "delete", "truncate", "persist"] {
         let (a, b) = pair(mode);
-        a.execute(&format!("PRAGMA journal_mode = {mode}; INSERT INTO t VALUES (1, 'x')"));
+        a.execute(&format!(
+            "PRAGMA journal_mode = {mode}; INSERT INTO t VALUES (1, 'x')"
+        ));
         b.execute("INSERT INTO t VALUES (2, 'y')");
         session(&a, &b).run();
         let expected = if mode == "wal" { "wal" } else { "delete" };
-        assert_eq!(a.query("PRAGMA journal_mode"), [expected], "only WAL is a property of the file");
+        assert_eq!(
+            a.query("PRAGMA journal_mode"),
+            [expected],
+            "only WAL is a property of the file"
+        );
         assert_same(&a, &b);
     }
 }

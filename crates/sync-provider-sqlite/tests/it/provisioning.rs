@@ -1,17 +1,25 @@
 //! What provisioning makes of a database.
 
-use sync_provider_sqlite::{DEFAULT_BUSY_TIMEOUT, Deprovisioning, Provisioning, TableChoice, Tables, status};
+use sync_provider_sqlite::{
+    DEFAULT_BUSY_TIMEOUT, Deprovisioning, Provisioning, TableChoice, Tables, status,
+};
 
 use crate::support::{Db, SCOPE, session, settle, sync};
 
 fn columns(db: &Db, table: &str) -> Vec<String> {
-    let sql = format!("SELECT name || CASE WHEN \"notnull\" OR pk THEN ' not null' ELSE '' END FROM pragma_table_info('{table}')");
+    let sql = format!(
+        "SELECT name || CASE WHEN \"notnull\" OR pk THEN ' not null' ELSE '' END FROM pragma_table_info('{table}')"
+    );
     db.query(&sql)
 }
 
 pub(crate) fn choice(table: &str, columns: Option<&[&str]>) -> TableChoice {
     let columns = columns.map(|columns| columns.iter().map(|&name| name.to_owned()).collect());
-    TableChoice { table: table.to_owned(), global_name: None, columns }
+    TableChoice {
+        table: table.to_owned(),
+        global_name: None,
+        columns,
+    }
 }
 
 /// Sync Framework 2.1's columns come first, in its order; ours may follow.
@@ -33,10 +41,17 @@ fn metadata_tables_have_the_columns_of_sync_framework() {
                 "scope_user_comment",
             ],
         ),
-        ("scope_config", &["config_id not null", "config_data not null", "scope_status"]),
+        (
+            "scope_config",
+            &["config_id not null", "config_data not null", "scope_status"],
+        ),
         (
             "schema_info",
-            &["schema_major_version not null", "schema_minor_version not null", "schema_extended_info not null"],
+            &[
+                "schema_major_version not null",
+                "schema_minor_version not null",
+                "schema_extended_info not null",
+            ],
         ),
         (
             "t_tracking",
@@ -73,10 +88,19 @@ fn metadata_tables_have_the_columns_of_sync_framework() {
 
 #[test]
 fn rows_that_exist_are_tracked() {
-    let db = Db::new("CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 'a'), (2, NULL), (7, 'c')");
+    let db = Db::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 'a'), (2, NULL), (7, 'c')",
+    );
     let rows = "SELECT id, update_scope_local_id, local_update_peer_key, create_scope_local_id, local_create_peer_key, sync_row_is_tombstone, \
                 local_update_peer_timestamp > 0 AND local_create_peer_timestamp = local_update_peer_timestamp FROM t_tracking ORDER BY id";
-    assert_eq!(db.query(rows), ["1|NULL|0|NULL|0|0|1", "2|NULL|0|NULL|0|0|1", "7|NULL|0|NULL|0|0|1"]);
+    assert_eq!(
+        db.query(rows),
+        [
+            "1|NULL|0|NULL|0|0|1",
+            "2|NULL|0|NULL|0|0|1",
+            "7|NULL|0|NULL|0|0|1"
+        ]
+    );
     settle(&db, &db.like());
 }
 
@@ -94,8 +118,12 @@ fn generated_columns_are_left_out() {
 
 #[test]
 fn autoincrement_is_warned_of() {
-    let db = Db::plain("CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v); CREATE TABLE u (id INTEGER PRIMARY KEY, v)");
-    let done = Provisioning::new(SCOPE, Tables::All).apply(&db.path()).unwrap();
+    let db = Db::plain(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v); CREATE TABLE u (id INTEGER PRIMARY KEY, v)",
+    );
+    let done = Provisioning::new(SCOPE, Tables::All)
+        .apply(&db.path())
+        .unwrap();
     assert_eq!(done.warnings.len(), 1);
     assert!(done.warnings[0].contains("table t"), "{:?}", done.warnings);
 }
@@ -115,7 +143,11 @@ fn a_subset_of_columns() {
     assert_eq!(b.query("SELECT * FROM t"), ["1|x|own|y"]);
     let before = a.tracked("t", "id");
     a.execute("UPDATE t SET secret = 'changed'");
-    assert_eq!(a.tracked("t", "id"), before, "a column outside the scope makes no version");
+    assert_eq!(
+        a.tracked("t", "id"),
+        before,
+        "a column outside the scope makes no version"
+    );
     a.execute("UPDATE t SET last = 'z'");
     b.execute("UPDATE t SET secret = 'b only'");
     assert_eq!(sync(&a, &b).moved(), 1);
@@ -134,7 +166,10 @@ fn an_object_prefix_is_in_every_name() {
     db.execute("INSERT INTO t VALUES (1, 'a')");
     other.execute("INSERT INTO t VALUES (2, 'b')");
     sync(&db, &other);
-    assert_eq!(db.query("SELECT * FROM t ORDER BY id"), other.query("SELECT * FROM t ORDER BY id"));
+    assert_eq!(
+        db.query("SELECT * FROM t ORDER BY id"),
+        other.query("SELECT * FROM t ORDER BY id")
+    );
     assert_eq!(db.number("SELECT count(*) FROM t"), 2);
 }
 
@@ -148,24 +183,51 @@ fn a_replica_like_another_has_its_keys_and_constraints() {
     );
     let b = a.like();
     settle(&a, &b);
-    assert_eq!(b.query("SELECT name, pk FROM pragma_table_info('child') WHERE pk ORDER BY pk"), ["a|1", "b|2"]);
-    assert_eq!(b.query("SELECT wr FROM pragma_table_list WHERE name = 'parent'"), ["1"]);
-    assert_eq!(b.query("SELECT \"table\", on_delete FROM pragma_foreign_key_list('child')"), ["parent|CASCADE"]);
-    assert!(b.open().execute("INSERT INTO child VALUES (3, 'y', NULL, 'u1')", []).is_err(), "the unique key is there");
-    assert!(b.open().execute("INSERT INTO parent VALUES ('p', '')", []).is_err(), "the collation is there");
+    assert_eq!(
+        b.query("SELECT name, pk FROM pragma_table_info('child') WHERE pk ORDER BY pk"),
+        ["a|1", "b|2"]
+    );
+    assert_eq!(
+        b.query("SELECT wr FROM pragma_table_list WHERE name = 'parent'"),
+        ["1"]
+    );
+    assert_eq!(
+        b.query("SELECT \"table\", on_delete FROM pragma_foreign_key_list('child')"),
+        ["parent|CASCADE"]
+    );
+    assert!(
+        b.open()
+            .execute("INSERT INTO child VALUES (3, 'y', NULL, 'u1')", [])
+            .is_err(),
+        "the unique key is there"
+    );
+    assert!(
+        b.open()
+            .execute("INSERT INTO parent VALUES ('p', '')", [])
+            .is_err(),
+        "the collation is there"
+    );
 }
 
 #[test]
 fn deprovisioning_leaves_the_rows() {
-    let db = Db::plain("CREATE TABLE t (id INTEGER PRIMARY KEY, u UNIQUE); INSERT INTO t VALUES (1, 'a')");
+    let db = Db::plain(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, u UNIQUE); INSERT INTO t VALUES (1, 'a')",
+    );
     let before = db.query("SELECT type, name, sql FROM sqlite_schema ORDER BY name");
-    Provisioning::new(SCOPE, Tables::All).apply(&db.path()).unwrap();
+    Provisioning::new(SCOPE, Tables::All)
+        .apply(&db.path())
+        .unwrap();
     assert_eq!(status(&db.path(), DEFAULT_BUSY_TIMEOUT).unwrap().len(), 1);
-    Deprovisioning::Store.apply(&db.path(), DEFAULT_BUSY_TIMEOUT).unwrap();
+    Deprovisioning::Store
+        .apply(&db.path(), DEFAULT_BUSY_TIMEOUT)
+        .unwrap();
     assert_eq!(db.query("SELECT type, name, sql FROM sqlite_schema WHERE name <> 'sqlite_sequence' ORDER BY name"), before);
     assert_eq!(db.query("SELECT * FROM t"), ["1|a"]);
     // And it can start anew.
-    Provisioning::new(SCOPE, Tables::All).apply(&db.path()).unwrap();
+    Provisioning::new(SCOPE, Tables::All)
+        .apply(&db.path())
+        .unwrap();
     settle(&db, &db.like());
 }
 
@@ -173,8 +235,13 @@ fn deprovisioning_leaves_the_rows() {
 fn the_script_is_what_would_run() {
     let db = Db::plain("CREATE TABLE t (id INTEGER PRIMARY KEY, v)");
     let before = std::fs::read(db.path()).unwrap();
-    let script = Provisioning::new(SCOPE, Tables::All).script(&db.path()).unwrap();
-    assert!(before == std::fs::read(db.path()).unwrap(), "a script changes nothing");
+    let script = Provisioning::new(SCOPE, Tables::All)
+        .script(&db.path())
+        .unwrap();
+    assert!(
+        before == std::fs::read(db.path()).unwrap(),
+        "a script changes nothing"
+    );
     db.execute(&script.join(";\n"));
     db.execute("INSERT INTO t VALUES (1, 'x')");
     settle(&db, &db.like());
@@ -187,7 +254,9 @@ fn names_that_need_quoting() {
     a.execute("INSERT INTO \"my \"\"table\"\"; --\" VALUES (1, 'x', 2, 3), (2, 'y', NULL, 'é')");
     b.execute("INSERT INTO \"my \"\"table\"\"; --\" VALUES (3, 'z', 2, 3)");
     assert_eq!(session(&a, &b).run().moved(), 3);
-    a.execute("UPDATE \"my \"\"table\"\"; --\" SET \"it's\" = 'w', \"select\" = 9 WHERE \"select\" = 1");
+    a.execute(
+        "UPDATE \"my \"\"table\"\"; --\" SET \"it's\" = 'w', \"select\" = 9 WHERE \"select\" = 1",
+    );
     b.execute("INSERT OR REPLACE INTO \"my \"\"table\"\"; --\" VALUES (5, 'y', 2, 3)");
     settle(&a, &b);
 }

@@ -11,7 +11,10 @@ use crate::support::Db;
 fn sync(a: &Db, b: &Db, scope: &str) -> u64 {
     let provider = |db: &Db| Arc::new(SqliteProvider::new(db.path(), scope));
     let session = SyncOrchestrator::new(provider(a), provider(b));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let done = runtime.block_on(session.synchronize()).unwrap();
     assert!(!done.is_incomplete());
     done.upload.unwrap().changes_total + done.download.unwrap().changes_total
@@ -20,7 +23,9 @@ fn sync(a: &Db, b: &Db, scope: &str) -> u64 {
 fn make(scopes: &[&str]) -> Db {
     let db = Db::plain("CREATE TABLE t (id INTEGER PRIMARY KEY, v, w)");
     for scope in scopes {
-        Provisioning::new(*scope, Tables::Listed(vec![choice("t", None)])).apply(&db.path()).unwrap();
+        Provisioning::new(*scope, Tables::Listed(vec![choice("t", None)]))
+            .apply(&db.path())
+            .unwrap();
     }
     db
 }
@@ -28,8 +33,15 @@ fn make(scopes: &[&str]) -> Db {
 #[test]
 fn a_hub_with_a_scope_per_client() {
     let (hub, one, two) = (make(&["one", "two"]), make(&["one"]), make(&["two"]));
-    assert_eq!(hub.query("SELECT count(DISTINCT scope_id) FROM scope_info"), ["2"], "a replica id per scope");
-    assert_eq!(hub.query("SELECT count(*) FROM sqlite_schema WHERE name = 't_tracking'"), ["1"]);
+    assert_eq!(
+        hub.query("SELECT count(DISTINCT scope_id) FROM scope_info"),
+        ["2"],
+        "a replica id per scope"
+    );
+    assert_eq!(
+        hub.query("SELECT count(*) FROM sqlite_schema WHERE name = 't_tracking'"),
+        ["1"]
+    );
     one.execute("INSERT INTO t VALUES (1, 'one', '')");
     two.execute("INSERT INTO t VALUES (2, 'two', '')");
     hub.execute("INSERT INTO t VALUES (3, 'hub', '')");
@@ -44,7 +56,10 @@ fn a_hub_with_a_scope_per_client() {
     assert_eq!((sync(&one, &hub, "one"), sync(&two, &hub, "two")), (0, 0));
     two.execute("DELETE FROM t WHERE id = 1; UPDATE t SET v = 'changed' WHERE id = 3");
     assert_eq!((sync(&two, &hub, "two"), sync(&one, &hub, "one")), (2, 2));
-    assert_eq!(one.query("SELECT * FROM t ORDER BY id"), ["2|two|", "3|changed|"]);
+    assert_eq!(
+        one.query("SELECT * FROM t ORDER BY id"),
+        ["2|two|", "3|changed|"]
+    );
     assert_eq!((sync(&one, &hub, "one"), sync(&two, &hub, "two")), (0, 0));
 }
 
@@ -53,8 +68,15 @@ fn scopes_with_different_columns() {
     let hub = Db::plain("CREATE TABLE t (id INTEGER PRIMARY KEY, v, w)");
     let one = Db::plain("CREATE TABLE t (id INTEGER PRIMARY KEY, v)");
     let two = Db::plain("CREATE TABLE t (id INTEGER PRIMARY KEY, w)");
-    for (db, scope, columns) in [(&hub, "one", ["v"]), (&hub, "two", ["w"]), (&one, "one", ["v"]), (&two, "two", ["w"])] {
-        Provisioning::new(scope, Tables::Listed(vec![choice("t", Some(&columns))])).apply(&db.path()).unwrap();
+    for (db, scope, columns) in [
+        (&hub, "one", ["v"]),
+        (&hub, "two", ["w"]),
+        (&one, "one", ["v"]),
+        (&two, "two", ["w"]),
+    ] {
+        Provisioning::new(scope, Tables::Listed(vec![choice("t", Some(&columns))]))
+            .apply(&db.path())
+            .unwrap();
     }
     hub.execute("INSERT INTO t VALUES (1, 'v', 'w')");
     sync(&one, &hub, "one");

@@ -30,7 +30,9 @@ impl Db {
             true => tempfile::tempdir_in(shared).or_else(|_| tempfile::tempdir()),
             false => tempfile::tempdir(),
         };
-        let db = Db { folder: folder.unwrap() };
+        let db = Db {
+            folder: folder.unwrap(),
+        };
         db.execute(sql);
         db
     }
@@ -38,15 +40,21 @@ impl Db {
     /// A database whose tables are all in the scope.
     pub(crate) fn new(sql: &str) -> Db {
         let db = Db::plain(sql);
-        Provisioning::new(SCOPE, Tables::All).apply(&db.path()).expect("the database can be provisioned");
+        Provisioning::new(SCOPE, Tables::All)
+            .apply(&db.path())
+            .expect("the database can be provisioned");
         db
     }
 
     /// An empty replica like this one.
     pub(crate) fn like(&self) -> Db {
-        let other = Db { folder: Db::plain("").folder };
+        let other = Db {
+            folder: Db::plain("").folder,
+        };
         let (scope, templates) = describe(&self.path(), Some(SCOPE), DEFAULT_BUSY_TIMEOUT).unwrap();
-        Provisioning::new(SCOPE, Tables::Like(scope, templates)).apply(&other.path()).unwrap();
+        Provisioning::new(SCOPE, Tables::Like(scope, templates))
+            .apply(&other.path())
+            .unwrap();
         other
     }
 
@@ -118,14 +126,20 @@ impl Db {
     pub(crate) fn ranges(&self) -> usize {
         let sql = "SELECT scope_sync_knowledge FROM scope_info WHERE sync_scope_name = 's'";
         let bytes: Vec<u8> = self.open().query_row(sql, [], |row| row.get(0)).unwrap();
-        sync_knowledge::Knowledge::from_bytes(&bytes).unwrap().ranges().count()
+        sync_knowledge::Knowledge::from_bytes(&bytes)
+            .unwrap()
+            .ranges()
+            .count()
     }
 
     /// Fails unless SQLite finds the file sound, foreign keys included, and the tracking fits the rows.
     pub(crate) fn assert_sound(&self) {
         assert_eq!(self.query("PRAGMA integrity_check"), ["ok"]);
         assert_eq!(self.query("PRAGMA foreign_key_check"), [""; 0]);
-        assert_eq!(self.query("SELECT applying, applying_key FROM sync_tick"), ["NULL|NULL"]);
+        assert_eq!(
+            self.query("SELECT applying, applying_key FROM sync_tick"),
+            ["NULL|NULL"]
+        );
     }
 }
 
@@ -171,8 +185,14 @@ impl Report {
 
     /// Rows that the destinations did not know.
     pub(crate) fn moved(&self) -> u64 {
-        let SyncOperationStatistics { upload, download, .. } = self.statistics;
-        [upload, download].iter().flatten().map(|one| one.changes_total).sum()
+        let SyncOperationStatistics {
+            upload, download, ..
+        } = self.statistics;
+        [upload, download]
+            .iter()
+            .flatten()
+            .map(|one| one.changes_total)
+            .sum()
     }
 }
 
@@ -192,7 +212,10 @@ pub(crate) fn session(a: &Db, b: &Db) -> Session {
     let heard = Arc::clone(&records);
     let orchestrator = SyncOrchestrator::new(provider(a), provider(b))
         .on_conflict(move |record| heard.lock().unwrap().push(record.clone()));
-    Session { orchestrator, records }
+    Session {
+        orchestrator,
+        records,
+    }
 }
 
 impl Session {
@@ -211,15 +234,28 @@ impl Session {
         self
     }
 
-    pub(crate) fn try_run(self) -> Result<Report, SyncFailure> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    pub(crate) fn try_run(self) -> Result<Report, Box<SyncFailure>> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let statistics = runtime.block_on(self.orchestrator.synchronize())?;
         let records = std::mem::take(&mut *self.records.lock().unwrap());
-        for one in [statistics.upload, statistics.download].into_iter().flatten() {
+        for one in [statistics.upload, statistics.download]
+            .into_iter()
+            .flatten()
+        {
             let by_policy = one.deferred - one.changes_failed;
-            assert_eq!(one.changes_total, one.changes_applied + one.changes_failed + by_policy, "{one:?}");
+            assert_eq!(
+                one.changes_total,
+                one.changes_applied + one.changes_failed + by_policy,
+                "{one:?}"
+            );
         }
-        Ok(Report { statistics, records })
+        Ok(Report {
+            statistics,
+            records,
+        })
     }
 
     pub(crate) fn run(self) -> Report {

@@ -21,12 +21,21 @@ fn touched(db: &Db, statements: &str) -> Vec<String> {
         "{statements}: live tracking rows are those of the table"
     );
     let mut lines = Vec::new();
-    for after in db.tracked("t", "id").iter().filter(|after| !before.contains(after)) {
+    for after in db
+        .tracked("t", "id")
+        .iter()
+        .filter(|after| !before.contains(after))
+    {
         let (id, rest) = after.split_once('|').unwrap();
         let (tick, how) = rest.split_once('|').unwrap();
-        let earlier = before.iter().find_map(|line| line.strip_prefix(&format!("{id}|"))?.split('|').next());
+        let earlier = before
+            .iter()
+            .find_map(|line| line.strip_prefix(&format!("{id}|"))?.split('|').next());
         let earlier: i64 = earlier.map_or(0, |tick| tick.parse().unwrap());
-        assert!(tick.parse::<i64>().unwrap() > earlier, "{statements}: ticks of a row rise");
+        assert!(
+            tick.parse::<i64>().unwrap() > earlier,
+            "{statements}: ticks of a row rise"
+        );
         lines.push(format!("{id} {how}"));
     }
     lines
@@ -37,7 +46,11 @@ fn plain_statements() {
     check(SCHEMA, "INSERT INTO t VALUES (3, 'c', 3)", &["3 live"]);
     check(SCHEMA, "UPDATE t SET v = 'x' WHERE id = 1", &["1 live"]);
     check(SCHEMA, "DELETE FROM t WHERE id = 1", &["1 dead"]);
-    check(SCHEMA, "INSERT INTO t SELECT id + 10, v, n FROM t", &["11 live", "12 live"]);
+    check(
+        SCHEMA,
+        "INSERT INTO t SELECT id + 10, v, n FROM t",
+        &["11 live", "12 live"],
+    );
     check(SCHEMA, "UPDATE t SET n = n + 1", &["1 live", "2 live"]);
     check(SCHEMA, "DELETE FROM t", &["1 dead", "2 dead"]);
     check(SCHEMA, "INSERT INTO t (v) VALUES ('auto')", &["3 live"]);
@@ -62,11 +75,27 @@ fn a_change_of_class_alone() {
 
 #[test]
 fn a_changed_key_is_a_delete_and_an_insert() {
-    check(SCHEMA, "UPDATE t SET id = 5 WHERE id = 1", &["1 dead", "5 live"]);
-    check(SCHEMA, "UPDATE t SET id = 5, v = 'x' WHERE id = 1", &["1 dead", "5 live"]);
-    check(SCHEMA, "UPDATE t SET id = id + 10", &["1 dead", "2 dead", "11 live", "12 live"]);
+    check(
+        SCHEMA,
+        "UPDATE t SET id = 5 WHERE id = 1",
+        &["1 dead", "5 live"],
+    );
+    check(
+        SCHEMA,
+        "UPDATE t SET id = 5, v = 'x' WHERE id = 1",
+        &["1 dead", "5 live"],
+    );
+    check(
+        SCHEMA,
+        "UPDATE t SET id = id + 10",
+        &["1 dead", "2 dead", "11 live", "12 live"],
+    );
     // A key that moves onto another's old place.
-    check(SCHEMA, "UPDATE t SET id = -id; UPDATE t SET id = 1 WHERE id = -2", &["-2 dead", "-1 live", "1 live", "2 dead"]);
+    check(
+        SCHEMA,
+        "UPDATE t SET id = -id; UPDATE t SET id = 1 WHERE id = -2",
+        &["-2 dead", "-1 live", "1 live", "2 dead"],
+    );
 }
 
 #[test]
@@ -75,25 +104,66 @@ fn reinsertion_keeps_the_creation_version() {
     let create = "SELECT local_create_peer_timestamp FROM t_tracking WHERE id = 1";
     let before = db.number(create);
     assert_eq!(touched(&db, "DELETE FROM t WHERE id = 1"), ["1 dead"]);
-    assert_eq!(touched(&db, "INSERT INTO t VALUES (1, 'again', 0)"), ["1 live"]);
-    assert_eq!(touched(&db, "DELETE FROM t WHERE id = 1; INSERT INTO t VALUES (1, 'again', 0)"), ["1 live"]);
+    assert_eq!(
+        touched(&db, "INSERT INTO t VALUES (1, 'again', 0)"),
+        ["1 live"]
+    );
+    assert_eq!(
+        touched(
+            &db,
+            "DELETE FROM t WHERE id = 1; INSERT INTO t VALUES (1, 'again', 0)"
+        ),
+        ["1 live"]
+    );
     assert_eq!(db.number(create), before);
 }
 
 #[test]
 fn upserts() {
-    check(SCHEMA, "INSERT INTO t VALUES (1, 'x', 9) ON CONFLICT (id) DO UPDATE SET v = excluded.v", &["1 live"]);
-    check(SCHEMA, "INSERT INTO t VALUES (1, 'x', 9), (3, 'y', 9) ON CONFLICT (id) DO UPDATE SET n = excluded.n", &["1 live", "3 live"]);
-    check(SCHEMA, "INSERT INTO t VALUES (1, 'x', 9) ON CONFLICT DO NOTHING", &[]);
-    check(SCHEMA, "INSERT OR IGNORE INTO t VALUES (1, 'x', 9), (3, 'y', 9)", &["3 live"]);
-    check(SCHEMA, "INSERT OR REPLACE INTO t VALUES (1, 'x', 9)", &["1 live"]);
-    check(SCHEMA, "REPLACE INTO t VALUES (1, 'x', 9), (3, 'y', 9)", &["1 live", "3 live"]);
+    check(
+        SCHEMA,
+        "INSERT INTO t VALUES (1, 'x', 9) ON CONFLICT (id) DO UPDATE SET v = excluded.v",
+        &["1 live"],
+    );
+    check(
+        SCHEMA,
+        "INSERT INTO t VALUES (1, 'x', 9), (3, 'y', 9) ON CONFLICT (id) DO UPDATE SET n = excluded.n",
+        &["1 live", "3 live"],
+    );
+    check(
+        SCHEMA,
+        "INSERT INTO t VALUES (1, 'x', 9) ON CONFLICT DO NOTHING",
+        &[],
+    );
+    check(
+        SCHEMA,
+        "INSERT OR IGNORE INTO t VALUES (1, 'x', 9), (3, 'y', 9)",
+        &["3 live"],
+    );
+    check(
+        SCHEMA,
+        "INSERT OR REPLACE INTO t VALUES (1, 'x', 9)",
+        &["1 live"],
+    );
+    check(
+        SCHEMA,
+        "REPLACE INTO t VALUES (1, 'x', 9), (3, 'y', 9)",
+        &["1 live", "3 live"],
+    );
 }
 
 #[test]
 fn what_is_rolled_back_leaves_nothing() {
-    check(SCHEMA, "BEGIN; DELETE FROM t; INSERT INTO t VALUES (1, 'z', 0); ROLLBACK", &[]);
-    check(SCHEMA, "BEGIN; SAVEPOINT x; DELETE FROM t; ROLLBACK TO x; UPDATE t SET n = 0 WHERE id = 2; COMMIT", &["2 live"]);
+    check(
+        SCHEMA,
+        "BEGIN; DELETE FROM t; INSERT INTO t VALUES (1, 'z', 0); ROLLBACK",
+        &[],
+    );
+    check(
+        SCHEMA,
+        "BEGIN; SAVEPOINT x; DELETE FROM t; ROLLBACK TO x; UPDATE t SET n = 0 WHERE id = 2; COMMIT",
+        &["2 live"],
+    );
 }
 
 #[test]
@@ -102,10 +172,18 @@ fn versions_rise_within_one_transaction_and_across_sessions() {
     let other = db.like();
     let mut last = 0;
     for round in 0..4 {
-        for statement in ["UPDATE t SET n = 'x' WHERE id = 1", "UPDATE t SET n = 'y' WHERE id = 1", "DELETE FROM t WHERE id = 1", "INSERT INTO t VALUES (1, 'a', 1)"] {
+        for statement in [
+            "UPDATE t SET n = 'x' WHERE id = 1",
+            "UPDATE t SET n = 'y' WHERE id = 1",
+            "DELETE FROM t WHERE id = 1",
+            "INSERT INTO t VALUES (1, 'a', 1)",
+        ] {
             db.execute(statement);
             let tick = db.number("SELECT local_update_peer_timestamp FROM t_tracking WHERE id = 1");
-            assert!(tick > last, "round {round}: {statement}: {tick} after {last}");
+            assert!(
+                tick > last,
+                "round {round}: {statement}: {tick} after {last}"
+            );
             last = tick;
         }
         sync(&db, &other);
@@ -132,9 +210,20 @@ fn recursive_triggers_change_nothing() {
 fn a_table_of_keys_alone() {
     let schema = "CREATE TABLE t (id TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID; INSERT INTO t VALUES ('a'), ('b')";
     check(schema, "UPDATE t SET id = id", &[]);
-    check(schema, "UPDATE t SET id = 'c' WHERE id = 'a'", &["a dead", "c live"]);
-    check(schema, "UPDATE t SET id = 'A' WHERE id = 'a'", &["A live", "a dead"]);
-    let (a, b) = Db::pair("CREATE TABLE t (id TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID", "INSERT INTO t VALUES ('a'), ('b')");
+    check(
+        schema,
+        "UPDATE t SET id = 'c' WHERE id = 'a'",
+        &["a dead", "c live"],
+    );
+    check(
+        schema,
+        "UPDATE t SET id = 'A' WHERE id = 'a'",
+        &["A live", "a dead"],
+    );
+    let (a, b) = Db::pair(
+        "CREATE TABLE t (id TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID",
+        "INSERT INTO t VALUES ('a'), ('b')",
+    );
     a.execute("DELETE FROM t WHERE id = 'a'");
     b.execute("INSERT INTO t VALUES ('c')");
     crate::support::settle(&a, &b);

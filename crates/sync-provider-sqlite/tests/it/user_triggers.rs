@@ -12,13 +12,19 @@ fn a_total_is_a_local_change() {
     a.execute("INSERT INTO booking VALUES (1, 1, 10), (2, 1, 5), (3, 2, 7)");
     let report = upload(&a, &b);
     assert_eq!((report.up(), report.records.len()), ((3, 0), 0));
-    assert_eq!(b.query("SELECT total FROM account ORDER BY id"), ["15", "7"]);
+    assert_eq!(
+        b.query("SELECT total FROM account ORDER BY id"),
+        ["15", "7"]
+    );
     let tracked = "SELECT id, update_scope_local_id IS NULL FROM account_tracking ORDER BY id";
     assert_eq!(b.query(tracked), ["1|1", "2|1"], "changes of b's own");
     let tracked = "SELECT count(*) FROM booking_tracking WHERE update_scope_local_id IS NULL";
     assert_eq!(b.query(tracked), ["0"], "what came stays what came");
     assert_eq!(sync(&a, &b).down(), (2, 0));
-    assert_eq!(a.query("SELECT total FROM account ORDER BY id"), ["15", "7"]);
+    assert_eq!(
+        a.query("SELECT total FROM account ORDER BY id"),
+        ["15", "7"]
+    );
     settle(&a, &b);
 }
 
@@ -30,10 +36,17 @@ fn another_row_of_the_same_table() {
     b.execute("CREATE TRIGGER log AFTER INSERT ON t BEGIN UPDATE t SET seen = seen + 1 WHERE id = 0; INSERT OR IGNORE INTO t VALUES (-NEW.id, 'shadow', 0); END");
     a.execute("INSERT INTO t VALUES (1, 'x', 0), (2, 'y', 0)");
     upload(&a, &b);
-    assert_eq!(b.query("SELECT id FROM t ORDER BY id"), ["-2", "-1", "0", "1", "2"]);
+    assert_eq!(
+        b.query("SELECT id FROM t ORDER BY id"),
+        ["-2", "-1", "0", "1", "2"]
+    );
     b.assert_sound();
     settle(&a, &b);
-    assert_eq!(a.query("SELECT id, seen FROM t WHERE id <= 0 ORDER BY id").len(), 3);
+    assert_eq!(
+        a.query("SELECT id, seen FROM t WHERE id <= 0 ORDER BY id")
+            .len(),
+        3
+    );
 }
 
 /// A trigger that changes the very row: the row came, and then it was changed here.
@@ -47,10 +60,16 @@ fn the_very_row() {
     );
     a.execute("INSERT INTO t VALUES (2, 'new', ''); UPDATE t SET v = 'newer' WHERE id = 1");
     assert_eq!(upload(&a, &b).up(), (2, 0));
-    assert_eq!(b.query("SELECT * FROM t ORDER BY id"), ["1|newer|by b", "2|new|by b"]);
+    assert_eq!(
+        b.query("SELECT * FROM t ORDER BY id"),
+        ["1|newer|by b", "2|new|by b"]
+    );
     let report = sync(&a, &b);
     assert_eq!((report.down(), report.records.len()), ((2, 0), 0));
-    assert_eq!(a.query("SELECT * FROM t ORDER BY id"), ["1|newer|by b", "2|new|by b"]);
+    assert_eq!(
+        a.query("SELECT * FROM t ORDER BY id"),
+        ["1|newer|by b", "2|new|by b"]
+    );
     settle(&a, &b);
 }
 
@@ -68,8 +87,14 @@ fn a_trigger_that_deletes_the_row() {
 
 #[test]
 fn raise_is_a_failed_row() {
-    for raise in ["RAISE(ABORT, 'not this one')", "RAISE(FAIL, 'not this one')"] {
-        let (a, b) = Db::pair("CREATE TABLE t (id INTEGER PRIMARY KEY, v)", "INSERT INTO t VALUES (1, 'x')");
+    for raise in [
+        "RAISE(ABORT, 'not this one')",
+        "RAISE(FAIL, 'not this one')",
+    ] {
+        let (a, b) = Db::pair(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, v)",
+            "INSERT INTO t VALUES (1, 'x')",
+        );
         b.execute(&format!(
             "CREATE TRIGGER no_i BEFORE INSERT ON t WHEN NEW.v = 'bad' BEGIN SELECT {raise}; END; \
              CREATE TRIGGER no_d BEFORE DELETE ON t BEGIN SELECT {raise}; END"
@@ -77,7 +102,10 @@ fn raise_is_a_failed_row() {
         a.execute("INSERT INTO t VALUES (2, 'bad'), (3, 'good'); DELETE FROM t WHERE id = 1");
         assert_eq!(upload(&a, &b).up(), (1, 2), "{raise}");
         assert_eq!(b.query("SELECT id FROM t ORDER BY id"), ["1", "3"]);
-        assert_eq!(b.query("SELECT DISTINCT reason LIKE '%not this one%' FROM sync_waiting"), ["1"]);
+        assert_eq!(
+            b.query("SELECT DISTINCT reason LIKE '%not this one%' FROM sync_waiting"),
+            ["1"]
+        );
         b.execute("DROP TRIGGER no_i; DROP TRIGGER no_d");
         settle(&a, &b);
     }
@@ -86,7 +114,10 @@ fn raise_is_a_failed_row() {
 /// RAISE(IGNORE) leaves a row out without a word; what is not stored must not be claimed.
 #[test]
 fn raise_ignore_is_no_silent_loss() {
-    let (a, b) = Db::pair("CREATE TABLE t (id INTEGER PRIMARY KEY, v)", "INSERT INTO t VALUES (1, 'x'), (5, 'y')");
+    let (a, b) = Db::pair(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v)",
+        "INSERT INTO t VALUES (1, 'x'), (5, 'y')",
+    );
     b.execute(
         "CREATE TRIGGER no_i BEFORE INSERT ON t WHEN NEW.id = 2 BEGIN SELECT RAISE(IGNORE); END; \
          CREATE TRIGGER no_u BEFORE UPDATE ON t WHEN NEW.id = 5 BEGIN SELECT RAISE(IGNORE); END; \
@@ -108,8 +139,13 @@ fn raise_ignore_is_no_silent_loss() {
 #[test]
 fn composite_keys_in_another_order() {
     for rowid in ["", " WITHOUT ROWID"] {
-        let schema = format!("CREATE TABLE t (id INTEGER NOT NULL, k TEXT NOT NULL, v, n DEFAULT 0, PRIMARY KEY (k, id)){rowid}");
-        let (a, b) = Db::pair(&schema, "INSERT INTO t VALUES (1, 'a', 'old', 0), (2, 'b', 'old', 0)");
+        let schema = format!(
+            "CREATE TABLE t (id INTEGER NOT NULL, k TEXT NOT NULL, v, n DEFAULT 0, PRIMARY KEY (k, id)){rowid}"
+        );
+        let (a, b) = Db::pair(
+            &schema,
+            "INSERT INTO t VALUES (1, 'a', 'old', 0), (2, 'b', 'old', 0)",
+        );
         b.execute(
             "CREATE TRIGGER i AFTER INSERT ON t BEGIN UPDATE t SET n = n + 1 WHERE id = 1; END; \
              CREATE TRIGGER d AFTER DELETE ON t BEGIN UPDATE t SET n = n + 1 WHERE id = 1; END",
@@ -117,7 +153,11 @@ fn composite_keys_in_another_order() {
         a.execute("INSERT INTO t VALUES (3, 'c', 'new', 0), (1, 'z', 'new', 0); DELETE FROM t WHERE id = 2");
         assert_eq!(upload(&a, &b).up(), (3, 0));
         let own = "SELECT k, id FROM t_tracking WHERE update_scope_local_id IS NULL";
-        assert_eq!(b.query(own), ["a|1", "z|1"], "what the triggers wrote, and nothing else");
+        assert_eq!(
+            b.query(own),
+            ["a|1", "z|1"],
+            "what the triggers wrote, and nothing else"
+        );
         settle(&a, &b);
     }
 }
@@ -127,11 +167,17 @@ fn composite_keys_in_another_order() {
 fn a_log_of_a_swap() {
     let schema = "CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT NOT NULL UNIQUE); CREATE TABLE log (id INTEGER PRIMARY KEY, line TEXT)";
     let (a, b) = Db::pair(schema, "INSERT INTO t VALUES (1, 'a'), (2, 'b')");
-    b.execute("CREATE TRIGGER log AFTER UPDATE ON t BEGIN INSERT INTO log (line) VALUES (NEW.u); END");
+    b.execute(
+        "CREATE TRIGGER log AFTER UPDATE ON t BEGIN INSERT INTO log (line) VALUES (NEW.u); END",
+    );
     a.execute("UPDATE t SET u = 'tmp' WHERE id = 1; UPDATE t SET u = 'a' WHERE id = 2; UPDATE t SET u = 'b' WHERE id = 1");
     assert_eq!(upload(&a, &b).up(), (2, 0));
     assert_eq!(b.query("SELECT u FROM t ORDER BY id"), ["b", "a"]);
     let own = "SELECT count(*) FROM t_tracking WHERE update_scope_local_id IS NULL";
-    assert_eq!(b.query(own), ["0"], "no row of the swap is a change of b's own");
+    assert_eq!(
+        b.query(own),
+        ["0"],
+        "no row of the swap is a change of b's own"
+    );
     settle(&a, &b);
 }

@@ -112,7 +112,9 @@ impl MemoryReplica {
 
     /// All rows and tombstones with their keys: (table, key cells, row).
     pub fn keyed_rows(&self) -> impl Iterator<Item = (usize, Vec<Value>, &MemoryRow)> {
-        self.rows.iter().map(|(key, row)| (key.0, self.key_cells(key), row))
+        self.rows
+            .iter()
+            .map(|(key, row)| (key.0, self.key_cells(key), row))
     }
 
     /// The live rows of a table, each as its cells, in key order.
@@ -131,7 +133,9 @@ impl MemoryReplica {
 
     /// The rows left for later sessions: (table, key cells).
     pub fn waiting_keys(&self) -> impl Iterator<Item = (usize, Vec<Value>)> {
-        self.waiting.values().map(|key| (key.0, self.key_cells(key)))
+        self.waiting
+            .values()
+            .map(|key| (key.0, self.key_cells(key)))
     }
 
     /// Whether the replica knows no other and was never a source: it would adopt rows that it holds already.

@@ -24,17 +24,29 @@ pub(super) fn small_batches(local: &dyn Engine, remote: &dyn Engine) -> Verdict 
     let seen = Arc::clone(&largest);
     let destination = Hooked::wrap(shared(pair.remote.as_ref()), move |call| {
         if let Call::Process(batch) = call {
-            let bytes: usize = batch.tables.iter().map(|changes| changes.rows.bytes()).sum();
+            let bytes: usize = batch
+                .tables
+                .iter()
+                .map(|changes| changes.rows.bytes())
+                .sum();
             seen.fetch_max(bytes as u64, Ordering::SeqCst);
         }
         Ok(())
     });
-    let report = Session::new(pair.local.provider(), destination).batch_bytes(1024).run();
+    let report = Session::new(pair.local.provider(), destination)
+        .batch_bytes(1024)
+        .run();
     let upload = report.upload();
     assert_eq!(upload.changes_applied, 300);
-    assert!(upload.batches >= upload.bytes / (1024 + LARGEST_ROW), "{upload:?}");
+    assert!(
+        upload.batches >= upload.bytes / (1024 + LARGEST_ROW),
+        "{upload:?}"
+    );
     assert!(upload.batches <= 60, "{upload:?}");
-    assert!(largest.load(Ordering::SeqCst) <= 1024 + LARGEST_ROW, "a batch is too large");
+    assert!(
+        largest.load(Ordering::SeqCst) <= 1024 + LARGEST_ROW,
+        "a batch is too large"
+    );
     assert_converged(&pair.states());
     for n in 0..150 {
         pair.local.write(ITEM, &item(n, "changed"), 2);
@@ -51,7 +63,7 @@ pub(super) fn row_larger_than_a_batch(local: &dyn Engine, remote: &dyn Engine) -
     for n in 0..6 {
         let mut row = item(n, "row");
         if n % 2 == 0 {
-            row[3] = Value::Blob(vec![n as u8; 100_000].into());
+            row[3] = Value::Blob(vec![n as u8; 100_000]);
         }
         pair.local.write(ITEM, &row, 1);
     }
@@ -68,7 +80,11 @@ pub(super) fn every_batch_size(local: &dyn Engine, remote: &dyn Engine) -> Verdi
         for n in 0..20 {
             pair.local.write(ITEM, &item(n, "local"), 1);
             pair.remote.write(ITEM, &item(n + 15, "remote"), 1);
-            pair.remote.write(super::super::neutral::WORD, &[text(&n.to_string()), text("w")], 1);
+            pair.remote.write(
+                super::super::neutral::WORD,
+                &[text(&n.to_string()), text("w")],
+                1,
+            );
         }
         let report = pair.session().batch_bytes(bytes).run();
         assert_eq!(report.upload().changes_total, 20);

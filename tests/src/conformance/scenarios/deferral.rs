@@ -22,15 +22,29 @@ pub(super) fn by_policy(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
     for _ in 0..2 {
         let report = pair.one_way(Upload).policy(ConflictPolicy::Defer).run();
         let upload = report.upload();
-        assert_eq!((upload.conflicts, upload.deferred, upload.changes_failed), (2, 2, 0));
-        assert!(report.records.iter().all(|record| record.winner.is_none() && record.reason == "defer"));
+        assert_eq!(
+            (upload.conflicts, upload.deferred, upload.changes_failed),
+            (2, 2, 0)
+        );
+        assert!(
+            report
+                .records
+                .iter()
+                .all(|record| record.winner.is_none() && record.reason == "defer")
+        );
         let there = pair.remote.state();
         assert_eq!(there.waiting, 2);
         assert_eq!(there.row(ITEM, &id(1)), Some(&item(1, "remote")));
-        assert_eq!(there.row(ITEM, &id(3)), Some(&item(3, "local")), "the others went through");
+        assert_eq!(
+            there.row(ITEM, &id(3)),
+            Some(&item(3, "local")),
+            "the others went through"
+        );
         assert!(!there.knowledge.is_uniform(), "two exceptions");
     }
-    pair.one_way(Upload).policy(ConflictPolicy::SourceWins).run();
+    pair.one_way(Upload)
+        .policy(ConflictPolicy::SourceWins)
+        .run();
     let there = pair.remote.state();
     assert_eq!((there.waiting, ranges(&there)), (0, 1));
     assert_eq!(there.row(ITEM, &id(1)), Some(&item(1, "local")));
@@ -48,17 +62,33 @@ pub(super) fn constraint_heals(local: &dyn Engine, remote: &dyn Engine) -> Verdi
     for round in 0..3 {
         let report = pair.session().run();
         let upload = report.upload();
-        assert_eq!((upload.changes_failed, upload.deferred), (2, 2), "round {round}");
+        assert_eq!(
+            (upload.changes_failed, upload.deferred),
+            (2, 2),
+            "round {round}"
+        );
         assert_eq!(upload.changes_applied, if round == 0 { 4 } else { 0 });
         let there = pair.remote.state();
         assert_eq!((there.rows().len(), there.waiting), (4, 2));
     }
     pair.remote.reject(ITEM, &id(2), false);
     let report = pair.session().run();
-    assert_eq!((report.upload().changes_applied, report.upload().changes_failed), (1, 1));
+    assert_eq!(
+        (
+            report.upload().changes_applied,
+            report.upload().changes_failed
+        ),
+        (1, 1)
+    );
     pair.remote.reject(ITEM, &id(5), false);
     let report = pair.session().run();
-    assert_eq!((report.upload().changes_applied, report.upload().changes_failed), (1, 0));
+    assert_eq!(
+        (
+            report.upload().changes_applied,
+            report.upload().changes_failed
+        ),
+        (1, 0)
+    );
     let states = pair.states();
     assert_eq!(ranges(&states[1]), 1, "the knowledge is one range again");
     assert_converged(&states);
@@ -78,7 +108,9 @@ pub(super) fn asked_by_key(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
     let (keys, batches) = (Arc::clone(&asked), Arc::new(Mutex::new(Vec::new())));
     let source = Hooked::wrap(shared(pair.local.as_ref()), move |call| {
         if let Call::Rows(wanted) = call {
-            let wanted = wanted.iter().map(|table| (table.table.clone(), table.keys.len()));
+            let wanted = wanted
+                .iter()
+                .map(|table| (table.table.clone(), table.keys.len()));
             keys.lock().unwrap().extend(wanted);
         }
         Ok(())
@@ -91,11 +123,29 @@ pub(super) fn asked_by_key(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
         Ok(())
     });
     let report = Session::new(source, destination).direction(Upload).run();
-    assert_eq!((report.upload().changes_applied, report.upload().changes_failed), (1, 1));
-    assert_eq!(asked.lock().unwrap().first(), Some(&("[Item]".to_owned(), 1)), "the one row that waits");
+    assert_eq!(
+        (
+            report.upload().changes_applied,
+            report.upload().changes_failed
+        ),
+        (1, 1)
+    );
+    assert_eq!(
+        asked.lock().unwrap().first(),
+        Some(&("[Item]".to_owned(), 1)),
+        "the one row that waits"
+    );
     if local.name() != "memory" {
-        let examined: u64 = batches.lock().unwrap().iter().map(|(_, examined)| examined).sum();
-        assert!(examined <= 2, "a waiting row makes the source look at {examined} rows");
+        let examined: u64 = batches
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(_, examined)| examined)
+            .sum();
+        assert!(
+            examined <= 2,
+            "a waiting row makes the source look at {examined} rows"
+        );
     }
     pair.remote.reject(ITEM, &id(7), false);
     pair.settle();
@@ -119,8 +169,14 @@ pub(super) fn waiting_row_changes(local: &dyn Engine, remote: &dyn Engine) -> Ve
     pair.remote.reject(ITEM, &id(1), false);
     pair.remote.reject(ITEM, &id(2), false);
     between(third.as_ref(), pair.remote.as_ref()).run();
-    assert_eq!(pair.remote.state().row(ITEM, &id(1)), Some(&item(1, "changed")));
-    super::settle(&[pair.local.as_ref(), pair.remote.as_ref(), third.as_ref()], &[(0, 1), (1, 2)]);
+    assert_eq!(
+        pair.remote.state().row(ITEM, &id(1)),
+        Some(&item(1, "changed"))
+    );
+    super::settle(
+        &[pair.local.as_ref(), pair.remote.as_ref(), third.as_ref()],
+        &[(0, 1), (1, 2)],
+    );
     Verdict::Passed
 }
 
@@ -136,7 +192,10 @@ pub(super) fn waiting_delete(local: &dyn Engine, remote: &dyn Engine) -> Verdict
     for _ in 0..2 {
         let upload = pair.session().run().upload();
         assert_eq!((upload.changes_failed, upload.deferred), (1, 1));
-        assert_eq!(pair.remote.state().row(ITEM, &id(1)), Some(&item(1, "local")));
+        assert_eq!(
+            pair.remote.state().row(ITEM, &id(1)),
+            Some(&item(1, "local"))
+        );
     }
     pair.remote.reject(ITEM, &id(1), false);
     pair.session().run();
@@ -151,16 +210,31 @@ pub(super) fn others_are_not_blocked(local: &dyn Engine, remote: &dyn Engine) ->
         pair.remote.reject(ITEM, &id(n), true);
         pair.local.write(ITEM, &item(n, "refused"), 1);
         pair.local.write(ITEM, &item(100 + n, "welcome"), 1);
-        pair.local.write(WORD, &[text(&n.to_string()), text("welcome")], 1);
-        pair.remote.write(WORD, &[text(&(100 + n).to_string()), text("back")], 1);
+        pair.local
+            .write(WORD, &[text(&n.to_string()), text("welcome")], 1);
+        pair.remote
+            .write(WORD, &[text(&(100 + n).to_string()), text("back")], 1);
     }
     let report = pair.session().batch_bytes(200).run();
-    assert_eq!((report.upload().changes_applied, report.upload().changes_failed), (60, 30));
+    assert_eq!(
+        (
+            report.upload().changes_applied,
+            report.upload().changes_failed
+        ),
+        (60, 30)
+    );
     assert_eq!(report.download().changes_applied, 30);
     for round in 0..2 {
-        pair.local.write(WORD, &[text("0"), text(&format!("round {round}"))], 2);
+        pair.local
+            .write(WORD, &[text("0"), text(&format!("round {round}"))], 2);
         let report = pair.session().run();
-        assert_eq!((report.upload().changes_applied, report.upload().changes_failed), (1, 30));
+        assert_eq!(
+            (
+                report.upload().changes_applied,
+                report.upload().changes_failed
+            ),
+            (1, 30)
+        );
     }
     for n in 0..30 {
         pair.remote.reject(ITEM, &id(n), false);

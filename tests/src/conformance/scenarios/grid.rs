@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use sync_knowledge::ReplicaId;
 use sync_metadata::Value;
-use sync_orchestrator::SyncDirectionOrder::{self, Download, DownloadAndUpload, Upload, UploadAndDownload};
+use sync_orchestrator::SyncDirectionOrder::{
+    self, Download, DownloadAndUpload, Upload, UploadAndDownload,
+};
 use sync_provider::{ConflictPolicy, ConflictType, Winner};
 
 use super::super::engine::{Engine, TestReplica};
@@ -78,7 +80,11 @@ fn policy(number: usize, local: &ReplicaId, remote: &ReplicaId) -> ConflictPolic
 
 /// Who must win; `None` for nobody.
 fn winner(policy: usize, destination: Side, later: Later, edits: (Edit, Edit)) -> Option<Side> {
-    let source = if destination == Side::Local { Side::Remote } else { Side::Local };
+    let source = if destination == Side::Local {
+        Side::Remote
+    } else {
+        Side::Local
+    };
     // Rows written by the remote side hold the greater content, and a deletion is less than any row.
     let greater = match edits {
         (_, Edit::Delete) => Side::Local,
@@ -100,7 +106,11 @@ fn winner(policy: usize, destination: Side, later: Later, edits: (Edit, Edit)) -
 }
 
 fn conflict_type(destination: Side, edits: (Edit, Edit)) -> ConflictType {
-    let (here, there) = if destination == Side::Local { edits } else { (edits.1, edits.0) };
+    let (here, there) = if destination == Side::Local {
+        edits
+    } else {
+        (edits.1, edits.0)
+    };
     match (here, there) {
         (Edit::Delete, _) => ConflictType::LocalDeleteRemoteUpdate,
         (_, Edit::Delete) => ConflictType::LocalUpdateRemoteDelete,
@@ -118,7 +128,11 @@ fn content(edits: (Edit, Edit), side: Side, key: i64) -> Option<Vec<Value>> {
 }
 
 fn write(replica: &dyn TestReplica, edits: (Edit, Edit), side: Side, key: i64, time: i64) {
-    let edit = if side == Side::Local { edits.0 } else { edits.1 };
+    let edit = if side == Side::Local {
+        edits.0
+    } else {
+        edits.1
+    };
     if matches!(edit, Edit::Delete | Edit::Reinsert) {
         replica.delete(ITEM, &id(key), time);
     }
@@ -147,12 +161,22 @@ fn prepare(local: &dyn Engine, remote: &dyn Engine, later: Later) -> Pair {
     pair
 }
 
-fn check(local: &dyn Engine, remote: &dyn Engine, direction: SyncDirectionOrder, number: usize, later: Later) {
+fn check(
+    local: &dyn Engine,
+    remote: &dyn Engine,
+    direction: SyncDirectionOrder,
+    number: usize,
+    later: Later,
+) {
     let pair = prepare(local, remote, later);
     let policy = policy(number, &pair.local.id(), &pair.remote.id());
     let before = pair.states();
     let report = pair.one_way(direction).policy(policy.clone()).run();
-    let destination = if matches!(direction, UploadAndDownload | Upload) { Side::Remote } else { Side::Local };
+    let destination = if matches!(direction, UploadAndDownload | Upload) {
+        Side::Remote
+    } else {
+        Side::Local
+    };
     let context = format!("{direction:?}, {policy:?}, later {later:?}");
 
     // The records: one per key, met at the first destination, naming both rows and the winner.
@@ -169,55 +193,131 @@ fn check(local: &dyn Engine, remote: &dyn Engine, direction: SyncDirectionOrder,
         let record = by_key[&key];
         let expected = winner(number, destination, later, edits);
         assert_eq!(record.table, "[Item]");
-        assert_eq!(record.conflict, conflict_type(destination, edits), "{context}: {edits:?}");
-        let relative = expected.map(|side| if side == destination { Winner::Local } else { Winner::Remote });
+        assert_eq!(
+            record.conflict,
+            conflict_type(destination, edits),
+            "{context}: {edits:?}"
+        );
+        let relative = expected.map(|side| {
+            if side == destination {
+                Winner::Local
+            } else {
+                Winner::Remote
+            }
+        });
         assert_eq!(record.winner, relative, "{context}: {edits:?}");
         assert_eq!(record.reason, policy.name());
-        let source = if destination == Side::Local { Side::Remote } else { Side::Local };
-        let there = record.local.as_ref().expect("the destination had a row or tombstone");
-        assert_eq!(there.row, content(edits, destination, key), "{context}: {edits:?}");
-        assert_eq!(record.remote.row, content(edits, source, key), "{context}: {edits:?}");
+        let source = if destination == Side::Local {
+            Side::Remote
+        } else {
+            Side::Local
+        };
+        let there = record
+            .local
+            .as_ref()
+            .expect("the destination had a row or tombstone");
+        assert_eq!(
+            there.row,
+            content(edits, destination, key),
+            "{context}: {edits:?}"
+        );
+        assert_eq!(
+            record.remote.row,
+            content(edits, source, key),
+            "{context}: {edits:?}"
+        );
         let version = |side: Side| {
             let state = &before[usize::from(side == Side::Remote)];
-            state.entry(ITEM, &id(key)).expect("it is there").update.clone()
+            state
+                .entry(ITEM, &id(key))
+                .expect("it is there")
+                .update
+                .clone()
         };
-        assert_eq!((there.replica.clone(), there.tick), version(destination), "{context}: {edits:?}");
-        assert_eq!((record.remote.replica.clone(), record.remote.tick), version(source), "{context}: {edits:?}");
+        assert_eq!(
+            (there.replica.clone(), there.tick),
+            version(destination),
+            "{context}: {edits:?}"
+        );
+        assert_eq!(
+            (record.remote.replica.clone(), record.remote.tick),
+            version(source),
+            "{context}: {edits:?}"
+        );
     }
     if number == 8 {
         return check_deferred(&pair, &before, direction, &context);
     }
-    assert_eq!(report.records.len(), EDITS.len(), "{context}: a settled conflict is met again: {:?}", report.records);
+    assert_eq!(
+        report.records.len(),
+        EDITS.len(),
+        "{context}: a settled conflict is met again: {:?}",
+        report.records
+    );
 
     // The rows: the destination holds the winner under its settlement version, and so does the source once it has heard.
     let after = pair.states();
     let one_way = matches!(direction, Upload | Download);
-    let settlement_of = if destination == Side::Local { pair.local.id() } else { pair.remote.id() };
+    let settlement_of = if destination == Side::Local {
+        pair.local.id()
+    } else {
+        pair.remote.id()
+    };
     for side in [Side::Local, Side::Remote] {
         let state = &after[usize::from(side == Side::Remote)];
         for (key, edits) in (0..).zip(EDITS) {
             let entry = state.entry(ITEM, &id(key)).expect("it is there");
             if side != destination && one_way {
-                assert_eq!(entry, before[usize::from(side == Side::Remote)].entry(ITEM, &id(key)).unwrap(), "{context}");
+                assert_eq!(
+                    entry,
+                    before[usize::from(side == Side::Remote)]
+                        .entry(ITEM, &id(key))
+                        .unwrap(),
+                    "{context}"
+                );
                 continue;
             }
-            let expected = content(edits, winner(number, destination, later, edits).unwrap(), key);
+            let expected = content(
+                edits,
+                winner(number, destination, later, edits).unwrap(),
+                key,
+            );
             assert_eq!(entry.row, expected, "{context}: {edits:?} at {side:?}");
-            assert_eq!(entry.update.0, sync_provider::settlement_replica(&settlement_of), "{context}: {edits:?}");
+            assert_eq!(
+                entry.update.0,
+                sync_provider::settlement_replica(&settlement_of),
+                "{context}: {edits:?}"
+            );
         }
     }
     if one_way {
         let again = pair.one_way(direction).policy(policy).run();
-        assert_eq!((again.moved(), again.records.len()), (0, 0), "{context}: settled conflicts are not met again");
+        assert_eq!(
+            (again.moved(), again.records.len()),
+            (0, 0),
+            "{context}: settled conflicts are not met again"
+        );
     } else {
         assert_converged(&after);
     }
     let report = pair.session().run();
-    assert_eq!(report.records.len(), 0, "{context}: the settlement is accepted");
+    assert_eq!(
+        report.records.len(),
+        0,
+        "{context}: the settlement is accepted"
+    );
     let [here, there] = pair.states();
     for (key, edits) in (0..).zip(EDITS) {
-        let expected = content(edits, winner(number, destination, later, edits).unwrap(), key);
-        assert_eq!(here.row(ITEM, &id(key)), expected.as_ref(), "{context}: {edits:?} at the end");
+        let expected = content(
+            edits,
+            winner(number, destination, later, edits).unwrap(),
+            key,
+        );
+        assert_eq!(
+            here.row(ITEM, &id(key)),
+            expected.as_ref(),
+            "{context}: {edits:?} at the end"
+        );
     }
     assert_converged(&[here, there]);
 }
@@ -235,14 +335,26 @@ fn check_deferred(pair: &Pair, before: &[State; 2], direction: SyncDirectionOrde
         Download => [EDITS.len(), 0],
         _ => [EDITS.len(); 2],
     };
-    assert_eq!([waiting(&after[0]), waiting(&after[1])], expected, "{context}");
+    assert_eq!(
+        [waiting(&after[0]), waiting(&after[1])],
+        expected,
+        "{context}"
+    );
     let again = pair.one_way(direction).policy(ConflictPolicy::Defer).run();
-    assert_eq!(again.records.len(), EDITS.len() * if both { 2 } else { 1 }, "{context}: they stand");
+    assert_eq!(
+        again.records.len(),
+        EDITS.len() * if both { 2 } else { 1 },
+        "{context}: they stand"
+    );
     let report = pair.session().policy(ConflictPolicy::LocalWins).run();
     assert_eq!(report.records.len(), EDITS.len(), "{context}");
     let [here, there] = pair.states();
     for (key, edits) in (0..).zip(EDITS) {
-        assert_eq!(here.row(ITEM, &id(key)), content(edits, Side::Local, key).as_ref(), "{context}");
+        assert_eq!(
+            here.row(ITEM, &id(key)),
+            content(edits, Side::Local, key).as_ref(),
+            "{context}"
+        );
     }
     assert_converged(&[here, there]);
 }

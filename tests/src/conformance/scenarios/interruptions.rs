@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sync_orchestrator::Cancellation;
 use sync_orchestrator::SyncDirectionOrder::{Download, Upload};
-use sync_provider::{BeginSession, ChangeBatchRequest, ConflictPolicy, ConflictType, Ending, Position, ProviderError, SessionId, SyncProvider};
+use sync_provider::{
+    BeginSession, ChangeBatchRequest, ConflictPolicy, ConflictType, Ending, Position,
+    ProviderError, SessionId, SyncProvider,
+};
 
 use super::super::engine::{Engine, TestReplica};
 use super::super::hooked::{Call, Hooked};
@@ -50,8 +53,14 @@ pub(super) fn cancellation(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
                 Ok(())
             }
         };
-        let (from, to) = (Hooked::wrap(shared(pair.local.as_ref()), hook(&calls)), Hooked::wrap(shared(pair.remote.as_ref()), hook(&calls)));
-        let session = Session::new(from, to).direction(Upload).batch_bytes(600).cancellation(&cancellation);
+        let (from, to) = (
+            Hooked::wrap(shared(pair.local.as_ref()), hook(&calls)),
+            Hooked::wrap(shared(pair.remote.as_ref()), hook(&calls)),
+        );
+        let session = Session::new(from, to)
+            .direction(Upload)
+            .batch_bytes(600)
+            .cancellation(&cancellation);
         let result = session.try_run();
         if calls.load(Ordering::SeqCst) < cut {
             result.expect("nobody cancelled it");
@@ -60,7 +69,10 @@ pub(super) fn cancellation(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
         // The last call of all may be through before the cancellation is seen.
         if let Err(failure) = result {
             assert_eq!(failure.error, ProviderError::Cancelled);
-            assert!(before == (held(pair.local.as_ref()), held(pair.remote.as_ref())), "a cancelled session left something, cut at call {cut}");
+            assert!(
+                before == (held(pair.local.as_ref()), held(pair.remote.as_ref())),
+                "a cancelled session left something, cut at call {cut}"
+            );
             cuts += 1;
         }
         pair.settle();
@@ -77,20 +89,36 @@ pub(super) fn failures(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
         let hook = |calls: &Arc<AtomicU32>| {
             let calls = Arc::clone(calls);
             move |_: Call<'_>| match calls.fetch_add(1, Ordering::SeqCst) + 1 == cut {
-                true => Err(ProviderError::database("proxy", "the connection was cut", "run it again")),
+                true => Err(ProviderError::database(
+                    "proxy",
+                    "the connection was cut",
+                    "run it again",
+                )),
                 false => Ok(()),
             }
         };
-        let (from, to) = (Hooked::wrap(shared(pair.local.as_ref()), hook(&calls)), Hooked::wrap(shared(pair.remote.as_ref()), hook(&calls)));
-        let result = Session::new(from, to).direction(Upload).batch_bytes(600).try_run();
+        let (from, to) = (
+            Hooked::wrap(shared(pair.local.as_ref()), hook(&calls)),
+            Hooked::wrap(shared(pair.remote.as_ref()), hook(&calls)),
+        );
+        let result = Session::new(from, to)
+            .direction(Upload)
+            .batch_bytes(600)
+            .try_run();
         if calls.load(Ordering::SeqCst) < cut {
             result.expect("no call failed");
             assert!(cut > 5, "the session had {cut} calls");
             return Verdict::Passed;
         }
         let failure = result.expect_err("a call failed");
-        assert!(matches!(failure.error, ProviderError::Database { .. }), "{failure:?}");
-        assert!(before == (held(pair.local.as_ref()), held(pair.remote.as_ref())), "a failed session left something, cut at call {cut}");
+        assert!(
+            matches!(failure.error, ProviderError::Database { .. }),
+            "{failure:?}"
+        );
+        assert!(
+            before == (held(pair.local.as_ref()), held(pair.remote.as_ref())),
+            "a failed session left something, cut at call {cut}"
+        );
         pair.settle();
     }
     panic!("the session does not come to its end");
@@ -100,16 +128,33 @@ pub(super) fn upload_stays(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
     let pair = prepared(local, remote);
     let before = held(pair.local.as_ref());
     let hook = |call: Call<'_>| match call {
-        Call::Process(_) => Err(ProviderError::database("proxy", "the connection was cut", "run it again")),
+        Call::Process(_) => Err(ProviderError::database(
+            "proxy",
+            "the connection was cut",
+            "run it again",
+        )),
         _ => Ok(()),
     };
-    let failure = Session::new(Hooked::wrap(shared(pair.local.as_ref()), hook), pair.remote.provider())
-        .policy(ConflictPolicy::SourceWins)
-        .try_run()
-        .expect_err("the download failed");
-    assert_eq!(failure.completed.upload.expect("the upload was completed").changes_applied, 40);
+    let failure = Session::new(
+        Hooked::wrap(shared(pair.local.as_ref()), hook),
+        pair.remote.provider(),
+    )
+    .policy(ConflictPolicy::SourceWins)
+    .try_run()
+    .expect_err("the download failed");
+    assert_eq!(
+        failure
+            .completed
+            .upload
+            .expect("the upload was completed")
+            .changes_applied,
+        40
+    );
     assert_eq!(failure.completed.download, None);
-    assert_eq!(pair.remote.state().row(ITEM, &id(39)), Some(&item(39, "changed")));
+    assert_eq!(
+        pair.remote.state().row(ITEM, &id(39)),
+        Some(&item(39, "changed"))
+    );
     assert!(before == held(pair.local.as_ref()));
     pair.settle();
     Verdict::Passed
@@ -134,15 +179,34 @@ pub(super) fn late_write_at_destination(local: &dyn Engine, remote: &dyn Engine)
         }
         Ok(())
     });
-    let report = Session::new(pair.local.provider(), destination).direction(Upload).run();
-    let kinds: Vec<ConflictType> = report.records.iter().map(|record| record.conflict).collect();
-    assert_eq!(kinds, [ConflictType::LocalUpdateRemoteUpdate, ConflictType::LocalInsertRemoteInsert]);
+    let report = Session::new(pair.local.provider(), destination)
+        .direction(Upload)
+        .run();
+    let kinds: Vec<ConflictType> = report
+        .records
+        .iter()
+        .map(|record| record.conflict)
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            ConflictType::LocalUpdateRemoteUpdate,
+            ConflictType::LocalInsertRemoteInsert
+        ]
+    );
     for record in &report.records {
-        let row = record.local.as_ref().and_then(|side| side.row.clone()).expect("the row is in the record");
+        let row = record
+            .local
+            .as_ref()
+            .and_then(|side| side.row.clone())
+            .expect("the row is in the record");
         assert_eq!(row[1], super::super::neutral::text("written meanwhile"));
     }
     for n in 1..4 {
-        assert_eq!(remote.state().row(ITEM, &id(n)), Some(&item(n, "written meanwhile")));
+        assert_eq!(
+            remote.state().row(ITEM, &id(n)),
+            Some(&item(n, "written meanwhile"))
+        );
     }
     let session = Session::new(pair.local.provider(), remote.provider()).direction(Download);
     assert_eq!(session.run().moved(), 3);
@@ -166,9 +230,14 @@ pub(super) fn late_write_at_source(local: &dyn Engine, remote: &dyn Engine) -> V
         }
         Ok(())
     });
-    let report = Session::new(source, pair.remote.provider()).direction(Upload).run();
+    let report = Session::new(source, pair.remote.provider())
+        .direction(Upload)
+        .run();
     assert_eq!(report.upload().changes_applied, 11);
-    assert_eq!(pair.remote.state().row(ITEM, &id(0)), Some(&item(0, "late")));
+    assert_eq!(
+        pair.remote.state().row(ITEM, &id(0)),
+        Some(&item(0, "late"))
+    );
     local.write(ITEM, &item(0, "later"), 3);
     let report = Session::new(local.provider(), pair.remote.provider()).run();
     assert_eq!((report.moved(), report.records.len()), (1, 0));
@@ -180,7 +249,10 @@ pub(super) fn contract(local: &dyn Engine, _: &dyn Engine) -> Verdict {
     let replica = local.make(super::Layout::Neutral);
     replica.write(ITEM, &item(1, "row"), 1);
     let before = held(replica.as_ref());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(misuse(replica.provider()));
     assert!(before == held(replica.as_ref()));
     Verdict::Passed
@@ -188,20 +260,69 @@ pub(super) fn contract(local: &dyn Engine, _: &dyn Engine) -> Verdict {
 
 async fn misuse(provider: Arc<dyn SyncProvider>) {
     let session = SessionId(uuid::Uuid::new_v4());
-    let begin = BeginSession { session, position: Position::Local, policy: ConflictPolicy::default(), batch_bytes: 1 };
-    let malformed = |error: ProviderError| assert!(matches!(error, ProviderError::Malformed { .. }), "{error:?}");
-    malformed(provider.get_sync_batch_parameters(session).await.expect_err("no session was begun"));
+    let begin = BeginSession {
+        session,
+        position: Position::Local,
+        policy: ConflictPolicy::default(),
+        batch_bytes: 1,
+    };
+    let malformed = |error: ProviderError| {
+        assert!(
+            matches!(error, ProviderError::Malformed { .. }),
+            "{error:?}"
+        )
+    };
+    malformed(
+        provider
+            .get_sync_batch_parameters(session)
+            .await
+            .expect_err("no session was begun"),
+    );
     provider.begin_session(begin).await.unwrap();
-    malformed(provider.get_change_batch(session, ChangeBatchRequest::Next).await.expect_err("no enumeration was begun"));
-    malformed(provider.rows_by_key(session, Vec::new()).await.expect_err("no enumeration was begun"));
+    malformed(
+        provider
+            .get_change_batch(session, ChangeBatchRequest::Next)
+            .await
+            .expect_err("no enumeration was begun"),
+    );
+    malformed(
+        provider
+            .rows_by_key(session, Vec::new())
+            .await
+            .expect_err("no enumeration was begun"),
+    );
     let mut parameters = provider.get_sync_batch_parameters(session).await.unwrap();
     parameters.knowledge.truncate(7);
-    malformed(provider.get_change_batch(session, ChangeBatchRequest::First(parameters)).await.expect_err("the knowledge is cut"));
+    malformed(
+        provider
+            .get_change_batch(session, ChangeBatchRequest::First(parameters))
+            .await
+            .expect_err("the knowledge is cut"),
+    );
     let parameters = provider.get_sync_batch_parameters(session).await.unwrap();
-    let mut batch = provider.get_change_batch(session, ChangeBatchRequest::First(parameters)).await.unwrap();
+    let mut batch = provider
+        .get_change_batch(session, ChangeBatchRequest::First(parameters))
+        .await
+        .unwrap();
     batch.made_with = vec![1, 2, 3];
-    malformed(provider.process_change_batch(session, batch).await.expect_err("the knowledge is none"));
-    provider.end_session(session, Ending::Aborted).await.unwrap();
-    provider.end_session(session, Ending::Aborted).await.unwrap();
-    malformed(provider.get_sync_batch_parameters(session).await.expect_err("the session has ended"));
+    malformed(
+        provider
+            .process_change_batch(session, batch)
+            .await
+            .expect_err("the knowledge is none"),
+    );
+    provider
+        .end_session(session, Ending::Aborted)
+        .await
+        .unwrap();
+    provider
+        .end_session(session, Ending::Aborted)
+        .await
+        .unwrap();
+    malformed(
+        provider
+            .get_sync_batch_parameters(session)
+            .await
+            .expect_err("the session has ended"),
+    );
 }

@@ -58,6 +58,7 @@ pub const SCENARIOS: &[Scenario] = scenarios! {
     basics::updates_and_deletes: "updates and deletes both ways",
     basics::reinsertion: "re-insert after delete both ways",
     basics::one_way: "one-way sessions",
+    basics::progress: "progress is told in order",
     values::keys_of_every_kind: "keys of every kind",
     values::values_of_every_kind: "values of every kind",
     values::columns_in_another_order: "columns in another order",
@@ -97,7 +98,10 @@ struct Pair {
 
 impl Pair {
     fn new(local: &dyn Engine, remote: &dyn Engine) -> Self {
-        Pair { local: local.make(Layout::Neutral), remote: remote.make(Layout::Neutral) }
+        Pair {
+            local: local.make(Layout::Neutral),
+            remote: remote.make(Layout::Neutral),
+        }
     }
 
     fn session(&self) -> Session {
@@ -127,7 +131,10 @@ fn between(local: &dyn TestReplica, remote: &dyn TestReplica) -> Session {
 fn settle(replicas: &[&dyn TestReplica], edges: &[(usize, usize)]) -> Vec<Report> {
     let mut reports = Vec::new();
     for _ in 0..12 {
-        let round: Vec<Report> = edges.iter().map(|&(a, b)| between(replicas[a], replicas[b]).run()).collect();
+        let round: Vec<Report> = edges
+            .iter()
+            .map(|&(a, b)| between(replicas[a], replicas[b]).run())
+            .collect();
         let moved: u64 = round.iter().map(Report::moved).sum();
         reports.extend(round);
         if moved == 0 {

@@ -10,7 +10,9 @@ use super::super::state::{State, assert_converged};
 use super::{Pair, Verdict, between, settle};
 
 fn community(local: &dyn Engine, remote: &dyn Engine, size: usize) -> Vec<Box<dyn TestReplica>> {
-    (0..size).map(|n| if n % 2 == 0 { local } else { remote }.make(Layout::Neutral)).collect()
+    (0..size)
+        .map(|n| if n % 2 == 0 { local } else { remote }.make(Layout::Neutral))
+        .collect()
 }
 
 pub(super) fn relay(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
@@ -21,17 +23,33 @@ pub(super) fn relay(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
     }
     between(a, b).direction(Upload).run();
     between(b, c).direction(Upload).run();
-    assert_eq!(c.state().entries, a.state().entries, "versions travel unchanged through a relay");
+    assert_eq!(
+        c.state().entries,
+        a.state().entries,
+        "versions travel unchanged through a relay"
+    );
     c.write(ITEM, &item(0, "from c"), 2);
     c.delete(ITEM, &id(1), 2);
     a.write(ITEM, &item(2, "from a again"), 2);
     between(b, c).direction(Download).run();
     let report = between(a, b).run();
-    assert_eq!((report.download().changes_applied, report.upload().changes_applied), (2, 1));
+    assert_eq!(
+        (
+            report.download().changes_applied,
+            report.upload().changes_applied
+        ),
+        (2, 1)
+    );
     assert_eq!(report.records.len(), 0);
     // What the relay brought is not brought again by the direct way.
     let report = between(a, c).run();
-    assert_eq!((report.upload().changes_applied, report.download().changes_total), (1, 0));
+    assert_eq!(
+        (
+            report.upload().changes_applied,
+            report.download().changes_total
+        ),
+        (1, 0)
+    );
     settle(&[a, b, c], &[(0, 1), (1, 2), (2, 0)]);
     Verdict::Passed
 }
@@ -74,7 +92,10 @@ pub(super) fn ring_with_conflicts(local: &dyn Engine, remote: &dyn Engine) -> Ve
         for _ in 0..12 {
             let mut moved = 0;
             for (a, b) in [(1, 2), (3, 0), (0, 1), (2, 3)] {
-                moved += between(replicas[a], replicas[b]).policy(policy.clone()).run().moved();
+                moved += between(replicas[a], replicas[b])
+                    .policy(policy.clone())
+                    .run()
+                    .moved();
             }
             quiet = moved == 0;
             if quiet {
@@ -95,14 +116,28 @@ pub(super) fn adoption(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
             side.write(ITEM, &item(n, "same data"), 1);
         }
     }
-    pair.local.write(CLUSTERED, &[text("only"), Value::Integer(1), text("here")], 1);
+    pair.local.write(
+        CLUSTERED,
+        &[text("only"), Value::Integer(1), text("here")],
+        1,
+    );
     let before = pair.local.state();
     let report = pair.session().policy(ConflictPolicy::Defer).run();
     assert_eq!((report.records.len(), report.left()), (0, 0));
-    assert_eq!((report.upload().changes_applied, report.download().changes_total), (7, 0), "nothing comes back");
+    assert_eq!(
+        (
+            report.upload().changes_applied,
+            report.download().changes_total
+        ),
+        (7, 0),
+        "nothing comes back"
+    );
     let [here, there] = pair.states();
     assert_eq!(here.entries, before.entries);
-    assert_eq!(there.entries, before.entries, "the newcomer took the versions over");
+    assert_eq!(
+        there.entries, before.entries,
+        "the newcomer took the versions over"
+    );
     assert_converged(&[here, there]);
     Verdict::Passed
 }
@@ -123,6 +158,9 @@ pub(super) fn late_newcomer(local: &dyn Engine, remote: &dyn Engine) -> Verdict 
     let reports = settle(&replicas, &[(2, 0), (0, 1)]);
     let records: usize = reports.iter().map(|report| report.records.len()).sum();
     assert_eq!(records, 2, "the two rows that both sides have");
-    assert_eq!(pair.remote.state().row(WORD, &[text("new")]), Some(&vec![text("new"), Value::Null]));
+    assert_eq!(
+        pair.remote.state().row(WORD, &[text("new")]),
+        Some(&vec![text("new"), Value::Null])
+    );
     Verdict::Passed
 }

@@ -13,15 +13,39 @@ fn keys() -> Vec<(usize, Vec<Value>)> {
         rows.push((ITEM, item(id, "row")));
         rows.push((PAIR, vec![Value::Integer(id), text("note"), text("b")]));
     }
-    for word in ["", " ", "a", "A", "ä", "𝄞", "it's", "a-b", "%_\"[]`", "1", "1.0", "NULL", "line\nbreak"] {
+    for word in [
+        "",
+        " ",
+        "a",
+        "A",
+        "ä",
+        "𝄞",
+        "it's",
+        "a-b",
+        "%_\"[]`",
+        "1",
+        "1.0",
+        "NULL",
+        "line\nbreak",
+    ] {
         rows.push((WORD, vec![text(word), text("note")]));
         rows.push((CLUSTERED, vec![text(word), Value::Integer(7), text("note")]));
         rows.push((PAIR, vec![Value::Integer(7), text("note"), text(word)]));
     }
     // The ids of these two coincide for the knowledge; they are two rows all the same.
-    rows.push((CLUSTERED, vec![text("a-1"), Value::Integer(2), text("first")]));
-    rows.push((CLUSTERED, vec![text("a"), Value::Integer(-12), text("second")]));
-    for guid in ["00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", "01234567-89ab-4def-8123-456789abcdef"] {
+    rows.push((
+        CLUSTERED,
+        vec![text("a-1"), Value::Integer(2), text("first")],
+    ));
+    rows.push((
+        CLUSTERED,
+        vec![text("a"), Value::Integer(-12), text("second")],
+    ));
+    for guid in [
+        "00000000-0000-0000-0000-000000000000",
+        "ffffffff-ffff-ffff-ffff-ffffffffffff",
+        "01234567-89ab-4def-8123-456789abcdef",
+    ] {
         rows.push((GUID, vec![text(guid), text("note")]));
     }
     rows
@@ -33,36 +57,84 @@ pub(super) fn keys_of_every_kind(local: &dyn Engine, remote: &dyn Engine) -> Ver
     for (table, row) in &rows {
         pair.local.write(*table, row, 1);
     }
-    assert_eq!(pair.session().run().upload().changes_applied, rows.len() as u64);
+    assert_eq!(
+        pair.session().run().upload().changes_applied,
+        rows.len() as u64
+    );
     assert_converged(&pair.states());
     for (index, (table, row)) in rows.iter().enumerate() {
         let key = TABLES[*table].key_of(row);
-        let side = if index % 2 == 0 { &pair.local } else { &pair.remote };
+        let side = if index % 2 == 0 {
+            &pair.local
+        } else {
+            &pair.remote
+        };
         if index % 3 == 0 {
             side.delete(*table, &key, 2);
         } else {
-            let note = (0..row.len()).find(|&column| !TABLES[*table].columns[column].3).unwrap();
+            let note = (0..row.len())
+                .find(|&column| !TABLES[*table].columns[column].3)
+                .unwrap();
             let mut changed = row.clone();
             changed[note] = text("changed");
             side.write(*table, &changed, 2);
         }
     }
     let report = pair.session().run();
-    assert_eq!((report.moved(), report.records.len()), (rows.len() as u64, 0));
+    assert_eq!(
+        (report.moved(), report.records.len()),
+        (rows.len() as u64, 0)
+    );
     assert_converged(&pair.states());
     Verdict::Passed
 }
 
 pub(super) fn values_of_every_kind(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
     let pair = Pair::new(local, remote);
-    let texts = [Value::Null, text(""), text("NULL"), text("0x00"), text("grüße 𝄞 \u{0}end"), text(&"long ".repeat(50_000))];
-    let reals = [Value::Null, Value::Real(0.0), Value::Real(-0.0), Value::Real(f64::MAX), Value::Real(f64::MIN_POSITIVE), Value::Real(f64::NEG_INFINITY), Value::Real(0.1)];
-    let blobs = [Value::Null, Value::Blob([].into()), Value::Blob([0, 255, 0].into()), Value::Blob(vec![7; 300_000].into())];
-    let numbers = [Value::Null, Value::Integer(i64::MIN), Value::Integer(i64::MAX), Value::Integer(0), Value::Integer(-1)];
-    let most = texts.len().max(reals.len()).max(blobs.len()).max(numbers.len());
+    let texts = [
+        Value::Null,
+        text(""),
+        text("NULL"),
+        text("0x00"),
+        text("grüße 𝄞 \u{0}end"),
+        text(&"long ".repeat(50_000)),
+    ];
+    let reals = [
+        Value::Null,
+        Value::Real(0.0),
+        Value::Real(-0.0),
+        Value::Real(f64::MAX),
+        Value::Real(f64::MIN_POSITIVE),
+        Value::Real(f64::NEG_INFINITY),
+        Value::Real(0.1),
+    ];
+    let blobs = [
+        Value::Null,
+        Value::Blob([].into()),
+        Value::Blob([0, 255, 0].into()),
+        Value::Blob(vec![7; 300_000]),
+    ];
+    let numbers = [
+        Value::Null,
+        Value::Integer(i64::MIN),
+        Value::Integer(i64::MAX),
+        Value::Integer(0),
+        Value::Integer(-1),
+    ];
+    let most = texts
+        .len()
+        .max(reals.len())
+        .max(blobs.len())
+        .max(numbers.len());
     let row = |id: usize, shift: usize| {
         let pick = |values: &[Value]| values[(id + shift) % values.len()].clone();
-        vec![Value::Integer(id as i64), pick(&texts), pick(&reals), pick(&blobs), pick(&numbers)]
+        vec![
+            Value::Integer(id as i64),
+            pick(&texts),
+            pick(&reals),
+            pick(&blobs),
+            pick(&numbers),
+        ]
     };
     for id in 0..most {
         pair.local.write(ITEM, &row(id, 0), 1);
@@ -70,14 +142,20 @@ pub(super) fn values_of_every_kind(local: &dyn Engine, remote: &dyn Engine) -> V
     pair.session().run();
     assert_converged(&pair.states());
     for id in 0..most {
-        assert_eq!(pair.remote.state().row(ITEM, &[Value::Integer(id as i64)]), Some(&row(id, 0)));
+        assert_eq!(
+            pair.remote.state().row(ITEM, &[Value::Integer(id as i64)]),
+            Some(&row(id, 0))
+        );
         pair.remote.write(ITEM, &row(id, 1), 2);
     }
     let report = pair.session().run();
     assert_eq!(report.records.len(), 0);
     let [here, there] = pair.states();
     for id in 0..most {
-        assert_eq!(here.row(ITEM, &[Value::Integer(id as i64)]), Some(&row(id, 1)));
+        assert_eq!(
+            here.row(ITEM, &[Value::Integer(id as i64)]),
+            Some(&row(id, 1))
+        );
     }
     assert_converged(&[here, there]);
     Verdict::Passed
@@ -89,7 +167,10 @@ pub(super) fn columns_in_another_order(local: &dyn Engine, remote: &dyn Engine) 
             return Verdict::Skipped(format!("{} has columns in one order only", engine.name()));
         }
     }
-    let (here, there) = (local.make(Layout::Neutral), remote.make(Layout::OthersFirst));
+    let (here, there) = (
+        local.make(Layout::Neutral),
+        remote.make(Layout::OthersFirst),
+    );
     for (table, row) in keys() {
         let side = if table == ITEM { &there } else { &here };
         side.write(table, &row, 1);

@@ -1,6 +1,12 @@
 //! Whole databases through three replicas: the real Chinook where it is there, generated sales data always. They end equal, as
 //! plain statements read them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on panics")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on panics, and one that cannot run says so"
+)]
 
 use std::fs;
 use std::io::Write as _;
@@ -24,7 +30,11 @@ fn chinook() -> Option<PathBuf> {
     let reason = "chinook: the real Chinook database is not here";
     println!("{reason}");
     if let Ok(file) = std::env::var("SYNC_TEST_SKIPS") {
-        let mut skips = fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
+        let mut skips = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(file)
+            .unwrap();
         writeln!(skips, "{reason}").unwrap();
     }
     None
@@ -41,12 +51,19 @@ impl Three {
         let folder = scratch::folder();
         let paths = ["a.db", "b.db", "c.db"].map(|name| folder.path().join(name));
         fill(&paths[0]);
-        Provisioning::new("all", Tables::All).apply(&paths[0]).unwrap();
+        Provisioning::new("all", Tables::All)
+            .apply(&paths[0])
+            .unwrap();
         for path in &paths[1..] {
             let (scope, templates) = describe(&paths[0], None, DEFAULT_BUSY_TIMEOUT).unwrap();
-            Provisioning::new("all", Tables::Like(scope, templates)).apply(path).unwrap();
+            Provisioning::new("all", Tables::Like(scope, templates))
+                .apply(path)
+                .unwrap();
         }
-        Three { _folder: folder, paths }
+        Three {
+            _folder: folder,
+            paths,
+        }
     }
 
     fn session(&self, from: usize, to: usize) -> Session {
@@ -61,11 +78,20 @@ impl Three {
     }
 
     fn tracked(&self, side: usize) -> usize {
-        let tables = query(&self.paths[side], "SELECT name FROM sqlite_schema WHERE name LIKE '%\\_tracking' ESCAPE '\\'");
+        let tables = query(
+            &self.paths[side],
+            "SELECT name FROM sqlite_schema WHERE name LIKE '%\\_tracking' ESCAPE '\\'",
+        );
         tables
             .iter()
             .map(|table| table.trim_matches('\''))
-            .map(|table| query(&self.paths[side], &format!("SELECT 1 FROM \"{table}\" WHERE sync_row_is_tombstone = 0")).len())
+            .map(|table| {
+                query(
+                    &self.paths[side],
+                    &format!("SELECT 1 FROM \"{table}\" WHERE sync_row_is_tombstone = 0"),
+                )
+                .len()
+            })
             .sum()
     }
 
@@ -75,14 +101,21 @@ impl Three {
             assert_eq!(report.left(), 0, "{report:?}");
             report.moved()
         };
-        let quiet = (0..6).any(|_| moved(self.session(0, 1).run()) + moved(self.session(1, 2).run()) == 0);
+        let quiet =
+            (0..6).any(|_| moved(self.session(0, 1).run()) + moved(self.session(1, 2).run()) == 0);
         assert!(quiet, "the three do not become quiet");
         let rows = user_rows(&self.paths[0]);
         for side in 0..3 {
-            assert!(user_rows(&self.paths[side]) == rows, "database {side} differs");
+            assert!(
+                user_rows(&self.paths[side]) == rows,
+                "database {side} differs"
+            );
             assert_sound(&self.paths[side]);
             assert_eq!(self.tracked(side), rows.len());
-            assert_eq!(query(&self.paths[side], "SELECT count(*) FROM sync_waiting"), ["0"]);
+            assert_eq!(
+                query(&self.paths[side], "SELECT count(*) FROM sync_waiting"),
+                ["0"]
+            );
         }
     }
 }
@@ -97,7 +130,10 @@ fn chinook_through_a_third_database() {
     assert_eq!(before.len(), 15_607);
     let first = three.session(0, 1).run();
     assert_eq!((first.upload().changes_applied, first.left()), (15_607, 0));
-    assert!(user_rows(&three.paths[1]) == before, "the copy is equal, storage classes included");
+    assert!(
+        user_rows(&three.paths[1]) == before,
+        "the copy is equal, storage classes included"
+    );
     // Edits on both sides: employees that refer to each other, decimals, dates, NULLs, text that is not ASCII, composite keys.
     three.execute(
         0,
@@ -120,10 +156,31 @@ fn chinook_through_a_third_database() {
          INSERT INTO PlaylistTrack VALUES (4, 77), (2, 2)",
     );
     let second = three.session(0, 1).policy(ConflictPolicy::SourceWins).run();
-    let tables: Vec<&str> = second.records.iter().map(|record| record.table.as_str()).collect();
-    assert_eq!(tables, ["[Artist]", "[Artist]", "[Artist]", "[Artist]", "[Artist]", "[Artist]", "[Employee]"]);
+    let tables: Vec<&str> = second
+        .records
+        .iter()
+        .map(|record| record.table.as_str())
+        .collect();
+    assert_eq!(
+        tables,
+        [
+            "[Artist]",
+            "[Artist]",
+            "[Artist]",
+            "[Artist]",
+            "[Artist]",
+            "[Artist]",
+            "[Employee]"
+        ]
+    );
     assert_eq!(second.left(), 0);
-    assert_eq!(query(&three.paths[1], "SELECT Name FROM Artist WHERE ArtistId = 55"), ["'Mötley Crüe 55'"]);
+    assert_eq!(
+        query(
+            &three.paths[1],
+            "SELECT Name FROM Artist WHERE ArtistId = 55"
+        ),
+        ["'Mötley Crüe 55'"]
+    );
     let third = three.session(1, 2).run();
     assert_eq!(third.upload().changes_failed, 0);
     // The third database is worked on as well, and reaches the first only through the second.
@@ -133,7 +190,13 @@ fn chinook_through_a_third_database() {
          UPDATE Employee SET ReportsTo = NULL WHERE EmployeeId IN (9, 10); UPDATE Customer SET Company = 'Üben & Söhne' WHERE CustomerId < 10",
     );
     three.settle();
-    assert_eq!(query(&three.paths[0], "SELECT count(*) FROM Track WHERE TrackId = 77"), ["0"]);
+    assert_eq!(
+        query(
+            &three.paths[0],
+            "SELECT count(*) FROM Track WHERE TrackId = 77"
+        ),
+        ["0"]
+    );
 }
 
 #[test]
@@ -154,7 +217,10 @@ fn sales_through_a_third_database() {
         "DELETE FROM Sales_OrderLine WHERE OrderId IN (SELECT OrderId FROM Sales_Order WHERE Number % 70 = 0); DELETE FROM Sales_Order WHERE Number % 70 = 0;
          UPDATE Sales_Customer SET City = 'Köln', Since = NULL WHERE Credit < 10; INSERT INTO Sales_Employee VALUES (4, '', 4)",
     );
-    three.session(1, 2).direction(SyncDirectionOrder::Upload).run();
+    three
+        .session(1, 2)
+        .direction(SyncDirectionOrder::Upload)
+        .run();
     let second = three.session(0, 1).run();
     assert!(!second.records.is_empty() && second.left() == 0);
     three.execute(2, "UPDATE Sales_Order SET Number = -Number; UPDATE Sales_Order SET Number = 5000 + Number WHERE Number < 0");
