@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rusqlite::types::{ToSqlOutput, Value as Cell};
 use rusqlite::{Connection, Row, ToSql};
@@ -26,6 +26,8 @@ struct File {
     _folder: TempDir,
     path: PathBuf,
     id: ReplicaId,
+    /// The application's connection, and the one to look through; the provider opens its own.
+    db: Mutex<Connection>,
 }
 
 impl Engine for Sqlite {
@@ -54,6 +56,7 @@ impl Engine for Sqlite {
             _folder: folder,
             path,
             id,
+            db: Mutex::new(db),
         })
     }
 }
@@ -151,7 +154,7 @@ impl TestReplica for File {
     fn write(&self, table: usize, row: &[Value], time: i64) {
         let spec = &TABLES[table];
         let key = spec.key_of(row);
-        let db = open(&self.path);
+        let db = self.db.lock().unwrap();
         let columns = names(spec.columns.iter().map(|column| column.0));
         let holders = (1..=row.len())
             .map(|n| format!("?{n}"))
@@ -179,7 +182,7 @@ impl TestReplica for File {
 
     fn delete(&self, table: usize, key: &[Value], time: i64) {
         let spec = &TABLES[table];
-        let db = open(&self.path);
+        let db = self.db.lock().unwrap();
         let sql = format!("DELETE FROM {} WHERE {}", spec.name, key_is(spec, key));
         assert_eq!(db.execute(&sql, []).unwrap(), 1, "there was a row");
         self.set_time(&db, spec, key, time);
@@ -187,7 +190,7 @@ impl TestReplica for File {
 
     fn reject(&self, table: usize, key: &[Value], rejected: bool) {
         let spec = &TABLES[table];
-        let db = open(&self.path);
+        let db = self.db.lock().unwrap();
         for (event, row) in [("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")] {
             let name = format!("\"reject {event} {} {key:?}\"", spec.name.to_lowercase());
             let name = format!("\"{}\"", name.replace('"', ""));
@@ -209,7 +212,7 @@ impl TestReplica for File {
     }
 
     fn state(&self) -> State {
-        let db = open(&self.path);
+        let db = self.db.lock().unwrap();
         let scope = "FROM scope_info WHERE sync_scope_name = ?1";
         let (own, bytes): (String, Option<Vec<u8>>) = db
             .query_row(
@@ -246,7 +249,7 @@ impl TestReplica for File {
 
     fn clean_up(&self) -> bool {
         let knowledge = self.state().knowledge.to_bytes();
-        let db = open(&self.path);
+        let db = self.db.lock().unwrap();
         for table in TABLES {
             let sql = format!(
                 "DELETE FROM {}_tracking WHERE sync_row_is_tombstone = 1",

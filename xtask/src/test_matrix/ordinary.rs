@@ -28,7 +28,7 @@ pub(super) fn run(
     fs::write(&skips, "").map_err(Error::file(&skips))?;
 
     let mut command = cargo::command();
-    command.args(["test", "--workspace", "--no-fail-fast"]);
+    command.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
     command.args(filter);
     command.env("SYNC_TEST_SKIPS", &skips);
     let mut child = command

@@ -17,16 +17,20 @@ use super::super::state::assert_converged;
 use super::{Pair, Verdict, shared};
 use crate::support::session::Session;
 
+/// Rows that each side brings into a session that is cut: enough for several batches.
+const ROWS: i64 = 16;
+
 fn prepared(local: &dyn Engine, remote: &dyn Engine) -> Pair {
     let pair = Pair::new(local, remote);
-    for n in 0..40 {
+    for n in 0..ROWS {
         pair.local.write(ITEM, &item(n, "local"), 1);
         pair.remote.write(ITEM, &item(100 + n, "remote"), 1);
     }
     pair.session().run();
-    for n in 0..40 {
+    for n in 0..ROWS {
         pair.local.write(ITEM, &item(n, "changed"), 2);
-        pair.remote.write(ITEM, &item(20 + n, "conflicting"), 2);
+        pair.remote
+            .write(ITEM, &item(ROWS / 2 + n, "conflicting"), 2);
     }
     pair
 }
@@ -59,7 +63,7 @@ pub(super) fn cancellation(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
         );
         let session = Session::new(from, to)
             .direction(Upload)
-            .batch_bytes(600)
+            .batch_bytes(250)
             .cancellation(&cancellation);
         let result = session.try_run();
         if calls.load(Ordering::SeqCst) < cut {
@@ -103,7 +107,7 @@ pub(super) fn failures(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
         );
         let result = Session::new(from, to)
             .direction(Upload)
-            .batch_bytes(600)
+            .batch_bytes(250)
             .try_run();
         if calls.load(Ordering::SeqCst) < cut {
             result.expect("no call failed");
@@ -148,12 +152,12 @@ pub(super) fn upload_stays(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
             .upload
             .expect("the upload was completed")
             .changes_applied,
-        40
+        ROWS as u64
     );
     assert_eq!(failure.completed.download, None);
     assert_eq!(
-        pair.remote.state().row(ITEM, &id(39)),
-        Some(&item(39, "changed"))
+        pair.remote.state().row(ITEM, &id(ROWS - 1)),
+        Some(&item(ROWS - 1, "changed"))
     );
     assert!(before == held(pair.local.as_ref()));
     pair.settle();
