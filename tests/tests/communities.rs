@@ -1,13 +1,19 @@
 //! Every small community becomes quiet; and the rules that make it so are needed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on panics"
+)]
 
 use std::io::Write;
 
-use sync_provider::memory::Direction;
+use sync_provider::memory::{Direction, MemoryReplica};
 use sync_provider::{ConflictPolicy, Position, Rules, Stamp};
 use sync_tests::communities::{
-    Extent, Failure, Names, RoundCensus, Setting, Step, Universe, Violation, complete,
-    every_policy, explore, free_winner, memory, orders, replay_histories, replay_trace, ring,
-    run_rounds, starts,
+    Census, Extent, Failure, Names, RoundCensus, Setting, Step, Universe, Violation, complete,
+    every_policy, explore, free_winner, memory, orders, quiet, replay_histories, replay_trace,
+    ring, run_rounds, starts,
 };
 
 /// Explores under the sound rules and says what was visited: at least `least` communities.
@@ -25,22 +31,18 @@ fn check_every_schedule(name: &str, setting: Setting, extent: Extent, least: usi
     }
 }
 
-fn explore_under(
-    rules: Rules,
-    setting: &Setting,
-    extent: &Extent,
-) -> Result<sync_tests::communities::Census, Failure> {
+fn explore_under(rules: Rules, setting: &Setting, extent: &Extent) -> Result<Census, Failure> {
     let mut universe = universe(rules, setting);
     explore(&mut universe, extent)
 }
 
-fn universe(rules: Rules, setting: &Setting) -> Universe<sync_provider::memory::MemoryReplica> {
+fn universe(rules: Rules, setting: &Setting) -> Universe<MemoryReplica> {
     Universe::new(setting.clone(), memory(&setting.names, rules)).unwrap()
 }
 
 /// Standard error itself: what a passing test prints is not shown.
 fn report(line: &str) {
-    writeln!(std::io::stderr(), "{line}").unwrap();
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 fn one_way(policy: ConflictPolicy) -> Vec<Direction> {
@@ -247,8 +249,8 @@ fn histories_are_replayed_from_their_beginning() {
     }
 }
 
-/// The trap is found where the rule that prevents it is switched off, can be replayed from the text that
-/// is printed, and is not there under the sound rules.
+/// The trap is found where the rule that prevents it is switched off, can be replayed from the steps that
+/// are printed, and is not there under the sound rules.
 fn check_trap(
     name: &str,
     found: Failure,
@@ -257,17 +259,11 @@ fn check_trap(
     sound: Result<(), Failure>,
 ) {
     report(&format!("trap, {name}: {found}"));
-    let members = replay_trace(
-        setting,
-        memory(&setting.names, broken),
-        &found.to_string()[found.violation.to_string().len()..],
-    );
+    let trace: Vec<String> = found.trace.iter().map(Step::to_string).collect();
+    let members = replay_trace(setting, memory(&setting.names, broken), &trace.join("\n"));
     let last = members.unwrap_or_else(|failure| panic!("{name} does not replay: {failure}"));
     let last: Vec<_> = last.iter().collect();
-    assert!(
-        sync_tests::communities::quiet(&last).is_err(),
-        "{name}: quiet when replayed"
-    );
+    assert!(quiet(&last).is_err(), "{name}: quiet when replayed");
     if let Err(failure) = sound {
         panic!("{name}: {failure}");
     }

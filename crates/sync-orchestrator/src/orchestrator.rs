@@ -156,22 +156,15 @@ impl SyncOrchestrator {
             download: None,
         };
         let session = SessionId(Uuid::new_v4());
-        let result = tokio::select! {
-            biased;
-            () = self.cancellation.cancelled() => Err(ProviderError::Cancelled),
-            result = self.run(session, &mut statistics) => result,
-        };
+        let result = self.run_or_cancel(session, &mut statistics).await;
         let ending = if result.is_ok() {
             Ending::Completed
         } else {
             Ending::Aborted
         };
-        let ended = [
-            self.local.end_session(session, ending).await,
-            self.remote.end_session(session, ending).await,
-        ];
+        let ended = self.end(session, ending).await;
         statistics.finished = clock::now();
-        match result.and_then(|()| ended.into_iter().collect()) {
+        match result.and(ended) {
             Ok(()) => Ok(statistics),
             Err(error) => Err(SyncFailure {
                 error,
@@ -180,11 +173,40 @@ impl SyncOrchestrator {
         }
     }
 
+    /// Runs the directions. When the session is cancelled, a call under way comes to its end first, which ending the session makes soon:
+    /// whether it committed must not stay unknown.
+    async fn run_or_cancel(
+        &self,
+        session: SessionId,
+        statistics: &mut SyncOperationStatistics,
+    ) -> Result<(), ProviderError> {
+        let mut run = std::pin::pin!(self.run(session, statistics));
+        tokio::select! {
+            biased;
+            () = self.cancellation.cancelled() => {}
+            result = &mut run => return result,
+        }
+        let (ended, result) = tokio::join!(self.end(session, Ending::Aborted), run);
+        // Calls that find the session ended fail for that reason alone.
+        result.map_err(|_| ProviderError::Cancelled).and(ended)
+    }
+
+    async fn end(&self, session: SessionId, ending: Ending) -> Result<(), ProviderError> {
+        let (local, remote) = tokio::join!(
+            self.local.end_session(session, ending),
+            self.remote.end_session(session, ending),
+        );
+        local.and(remote)
+    }
+
     async fn run(
         &self,
         session: SessionId,
         statistics: &mut SyncOperationStatistics,
     ) -> Result<(), ProviderError> {
+        if self.cancellation.is_cancelled() {
+            return Err(ProviderError::Cancelled);
+        }
         let begin = |position| BeginSession {
             session,
             position,

@@ -19,6 +19,7 @@ const MOST: usize = 6;
 pub struct Community([u32; MOST]);
 
 /// All states met so far.
+#[derive(Debug)]
 pub struct Universe<M> {
     /// Who takes part.
     pub setting: Setting,
