@@ -68,7 +68,7 @@ pub(crate) struct ProvisionArgs {
         allow_hyphen_values = true
     )]
     pub(crate) scope: Option<String>,
-    /// A table; GLOBAL is the name that all replicas share, [T] with its schema unless said otherwise. Can be repeated.
+    /// A table; GLOBAL is the name that all replicas share, by default the table's own. Can be repeated.
     #[arg(long, value_name = "T[=GLOBAL]")]
     pub(crate) table: Vec<String>,
     /// Every table.
