@@ -348,6 +348,7 @@ fn trap_3_outcomes_are_plain_local_changes_on_a_ring_of_four() {
 fn trap_4_an_equal_row_is_learned_and_not_stored() {
     let setting = Setting::new(3, 1, free_winner()).unwrap().unwatched();
     let extent = Extent {
+        contents: 0..2,
         deletes: false,
         ..Extent::of(&setting, 3)
     };

@@ -59,7 +59,7 @@ impl From<&KnowledgeBlob> for KnowledgeDocument {
             replica_key_map: blob
                 .key_map()
                 .iter()
-                .map(|(_, id)| id.to_string())
+                .map(|(_, id)| replica_text(formats.replica, id))
                 .collect(),
             id_formats: Formats {
                 replica: formats.replica.into(),
@@ -68,6 +68,15 @@ impl From<&KnowledgeBlob> for KnowledgeDocument {
             },
             ranges: ranges.collect(),
         }
+    }
+}
+
+/// A replica id of 16 fixed bytes as a GUID, any other as hex: sixteen bytes of variable length need not be one.
+pub(crate) fn replica_text(format: IdFormat, id: &ReplicaId) -> String {
+    if format.variable {
+        hex(id.as_bytes())
+    } else {
+        id.to_string()
     }
 }
 

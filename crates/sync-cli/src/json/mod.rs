@@ -3,7 +3,7 @@
 mod knowledge;
 mod typed;
 
-pub(crate) use knowledge::KnowledgeDocument;
+pub(crate) use knowledge::{KnowledgeDocument, replica_text};
 pub(crate) use typed::typed;
 
 /// Bytes as lower-case hexadecimal digits.

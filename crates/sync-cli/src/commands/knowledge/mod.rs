@@ -8,7 +8,7 @@ use sync_knowledge::{Knowledge, KnowledgeBlob, Relation};
 use crate::args::KnowledgeCommand;
 use crate::context::Context;
 use crate::exit::{Code, Failure};
-use crate::json::{KnowledgeDocument, hex};
+use crate::json::{KnowledgeDocument, hex, replica_text};
 use crate::output::{Output, count, line, paint, plural};
 
 #[derive(Debug, Serialize)]
@@ -105,6 +105,7 @@ fn show(out: &mut Output, blob: &KnowledgeBlob) {
     );
     for (key, id) in blob.key_map().iter() {
         let owner = if key.0 == 0 { "  (the owner)" } else { "" };
+        let id = replica_text(blob.id_formats().replica, id);
         line!(out, "  {key:>3}  {id}{owner}");
     }
     line!(out);
