@@ -11,7 +11,7 @@ use sync_provider::ProviderError;
 #[non_exhaustive]
 pub enum SqliteError {
     /// The file does not exist.
-    #[error("{}: there is no such file; check the path, or let it be created with --provision or --like", path.display())]
+    #[error("{}: there is no such file; check the path, or provision it like another database", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
@@ -118,7 +118,7 @@ impl From<SqliteError> for ProviderError {
             SqliteError::Missing { path } => ProviderError::database(
                 path.display().to_string(),
                 "there is no such file",
-                "check the path, or let it be created with --provision or --like",
+                "check the path, or provision it like another database",
             ),
             SqliteError::NotADatabase { path } => ProviderError::database(
                 path.display().to_string(),
