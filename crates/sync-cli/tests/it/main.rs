@@ -10,6 +10,7 @@
 mod bad_input;
 mod cancel;
 mod demo;
+mod killed;
 mod knowledge;
 mod layers;
 mod locators;
