@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod columns;
 mod compatible;
 mod conflict;
 mod decide;
@@ -27,6 +28,7 @@ pub use batch::{
     BatchKind, BatchOutcome, ChangeBatch, ChangeBatchRequest, Next, RowHead, SyncBatchParameters,
     TableChanges, TableKeys,
 };
+pub use columns::ColumnMap;
 pub use compatible::check_compatible;
 pub use conflict::{ConflictRecord, ConflictSide, ConflictType};
 pub use decide::{Decision, Judge, RowFacts, Rules, Sameness, Stamp, Stamper};

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use sync_knowledge::{ItemId, KeyMapping, Knowledge, ReplicaId, ReplicaKey, Version};
 use sync_metadata::table_id_range;
 use sync_provider::{
-    Arbiter, BatchKind, BatchOutcome, ChangeBatch, ConflictPolicy, IncomingRow, Judge, Lesson,
-    Next, Position, ProviderError, RowFacts, RowHead, RowRef, RowSet, Rules, Stamper, TableChanges,
-    TableKeys, TableShape, Verdict, is_alone, learn, settlement_replica, worth_storing,
+    Arbiter, BatchKind, BatchOutcome, ChangeBatch, ColumnMap, ConflictPolicy, IncomingRow, Judge,
+    Lesson, Next, Position, ProviderError, RowFacts, RowHead, RowRef, RowSet, Rules, Stamper,
+    TableChanges, TableKeys, TableShape, Verdict, is_alone, learn, settlement_replica,
+    worth_storing,
 };
 
-use crate::columns::ColumnMap;
 use crate::item_id::{item_id_of_packed, write_item_id};
 use crate::scope::own_knowledge;
 use crate::store::{Commit, Learned, LocalSlice, Scope, ScopeState, Slice, Store, Waiting, Write};

@@ -9,7 +9,6 @@
 #![forbid(unsafe_code)]
 
 mod apply;
-mod columns;
 mod enumerate;
 mod inspect;
 mod item_id;

@@ -15,11 +15,6 @@ pub trait Engine: Send + Sync {
 
     /// A fresh replica of the neutral schema.
     fn make(&self, layout: Layout) -> Box<dyn TestReplica>;
-
-    /// Whether rows of a replica whose columns stand in another order can be taken in.
-    fn maps_columns(&self) -> bool {
-        true
-    }
 }
 
 /// How a replica lays its tables out.

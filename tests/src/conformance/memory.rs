@@ -21,22 +21,50 @@ impl Engine for Memory {
         "memory"
     }
 
-    fn make(&self, _: Layout) -> Box<dyn TestReplica> {
+    fn make(&self, layout: Layout) -> Box<dyn TestReplica> {
         let id = ReplicaId::from_uuid(Uuid::new_v4());
-        Box::new(MemoryProvider::new(MemoryReplica::new(
-            id,
-            neutral::description(),
-        )))
-    }
-
-    fn maps_columns(&self) -> bool {
-        false
+        let mut description = neutral::description();
+        let mut orders = Vec::new();
+        for table in &mut description.tables {
+            let mut order: Vec<usize> = (0..table.columns.len()).collect();
+            if layout == Layout::OthersFirst {
+                // Stable: the key columns keep their order among themselves.
+                order.sort_by_key(|&column| table.columns[column].primary_key);
+            }
+            table.columns = order
+                .iter()
+                .map(|&column| table.columns[column].clone())
+                .collect();
+            orders.push(order);
+        }
+        let provider = MemoryProvider::new(MemoryReplica::new(id, description));
+        Box::new(InMemory { provider, orders })
     }
 }
 
-impl TestReplica for MemoryProvider {
+/// A replica whose columns may stand in an order of their own.
+struct InMemory {
+    provider: MemoryProvider,
+    /// Per table: which of the neutral columns stands where.
+    orders: Vec<Vec<usize>>,
+}
+
+impl InMemory {
+    fn replica(&self) -> std::sync::MutexGuard<'_, MemoryReplica> {
+        self.provider.replica()
+    }
+
+    /// A row as the replica holds it, in the neutral order.
+    fn neutral(&self, table: usize, row: Vec<Value>) -> Vec<Value> {
+        let mut cells: Vec<(usize, Value)> = self.orders[table].iter().copied().zip(row).collect();
+        cells.sort_by_key(|(column, _)| *column);
+        cells.into_iter().map(|(_, cell)| cell).collect()
+    }
+}
+
+impl TestReplica for InMemory {
     fn provider(&self) -> Arc<dyn SyncProvider> {
-        Arc::new(self.clone())
+        Arc::new(self.provider.clone())
     }
 
     fn id(&self) -> ReplicaId {
@@ -44,7 +72,11 @@ impl TestReplica for MemoryProvider {
     }
 
     fn write(&self, table: usize, row: &[Value], time: i64) {
-        self.replica().write(table, row, time);
+        let row: Vec<Value> = self.orders[table]
+            .iter()
+            .map(|&column| row[column].clone())
+            .collect();
+        self.replica().write(table, &row, time);
     }
 
     fn delete(&self, table: usize, key: &[Value], time: i64) {
@@ -64,7 +96,7 @@ impl TestReplica for MemoryProvider {
         };
         let entries = replica.keyed_rows().map(|(table, key, row)| {
             let entry = Entry {
-                row: row.cells(),
+                row: row.cells().map(|row| self.neutral(table, row)),
                 update: global(row.facts.update),
                 create: global(row.facts.create),
             };

@@ -2,7 +2,8 @@
 
 use sync_knowledge::{Knowledge, ReplicaKey, Version};
 
-use crate::batch::{BatchOutcome, ChangeBatch, Next, RowHead, TableChanges};
+use crate::batch::{BatchOutcome, ChangeBatch, Next, RowHead};
+use crate::columns::ColumnMap;
 use crate::decide::{Judge, RowFacts, Stamper};
 use crate::error::ProviderError;
 use crate::learn::{Lesson, is_alone, learn, worth_storing};
@@ -65,8 +66,12 @@ impl MemoryReplica {
             stamper,
         };
         for changes in batches.iter().flat_map(|batch| &batch.tables) {
-            let table = next.table_of(changes)?;
+            let (table, columns) = ColumnMap::of(&next.shapes, changes)?;
+            let mut row = RowSet::new(columns.width());
             for (head, cells) in changes.heads.iter().zip(changes.rows.iter()) {
+                row.clear();
+                columns.push(cells, &mut row);
+                let cells = row.row(0);
                 let local = |key: ReplicaKey| mapping.key(key).unwrap_or(ReplicaKey::LOCAL);
                 let version = |version: Version| Version::new(local(version.replica), version.tick);
                 let head = RowHead {
@@ -103,19 +108,6 @@ impl MemoryReplica {
         }
         *self = next;
         Ok(outcome)
-    }
-
-    fn table_of(&self, changes: &TableChanges) -> Result<usize, ProviderError> {
-        let table = self
-            .shapes
-            .iter()
-            .position(|shape| shape.global_name == changes.table);
-        table.ok_or_else(|| {
-            ProviderError::malformed(
-                format!("table {}", changes.table),
-                "a batch holds rows of a table outside the scope",
-            )
-        })
     }
 
     #[expect(

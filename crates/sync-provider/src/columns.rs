@@ -1,18 +1,24 @@
 //! Bringing incoming rows into the destination's order of columns.
 
-use sync_provider::{ProviderError, RowRef, RowSet, TableChanges, TableShape};
+use crate::batch::TableChanges;
+use crate::error::ProviderError;
+use crate::row_set::{RowRef, RowSet};
+use crate::verdict::TableShape;
 
 /// Where each column of a destination's table stands in the incoming rows.
 #[derive(Debug)]
-pub(crate) struct ColumnMap {
+pub struct ColumnMap {
     /// `None` when the order is the same and rows can be copied whole.
     positions: Option<Vec<usize>>,
     width: usize,
 }
 
 impl ColumnMap {
-    /// Finds the table and matches the columns by name, without regard to case.
-    pub(crate) fn of(
+    /// Finds the table and matches the columns by name, without regard to case. Gives the table's index, too.
+    ///
+    /// # Errors
+    /// [`ProviderError::Malformed`] where the table is not among the shapes, the columns are others, or the rows do not fit their heads.
+    pub fn of(
         shapes: &[TableShape],
         changes: &TableChanges,
     ) -> Result<(usize, Self), ProviderError> {
@@ -64,12 +70,12 @@ impl ColumnMap {
     }
 
     /// Cells per row.
-    pub(crate) fn width(&self) -> usize {
+    pub fn width(&self) -> usize {
         self.width
     }
 
     /// Adds an incoming row in the destination's order.
-    pub(crate) fn push(&self, row: RowRef<'_>, rows: &mut RowSet) {
+    pub fn push(&self, row: RowRef<'_>, rows: &mut RowSet) {
         match &self.positions {
             None => rows.push_row(row),
             Some(positions) => {
