@@ -109,6 +109,11 @@ impl TestReplica for InMemory {
         }
     }
 
+    fn clean_up(&self) -> bool {
+        self.replica().clean_up();
+        true
+    }
+
     fn fingerprint(&self) -> Vec<u8> {
         format!("{:?}", *self.replica()).into_bytes()
     }

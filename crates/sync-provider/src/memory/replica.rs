@@ -211,6 +211,21 @@ impl MemoryReplica {
         true
     }
 
+    /// Removes all tombstones and remembers that they are forgotten, as a clean-up does.
+    pub fn clean_up(&mut self) {
+        let map = self.knowledge.key_map().clone();
+        let none = Knowledge::with_formats(self.knowledge.formats(), map);
+        let mut forgotten = self.forgotten.take().unwrap_or(none);
+        for row in self.rows.values().filter(|row| row.facts.tombstone) {
+            let Version { replica, tick } = row.facts.update;
+            let id = self.knowledge.key_map().id(replica);
+            let key = id.map(|id| forgotten.find_or_add_replica(id));
+            forgotten.raise(key.unwrap_or(replica), tick);
+        }
+        self.rows.retain(|_, row| !row.facts.tombstone);
+        self.forgotten = Some(forgotten);
+    }
+
     pub(super) fn next_version(&mut self) -> Version {
         let tick: Tick = self.knowledge.local_tick() + 1;
         self.knowledge.set_local_tick(tick);
