@@ -164,6 +164,7 @@ impl SqliteStore {
 
     /// Deletes base rows, all of them or none; says whether it could.
     fn delete_all(&mut self, doomed: &BTreeSet<RowKey>) -> Result<bool, ProviderError> {
+        let marked = self.applying()?.marked;
         self.execute("SAVEPOINT sync_bury")?;
         for (table, key) in doomed {
             self.mark_table(*table)?;
@@ -197,7 +198,7 @@ impl SqliteStore {
                 self.execute("ROLLBACK TO sync_bury; RELEASE sync_bury")?;
                 if let Some(apply) = &mut self.apply {
                     // What `applying` names was rolled back with the rest.
-                    apply.marked = None;
+                    apply.marked = marked;
                 }
                 return Ok(false);
             }

@@ -47,9 +47,13 @@ impl SqliteStore {
     fn snapshot(&mut self) -> rusqlite::Result<Option<ScopeState>> {
         self.db().execute_batch("BEGIN")?;
         let state = self.marked_state()?;
-        let from = i64::try_from(state.mark)
-            .unwrap_or(i64::MAX)
-            .saturating_add(1);
+        // Before its changes leave it for the first time, a replica notes that, whatever tick they have.
+        let from = match state.was_source {
+            true => i64::try_from(state.mark)
+                .unwrap_or(i64::MAX)
+                .saturating_add(1),
+            false => 0,
+        };
         for table in &self.tables {
             if self
                 .db()

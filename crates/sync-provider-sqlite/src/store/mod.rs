@@ -217,9 +217,11 @@ impl Table {
         }
         let ours = objects.triggers();
         let triggers = catalog::triggers(db, path, &info.name)?;
-        let foreign = |name: &&String| {
-            !ours.contains(name) && !is_tracking_trigger(db, path, name).unwrap_or(false)
-        };
+        let stores = metadata::stores(db, path)?;
+        let tracking: Vec<TableObjects> = (stores.iter())
+            .map(|other| TableObjects::of(&info.name, &other.naming))
+            .collect();
+        let foreign = |name: &&String| tracking.iter().all(|own| !own.triggers().contains(name));
         let needed = &ours[..if info.unique.is_empty() { 4 } else { 6 }];
         if let Some(missing) = needed.iter().find(|name| !triggers.contains(name)) {
             return Err(SqliteError::refused(
@@ -236,8 +238,9 @@ impl Table {
         let unique = unique
             .filter_map(|name| shape.columns.iter().position(|column| column == name))
             .filter(|position| !shape.key.contains(position));
+        let user_triggers = triggers.iter().any(|name| foreign(&name));
         Ok(Table {
-            sql: TableSql::new(&info.name, &objects, shape, respells),
+            sql: TableSql::new(&info.name, &objects, shape, respells, user_triggers),
             affinities: columns
                 .iter()
                 .map(|column| affinity(&column.declared))
@@ -245,17 +248,11 @@ impl Table {
             not_null: columns.iter().map(|column| column.not_null).collect(),
             unique: unique.collect(),
             references: References::of(&info, keys, shape),
-            user_triggers: triggers.iter().any(|name| foreign(&name)),
+            user_triggers,
             other_triggers: !triggers.iter().all(|name| ours.contains(&name)),
             objects,
         })
     }
-}
-
-/// Whether a trigger belongs to another store over the same table, rather than to the user.
-fn is_tracking_trigger(db: &Connection, path: &Path, name: &str) -> Result<bool, SqliteError> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = ?1 AND sql LIKE '%sync_tick%')";
-    db.query_row(sql, [name], |row| row.get(0)).at(path)
 }
 
 fn fire_triggers(db: &Connection, fire: bool) -> rusqlite::Result<()> {
@@ -324,7 +321,17 @@ impl Store for SqliteStore {
 
     async fn begin_apply(&mut self) -> Result<ScopeState, ProviderError> {
         self.undo()?;
-        self.open_apply().map_err(|error| self.fail(&error))
+        let state = self.open_apply().map_err(|error| self.fail(&error))?;
+        if schema_version(self.db()).map_err(|error| self.fail(&error))? != self.schema_version {
+            // What was read of tables and triggers when the session began may not hold any more.
+            self.undo()?;
+            return Err(ProviderError::refused(
+                self.db.path.display().to_string(),
+                "its schema was changed while the session ran",
+                "run it again",
+            ));
+        }
+        Ok(state)
     }
 
     async fn local_rows(&mut self, slice: Slice<'_>) -> Result<LocalSlice, ProviderError> {
@@ -385,11 +392,6 @@ impl SqliteStore {
     fn open_apply(&mut self) -> rusqlite::Result<ScopeState> {
         self.db()
             .execute_batch("BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON")?;
-        if self.triggers_off && schema_version(self.db())? != self.schema_version {
-            // A trigger may have been added, and it may be somebody else's.
-            fire_triggers(self.db(), true)?;
-            self.triggers_off = false;
-        }
         let db = self.db();
         let state = self.read_state()?;
         let now = "SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)";
@@ -416,9 +418,10 @@ impl SqliteStore {
 
     fn close_apply(&mut self, learned: &Learned) -> Result<Commit, ProviderError> {
         let apply = self.applying()?;
-        let (timestamp, marked) = (apply.knowledge_timestamp + 1, apply.marked.is_some());
+        let timestamp = apply.knowledge_timestamp.saturating_add(1);
         let store = || -> rusqlite::Result<()> {
-            if marked {
+            // Whatever happened on the way: left behind, it would keep the triggers from tracking.
+            if !self.triggers_off {
                 self.db().execute(
                     &format!(
                         "UPDATE {} SET applying = NULL, applying_key = NULL",

@@ -23,14 +23,18 @@ impl SqliteStore {
         self.retry(slice, local, &mut blocked)?;
         while !blocked.is_empty() {
             self.execute("SAVEPOINT sync_together; PRAGMA ignore_check_constraints = ON")?;
-            for (write, _) in &blocked {
-                self.park(slice, local, write)?;
-            }
+            let parked = (blocked.iter())
+                .map(|(write, _)| self.park(slice, local, write))
+                .collect::<Result<Vec<Written>, _>>();
             self.execute("PRAGMA ignore_check_constraints = OFF")?;
             let mut statements = self.statements(slice.table);
             let mut outside = Vec::new();
             let mut inside = Vec::new();
-            for (write, _) in &blocked {
+            for ((write, _), parked) in blocked.iter().zip(parked?) {
+                if let Written::Refused { reason, .. } = parked {
+                    outside.push((write.row, reason));
+                    continue;
+                }
                 match self.write_row(&mut statements, slice, local, write)? {
                     Written::Done => inside.push((*write, String::new())),
                     Written::Refused { reason, .. } => outside.push((write.row, reason)),
@@ -79,24 +83,26 @@ impl SqliteStore {
         }
     }
 
-    /// Gives the unique columns of a live row values that nobody has.
+    /// Gives the unique columns of a live row that are to change values that nobody has. The others stay: rows may refer to them.
     fn park(
         &self,
         slice: Slice<'_>,
         local: &LocalSlice,
         write: &Write,
-    ) -> Result<(), ProviderError> {
+    ) -> Result<Written, ProviderError> {
         let (shape, table) = (&self.shapes[slice.table], &self.tables[slice.table]);
-        let live = local
-            .entries
-            .get(write.row)
-            .copied()
-            .flatten()
-            .is_some_and(|entry| entry.cells.is_some());
-        if !live || slice.deleted || table.unique.is_empty() {
-            return Ok(());
-        }
+        let row = slice.rows.row(write.row);
+        let entry = local.entries.get(write.row).copied().flatten();
+        let Some(cells) = entry
+            .and_then(|entry| entry.cells)
+            .filter(|_| !slice.deleted)
+        else {
+            return Ok(Written::Done);
+        };
+        let here: Vec<_> = local.cells.row(cells).values().collect();
+        let there: Vec<_> = row.values().collect();
         let set: Vec<String> = (table.unique.iter())
+            .filter(|&&column| here[column] != there[column])
             .map(|&column| {
                 let value = match table.affinities[column] {
                     _ if !table.not_null[column] => "NULL",
@@ -108,20 +114,28 @@ impl SqliteStore {
                 format!("{} = {value}", ident(&shape.columns[column]))
             })
             .collect();
+        if set.is_empty() {
+            return Ok(Written::Done);
+        }
+        let or_abort = if table.user_triggers { "" } else { " OR ABORT" };
         let sql = format!(
-            "UPDATE {} AS t SET {} WHERE {}",
+            "UPDATE{or_abort} {} AS t SET {} WHERE {}",
             table.sql.base,
             set.join(", "),
             bound(&table.sql.keys, "t", 1)
         );
-        let fail = |error: rusqlite::Error| self.fail(&error);
         if table.user_triggers {
-            self.mark_row(slice, slice.rows.row(write.row))?;
+            self.mark_row(slice, row)?;
         }
-        let mut statement = self.db().prepare_cached(&sql).map_err(fail)?;
-        self.bind_row_key(&mut statement, 1, slice, slice.rows.row(write.row))?;
-        statement.raw_execute().map_err(fail)?;
-        Ok(())
+        let mut statement = self
+            .db()
+            .prepare_cached(&sql)
+            .map_err(|error| self.fail(&error))?;
+        self.bind_row_key(&mut statement, 1, slice, row)?;
+        match statement.raw_execute() {
+            Ok(_) => Ok(Written::Done),
+            Err(error) => self.refusal(&error),
+        }
     }
 
     pub(super) fn execute(&self, sql: &str) -> Result<(), ProviderError> {

@@ -46,7 +46,11 @@ impl TableSql {
         objects: &TableObjects,
         shape: &TableShape,
         respells: bool,
+        user_triggers: bool,
     ) -> Self {
+        // The conflict clause of a statement goes before those in the table's declaration, which could replace other rows silently. It also goes
+        // before those in the user's triggers, so it is left out where there are such.
+        let or_abort = if user_triggers { "" } else { " OR ABORT" };
         let base = ident(name);
         let tracking = ident(&objects.tracking);
         let keys = shape.key_columns();
@@ -125,7 +129,7 @@ impl TableSql {
             tracking_row: format!("SELECT {versions} FROM {tracking} t WHERE {}", by_key(1)),
             base_row: format!("SELECT {} FROM {base} t WHERE {}", list(columns), by_key(1)),
             insert_base: format!(
-                "INSERT INTO {base} ({}) VALUES ({})",
+                "INSERT{or_abort} INTO {base} ({}) VALUES ({})",
                 list(columns),
                 holders(1, columns.len())
             ),
@@ -136,7 +140,7 @@ impl TableSql {
                     .map(|(n, name)| format!("{} = ?{}", ident(name), n + 1))
                     .collect();
                 format!(
-                    "UPDATE {base} AS t SET {} WHERE {}",
+                    "UPDATE{or_abort} {base} AS t SET {} WHERE {}",
                     set.join(", "),
                     by_key(others.len() + 1)
                 )

@@ -112,8 +112,12 @@ impl SqliteStore {
             }
         }
         self.write_tracking(statements, slice, row, entry.as_ref(), write)?;
-        if write.outcome.base && table.user_triggers && !slice.deleted {
-            self.note_own_change(slice, row)?;
+        if write.outcome.base && table.user_triggers {
+            if slice.deleted {
+                self.note_return(slice, row)?;
+            } else {
+                self.note_own_change(slice, row)?;
+            }
         }
         Ok(Written::Done)
     }
@@ -154,22 +158,25 @@ impl SqliteStore {
             // Only RAISE(IGNORE) leaves a row out without an error.
             Ok(0) => Ok(refused("a trigger of the table leaves it out".into())),
             Ok(_) => Ok(Written::Done),
-            Err(error) => {
-                let constraint = error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
-                    && !self.db().is_autocommit();
-                if !constraint {
-                    return Err(self.fail(&error));
-                }
-                let code = error
-                    .sqlite_error()
-                    .map_or(0, |failure| failure.extended_code);
-                let unique = code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
-                Ok(Written::Refused {
-                    reason: error.to_string(),
-                    unique,
-                })
-            }
+            Err(error) => self.refusal(&error),
         }
+    }
+
+    /// What an error of a write says: the database refuses the row, or the session cannot go on.
+    pub(super) fn refusal(&self, error: &rusqlite::Error) -> Result<Written, ProviderError> {
+        let constraint = error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+            && !self.db().is_autocommit();
+        if !constraint {
+            return Err(self.fail(error));
+        }
+        let code = error
+            .sqlite_error()
+            .map_or(0, |failure| failure.extended_code);
+        let unique = code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
+        Ok(Written::Refused {
+            reason: error.to_string(),
+            unique,
+        })
     }
 
     fn prepare_delete<'s, 'db>(
@@ -413,6 +420,47 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// If the user's triggers put the very row back that was deleted, that is a change of this replica.
+    fn note_return(&self, slice: Slice<'_>, row: RowRef<'_>) -> Result<(), ProviderError> {
+        if self.is_gone(slice, row)? {
+            return Ok(());
+        }
+        self.change_locally(slice, row)?;
+        self.set_tombstone(slice, row, false)
+    }
+
+    fn change_locally(&self, slice: Slice<'_>, row: RowRef<'_>) -> Result<(), ProviderError> {
+        let fail = |error: rusqlite::Error| self.fail(&error);
+        let sql = &self.tables[slice.table].sql.local_change;
+        let mut statement = self.db().prepare_cached(sql).map_err(fail)?;
+        statement
+            .raw_bind_parameter(1, self.applying()?.now)
+            .map_err(fail)?;
+        self.bind_row_key(&mut statement, 2, slice, row)?;
+        statement.raw_execute().map_err(fail)?;
+        Ok(())
+    }
+
+    fn set_tombstone(
+        &self,
+        slice: Slice<'_>,
+        row: RowRef<'_>,
+        dead: bool,
+    ) -> Result<(), ProviderError> {
+        let fail = |error: rusqlite::Error| self.fail(&error);
+        let table = &self.tables[slice.table];
+        let sql = format!(
+            "UPDATE {} AS t SET sync_row_is_tombstone = {} WHERE {}",
+            ident(&table.objects.tracking),
+            i32::from(dead),
+            crate::ident::bound(&table.sql.keys, "t", 1)
+        );
+        let mut statement = self.db().prepare_cached(&sql).map_err(fail)?;
+        self.bind_row_key(&mut statement, 1, slice, row)?;
+        statement.raw_execute().map_err(fail)?;
+        Ok(())
+    }
+
     /// If the user's triggers changed the very row that was written, that is a change of this replica.
     fn note_own_change(&self, slice: Slice<'_>, row: RowRef<'_>) -> Result<(), ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
@@ -432,25 +480,10 @@ impl SqliteStore {
         if !stored.is_empty() && same_content(shape, stored.row(0), row) {
             return Ok(());
         }
-        let mut statement = self
-            .db()
-            .prepare_cached(&table.sql.local_change)
-            .map_err(fail)?;
-        statement
-            .raw_bind_parameter(1, self.applying()?.now)
-            .map_err(fail)?;
-        self.bind_row_key(&mut statement, 2, slice, row)?;
-        statement.raw_execute().map_err(fail)?;
+        self.change_locally(slice, row)?;
         if stored.is_empty() {
             // The trigger deleted the row.
-            let sql = format!(
-                "UPDATE {} AS t SET sync_row_is_tombstone = 1 WHERE {}",
-                ident(&table.objects.tracking),
-                crate::ident::bound(&table.sql.keys, "t", 1)
-            );
-            let mut statement = self.db().prepare_cached(&sql).map_err(fail)?;
-            self.bind_row_key(&mut statement, 1, slice, row)?;
-            statement.raw_execute().map_err(fail)?;
+            self.set_tombstone(slice, row, true)?;
         }
         Ok(())
     }

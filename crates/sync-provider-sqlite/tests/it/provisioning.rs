@@ -116,6 +116,31 @@ fn generated_columns_are_left_out() {
     assert_eq!(other.query("SELECT * FROM t"), ["1|6"]);
 }
 
+/// What is declared ANY is converted nowhere in a STRICT table, and like NUMERIC in any other.
+#[test]
+fn any_columns_of_strict_tables() {
+    let schema = "CREATE TABLE t (id ANY NOT NULL PRIMARY KEY, v ANY) STRICT";
+    let rows = "INSERT INTO t VALUES ('1', '007'), (1, 7), ('x', '1.50'), (x'31', NULL), (1.5, '12345678901234567890')";
+    let (a, b) = Db::pair(schema, rows);
+    let classes = "SELECT typeof(id), id, typeof(v), v FROM t ORDER BY id";
+    assert_eq!(b.query(classes), a.query(classes));
+    let keys = "SELECT typeof(id), id FROM t ORDER BY id";
+    assert_eq!(
+        a.query(&keys.replace("FROM t", "FROM t_tracking")),
+        a.query(keys)
+    );
+    b.execute("UPDATE t SET v = '08' WHERE typeof(id) = 'text'; DELETE FROM t WHERE typeof(id) = 'integer'");
+    settle(&a, &b);
+    let c = a.like();
+    settle(&a, &c);
+    assert_eq!(c.query(classes), a.query(classes));
+    let types = "SELECT config_data LIKE '%name=\"v\" type=\"sql_variant\"%' FROM scope_config";
+    assert_eq!(
+        (a.query(types), c.query(types)),
+        (vec!["1".to_owned()], vec!["1".to_owned()])
+    );
+}
+
 #[test]
 fn autoincrement_is_warned_of() {
     let db = Db::plain(

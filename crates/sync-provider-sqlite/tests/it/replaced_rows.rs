@@ -210,6 +210,36 @@ fn indexes_over_expressions() {
 }
 
 #[test]
+fn indexes_over_expressions_of_generated_columns() {
+    for kind in ["STORED", "VIRTUAL"] {
+        let schema = format!(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT, v INTEGER, w TEXT, g AS (upper(u)) {kind}); \
+             CREATE UNIQUE INDEX expr ON t (g || 'x')"
+        );
+        let rows = "INSERT INTO t (id, u, v, w) VALUES (1, 'a', 10, 'x'), (2, 'b', 20, 'y'), (3, 'c', 30, 'z')";
+        check(
+            &schema,
+            rows,
+            "INSERT OR REPLACE INTO t (id, u) VALUES (9, 'A')",
+            &["1"],
+        );
+        check(
+            &schema,
+            rows,
+            "UPDATE OR REPLACE t SET u = 'B' WHERE id = 3",
+            &["2"],
+        );
+        // Rows that collide with none are not noted: a failed insert leaves what was.
+        let db = Db::new(&format!("{schema}; {rows}"));
+        db.execute(
+            "CREATE TABLE noted (n); CREATE TRIGGER see AFTER INSERT ON t_replaced BEGIN INSERT INTO noted VALUES (NEW.id); END;
+             INSERT INTO t (id, u) VALUES (9, 'q'); UPDATE t SET u = 'r' WHERE id = 9; INSERT OR IGNORE INTO t (id, u) VALUES (10, 'B')",
+        );
+        assert_eq!(db.query("SELECT n FROM noted"), ["2"], "{kind}");
+    }
+}
+
+#[test]
 fn collations() {
     let schema = "CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT COLLATE NOCASE UNIQUE, v INTEGER, w TEXT); CREATE UNIQUE INDEX other ON t (w COLLATE RTRIM)";
     check(

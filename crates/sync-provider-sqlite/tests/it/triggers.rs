@@ -99,6 +99,48 @@ fn a_changed_key_is_a_delete_and_an_insert() {
 }
 
 #[test]
+fn a_key_changed_under_another_name() {
+    for name in ["rowid", "oid", "_rowid_"] {
+        check(
+            SCHEMA,
+            &format!("UPDATE t SET {name} = 5 WHERE id = 1"),
+            &["1 dead", "5 live"],
+        );
+        check(
+            SCHEMA,
+            &format!("UPDATE t SET {name} = 5, v = 'x' WHERE id = 1"),
+            &["1 dead", "5 live"],
+        );
+    }
+}
+
+/// A change that cannot be stamped is refused, also where the statement forgives failed constraints.
+#[test]
+fn nothing_is_written_untracked() {
+    let schema = "CREATE TABLE t (id INTEGER PRIMARY KEY, u UNIQUE); INSERT INTO t VALUES (1, 'a'), (2, 'b')";
+    let db = Db::new(schema);
+    db.execute("DELETE FROM sync_tick");
+    let state = || (db.query("SELECT * FROM t"), db.tracked("t", "id"));
+    let before = state();
+    for statement in [
+        "INSERT INTO t VALUES (3, 'c')",
+        "INSERT OR IGNORE INTO t VALUES (3, 'c')",
+        "INSERT OR REPLACE INTO t VALUES (3, 'a')",
+        "INSERT INTO t VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET u = excluded.u",
+        "UPDATE t SET u = 'x' WHERE id = 1",
+        "UPDATE OR IGNORE t SET u = 'x' WHERE id = 1",
+        "UPDATE OR REPLACE t SET u = 'b' WHERE id = 1",
+        "UPDATE OR IGNORE t SET id = 9 WHERE id = 1",
+        "DELETE FROM t WHERE id = 1",
+    ] {
+        let refused = db.open().execute_batch(statement);
+        assert_eq!(state(), before, "{statement}");
+        let error = refused.expect_err(statement).to_string();
+        assert!(error.contains("sync_tick"), "{statement}: {error}");
+    }
+}
+
+#[test]
 fn reinsertion_keeps_the_creation_version() {
     let db = Db::new(SCHEMA);
     let create = "SELECT local_create_peer_timestamp FROM t_tracking WHERE id = 1";

@@ -160,3 +160,39 @@ fn a_conflict_within_a_swap() {
     a.execute("UPDATE t SET u = 'u3' WHERE id = 2");
     settle(&a, &b);
 }
+
+/// Two values change places in rows that others refer to by another unique column: that column is left alone, or it would cascade.
+#[test]
+fn a_swap_beside_a_referenced_column() {
+    for action in ["CASCADE", "SET NULL"] {
+        let (a, b) = Db::pair(
+            &format!(
+                "CREATE TABLE p (id INTEGER PRIMARY KEY, code TEXT UNIQUE, slot INT UNIQUE); \
+                 CREATE TABLE c (id INTEGER PRIMARY KEY, pc TEXT REFERENCES p (code) ON UPDATE {action})"
+            ),
+            "INSERT INTO p VALUES (1, 'x', 1), (2, 'y', 2); INSERT INTO c VALUES (1, 'x'), (2, 'y')",
+        );
+        a.execute("UPDATE p SET slot = 9 WHERE id = 1; UPDATE p SET slot = 1 WHERE id = 2; UPDATE p SET slot = 2 WHERE id = 1");
+        settle(&a, &b);
+        assert_eq!(
+            b.query("SELECT pc FROM c ORDER BY id"),
+            ["x", "y"],
+            "{action}"
+        );
+    }
+}
+
+/// A conflict clause in the table's declaration must not replace rows while others are applied.
+#[test]
+fn a_declaration_that_replaces() {
+    let (a, b) = Db::pair(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT UNIQUE ON CONFLICT REPLACE)",
+        "",
+    );
+    a.execute("INSERT INTO t VALUES (1, 'x')");
+    b.execute("INSERT INTO t VALUES (2, 'x')");
+    let report = upload(&a, &b);
+    assert_eq!(report.up(), (0, 1), "the row waits and replaces nothing");
+    assert_eq!(b.query("SELECT * FROM t"), ["2|x"]);
+    b.assert_sound();
+}

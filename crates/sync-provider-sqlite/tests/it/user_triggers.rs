@@ -181,3 +181,37 @@ fn a_log_of_a_swap() {
     );
     settle(&a, &b);
 }
+
+/// A trigger that puts the very row back which a session deletes: the row is a change of that replica.
+#[test]
+fn a_row_that_comes_back() {
+    let (a, b) = Db::pair(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)",
+        "INSERT INTO t VALUES (1, 'x')",
+    );
+    b.execute(
+        "CREATE TRIGGER keep AFTER DELETE ON t BEGIN INSERT INTO t VALUES (OLD.id, 'kept'); END",
+    );
+    a.execute("DELETE FROM t");
+    upload(&a, &b);
+    assert_eq!(b.query("SELECT * FROM t"), ["1|kept"]);
+    settle(&a, &b);
+    assert_eq!(a.query("SELECT * FROM t"), ["1|kept"]);
+}
+
+/// A user's trigger may look at the counter, as the documentation recommends; it is the user's all the same.
+#[test]
+fn a_trigger_that_mentions_the_counter() {
+    let (a, b) = Db::pair(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)",
+        "INSERT INTO t VALUES (1, 'x'), (99, 'y')",
+    );
+    b.execute(
+        "CREATE TRIGGER touch AFTER UPDATE ON t WHEN NEW.id = 1 AND EXISTS (SELECT 1 FROM sync_tick) \
+         BEGIN UPDATE t SET v = 'touched' WHERE id = 99; END",
+    );
+    a.execute("UPDATE t SET v = 'z' WHERE id = 1");
+    upload(&a, &b);
+    settle(&a, &b);
+    assert_eq!(a.query("SELECT v FROM t ORDER BY id"), ["z", "touched"]);
+}
