@@ -76,6 +76,26 @@ pub struct SyncOrchestrator {
     on_conflict: Option<ConflictListener>,
 }
 
+/// Abandons a session at its providers when dropped, unless it was ended.
+struct Unended<'a> {
+    providers: [&'a dyn SyncProvider; 2],
+    session: SessionId,
+}
+
+impl Unended<'_> {
+    fn disarm(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Unended<'_> {
+    fn drop(&mut self) {
+        for provider in self.providers {
+            provider.abandon(self.session);
+        }
+    }
+}
+
 impl std::fmt::Debug for SyncOrchestrator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SyncOrchestrator")
@@ -146,6 +166,9 @@ impl SyncOrchestrator {
     ///
     /// # Errors
     /// [`SyncFailure`] says what went wrong and which direction was completed before. The direction under way leaves no trace.
+    ///
+    /// The same holds when the future is dropped, by a time limit for example, except that nobody says then whether a commit under way
+    /// came through; a [`Cancellation`] tells.
     pub async fn synchronize(&self) -> Result<SyncOperationStatistics, SyncFailure> {
         let now = clock::now();
         let mut statistics = SyncOperationStatistics {
@@ -156,6 +179,10 @@ impl SyncOrchestrator {
             download: None,
         };
         let session = SessionId(Uuid::new_v4());
+        let unended = Unended {
+            providers: [self.local.as_ref(), self.remote.as_ref()],
+            session,
+        };
         let result = self.run_or_cancel(session, &mut statistics).await;
         let ending = if result.is_ok() {
             Ending::Completed
@@ -163,6 +190,7 @@ impl SyncOrchestrator {
             Ending::Aborted
         };
         let ended = self.end(session, ending).await;
+        unended.disarm();
         statistics.finished = clock::now();
         match result.and(ended) {
             Ok(()) => Ok(statistics),

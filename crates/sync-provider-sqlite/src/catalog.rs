@@ -28,6 +28,7 @@ pub(crate) struct TableInfo {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ColumnInfo {
     pub(crate) name: String,
+    /// The declared type; empty for ANY in a STRICT table, which there means what no type means elsewhere: values stay as they are.
     pub(crate) declared: String,
     pub(crate) not_null: bool,
     pub(crate) default: Option<String>,
@@ -109,6 +110,15 @@ pub(crate) fn table(
     let Some((name, sql)) = found else {
         return Ok(None);
     };
+    let (without_rowid, strict): (bool, bool) = db
+        .query_row(
+            "SELECT wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1",
+            [&name],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()
+        .at(path)?
+        .unwrap_or_default();
     let mut statement = db.prepare("SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid").at(path)?;
     let mut key = BTreeMap::new();
     let mut columns = Vec::new();
@@ -116,9 +126,12 @@ pub(crate) fn table(
     while let Some(row) = rows.next().at(path)? {
         let row: rusqlite::Result<(String, String, bool, Option<String>, i64, i64)> =
             row.try_into();
-        let (column, declared, not_null, default, pk, hidden) = row.at(path)?;
+        let (column, mut declared, not_null, default, pk, hidden) = row.at(path)?;
         if hidden != 0 {
             continue;
+        }
+        if strict && declared.eq_ignore_ascii_case("ANY") {
+            declared.clear();
         }
         if pk > 0 {
             key.insert(pk, columns.len());
@@ -131,15 +144,6 @@ pub(crate) fn table(
             key_collation: None,
         });
     }
-    let without_rowid: bool = db
-        .query_row(
-            "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?1",
-            [&name],
-            |row| row.get(0),
-        )
-        .optional()
-        .at(path)?
-        .unwrap_or(false);
     let autoincrement = key.len() == 1 && sql.to_ascii_uppercase().contains("AUTOINCREMENT");
     let mut info = TableInfo {
         name,
@@ -152,6 +156,17 @@ pub(crate) fn table(
     };
     read_indexes(db, path, &mut info)?;
     Ok(Some(info))
+}
+
+/// Names of a table's generated columns; none where there is no such table.
+pub(crate) fn generated_columns(
+    db: &Connection,
+    path: &Path,
+    table: &str,
+) -> Result<Vec<String>, SqliteError> {
+    // Of what xinfo calls hidden, 1 is a virtual table's hidden column, 2 and 3 are generated ones.
+    let sql = "SELECT name FROM pragma_table_xinfo(?1) WHERE hidden IN (2, 3) ORDER BY cid";
+    strings(db, path, sql, params![table])
 }
 
 /// Names of the user's tables: neither SQLite's own nor virtual.

@@ -8,7 +8,9 @@ use rusqlite::Connection;
 use sync_knowledge::Tick;
 use sync_metadata::{ScopeDescription, TableName};
 use sync_provider::{ProviderError, RowRef, RowSet, TableShape};
-use sync_relational::{ProvisionedBy, ReplicaReader, ReplicaRow, Scope, ScopeStatus, TableStatus};
+use sync_relational::{
+    ProvisionedBy, ReplicaReader, ReplicaRow, Scope, ScopeStatus, TableStatus, WaitingRow,
+};
 
 use crate::catalog;
 use crate::connection::{Access, Database};
@@ -197,8 +199,44 @@ fn scope_status(
         knowledge: scope.row.knowledge.clone(),
         forgotten: scope.row.forgotten.clone(),
         tables,
+        waiting: if ours {
+            waiting(db, path, scope)?
+        } else {
+            Vec::new()
+        },
         warnings: shared_tables(db, path, scope)?,
     })
+}
+
+fn waiting(
+    db: &Connection,
+    path: &Path,
+    scope: &StoredScope,
+) -> Result<Vec<WaitingRow>, SqliteError> {
+    let sql = format!(
+        "SELECT table_name, row_key, reason FROM {} WHERE scope_local_id = ?1 LIMIT {}",
+        ident(&scope.store.waiting),
+        ScopeStatus::MOST_WAITING
+    );
+    let mut statement = db.prepare(&sql).at(path)?;
+    let mut rows = statement.query([scope.row.scope_local_id]).at(path)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().at(path)? {
+        let (table, packed, reason): (String, Vec<u8>, String) = (
+            row.get(0).at(path)?,
+            row.get(1).at(path)?,
+            row.get(2).at(path)?,
+        );
+        let width = scope
+            .description
+            .table(&table)
+            .map_or(0, |table| table.key_columns().count());
+        let mut keys = RowSet::new(width);
+        keys.push_encoded(&packed);
+        let key = keys.row(0).values().map(|cell| cell.to_owned()).collect();
+        found.push(WaitingRow { table, key, reason });
+    }
+    Ok(found)
 }
 
 /// Two databases that share a table through two scopes would send its rows round for ever; only one side of that is visible here.

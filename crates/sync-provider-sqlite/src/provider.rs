@@ -120,4 +120,8 @@ impl SyncProvider for SqliteProvider {
     async fn end_session(&self, session: SessionId, ending: Ending) -> Result<(), ProviderError> {
         self.sessions.end_session(session, ending).await
     }
+
+    fn abandon(&self, session: SessionId) {
+        self.sessions.abandon(session);
+    }
 }

@@ -432,8 +432,9 @@ impl Plan<'_> {
                 .push(ddl::populate(self.store, info, &objects));
         }
         let whole = catalog::table(self.db, self.path, &info.name)?.unwrap_or_else(|| info.clone());
+        let generated = catalog::generated_columns(self.db, self.path, &info.name)?;
         self.statements
-            .extend(triggers(self.store, &whole, &objects, &columns));
+            .extend(triggers(self.store, &whole, &generated, &objects, &columns));
         Ok(())
     }
 

@@ -15,16 +15,19 @@ use crate::names::{Store, TableObjects};
 /// Microseconds UTC since 1970; `julianday` is understood by every SQLite and formats nothing.
 const NOW: &str = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)";
 
-/// All triggers of a table. `columns` are the synchronised ones: an update that changes none of them makes no version.
+/// All triggers of a table. `generated` are its generated columns, which unique indexes may use. `columns` are the synchronised ones: an
+/// update that changes none of them makes no version.
 pub(crate) fn triggers(
     store: &Store,
     table: &TableInfo,
+    generated: &[String],
     objects: &TableObjects,
     columns: &[String],
 ) -> Vec<String> {
     let sql = Sql {
         store,
         table,
+        generated,
         objects,
         keys: table.key_names(),
     };
@@ -44,6 +47,7 @@ pub(crate) fn triggers(
 struct Sql<'a> {
     store: &'a Store,
     table: &'a TableInfo,
+    generated: &'a [String],
     objects: &'a TableObjects,
     keys: Vec<String>,
 }
@@ -99,7 +103,8 @@ impl Sql<'_> {
         )
     }
 
-    /// A change of the primary key is a delete and an insert.
+    /// A change of the primary key is a delete and an insert. The trigger names no columns to look at: `SET rowid = …` changes an INTEGER
+    /// PRIMARY KEY without naming it.
     fn key_update(&self) -> String {
         let changed = join(&self.keys, " OR ", |name| {
             format!("OLD.{0} COLLATE BINARY IS NOT NEW.{0}", ident(name))
@@ -113,9 +118,8 @@ impl Sql<'_> {
             ))
         );
         format!(
-            "CREATE TRIGGER {} AFTER UPDATE OF {} ON {} WHEN ({changed}) AND {} BEGIN UPDATE {} SET {} WHERE {} AND {gone}; {}; {}END",
+            "CREATE TRIGGER {} AFTER UPDATE ON {} WHEN ({changed}) AND {} BEGIN UPDATE {} SET {} WHERE {} AND {gone}; {}; {}END",
             ident(&self.objects.key_trigger),
-            list(&self.keys),
             ident(&self.table.name),
             self.not_applying("NEW"),
             ident(&self.objects.tracking),
@@ -157,10 +161,11 @@ impl Sql<'_> {
         )
     }
 
-    /// Whether row `b` collides with NEW on a unique index: its terms are evaluated over NEW by naming NEW's values like the columns.
+    /// Whether row `b` collides with NEW on a unique index: its terms are evaluated over NEW by naming NEW's values like the columns. All of
+    /// them: a name that were missing there would mean that column of `b`.
     fn collision(&self, index: &UniqueIndex) -> String {
         let columns = join(
-            self.table.columns.iter().map(|column| &column.name),
+            (self.table.columns.iter().map(|column| &column.name)).chain(self.generated),
             ", ",
             |name| format!("NEW.{0} AS {0}", ident(name)),
         );
@@ -199,15 +204,16 @@ impl Sql<'_> {
     }
 
     /// Tracks NEW unless a session applies it. The counter's row is read once, for the test, the tick and both stamps: an insert pays for
-    /// every further look at it.
+    /// every further look at it. Without that row the tick is NULL, and the write fails.
     fn upsert(&self) -> String {
         format!(
             "INSERT INTO {tracking} ({keys}, local_update_peer_key, local_update_peer_timestamp, local_create_peer_key, local_create_peer_timestamp, \
-             sync_row_is_tombstone, last_change_datetime) SELECT {new}, 0, c.tick, 0, c.tick, 0, {NOW} FROM {counter} c \
+             sync_row_is_tombstone, last_change_datetime) SELECT {new}, 0, {tick}, 0, c.tick, 0, {NOW} FROM (SELECT 1) LEFT JOIN {counter} c ON 1 \
              WHERE (c.applying IS NULL OR c.applying <> {own} OR c.applying_key <> {key}) ON CONFLICT ({keys}) DO UPDATE SET {change}",
             tracking = ident(&self.objects.tracking),
             keys = list(&self.keys),
             new = join(&self.keys, ", ", |name| format!("NEW.{}", ident(name))),
+            tick = self.or_refuse("c.tick"),
             counter = ident(&self.store.tick),
             own = text(&self.objects.tracking),
             key = self.key_text("NEW"),
@@ -224,7 +230,16 @@ impl Sql<'_> {
     }
 
     fn tick(&self) -> String {
-        format!("(SELECT tick FROM {})", ident(&self.store.tick))
+        self.or_refuse(&format!("(SELECT tick FROM {})", ident(&self.store.tick)))
+    }
+
+    /// The tick, or the end of the application's statement where there is none. A failed constraint would not do: OR IGNORE passes over it.
+    fn or_refuse(&self, tick: &str) -> String {
+        let message = format!(
+            "table {} has lost its row, so changes cannot be tracked; restore the database, or deprovision it",
+            self.store.tick
+        );
+        format!("coalesce({tick}, RAISE(ABORT, {}))", text(&message))
     }
 
     fn key_is(&self, row: &str) -> String {

@@ -1,6 +1,6 @@
 //! What a direction teaches its destination: the made-with knowledge, minus what was not applied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sync_knowledge::{ItemId, Knowledge, ReplicaKey, Version};
 
@@ -11,7 +11,7 @@ pub struct Lesson {
     pub rejected: Vec<ItemId>,
     /// Half-open id ranges that stay unknown: tables in which too many rows failed to remember each.
     pub rejected_ranges: Vec<(ItemId, Option<ItemId>)>,
-    /// Rows stored under a version that the made-with knowledge does not claim.
+    /// Rows stored under a version that the made-with knowledge does not claim. An id that is rejected, too, stays unknown.
     pub beyond: BTreeMap<ItemId, Version>,
     /// The greatest settlement version of the destination's own under which a row was stored, where any was.
     pub settlement: Option<Version>,
@@ -48,7 +48,9 @@ pub fn learn(known: &Knowledge, made_with: &Knowledge, lesson: &Lesson) -> Knowl
     }
     let mut result = known.clone();
     result.combine(&taught);
-    for (item, version) in &lesson.beyond {
+    let rejected: BTreeSet<&ItemId> = lesson.rejected.iter().collect();
+    let stored = lesson.beyond.iter();
+    for (item, version) in stored.filter(|(item, _)| !rejected.contains(item)) {
         result.learn_item(item, *version);
     }
     if let Some(settlement) = lesson.settlement {
@@ -119,6 +121,20 @@ mod tests {
             healed.is_uniform(),
             "the exception is gone once the row applied"
         );
+    }
+
+    #[test]
+    fn a_rejected_row_is_not_learned_beyond_the_mark_either() {
+        let [rejected, stored] = ["[t]-1", "[t]-2"].map(ItemId::from_text);
+        let version = Version::new(ReplicaKey(1), 12);
+        let lesson = Lesson {
+            rejected: vec![rejected.clone()],
+            beyond: [&rejected, &stored].map(|id| (id.clone(), version)).into(),
+            ..Lesson::default()
+        };
+        let after = learn(&knowledge(&[5, 2]), &knowledge(&[3, 9]), &lesson);
+        assert!(after.contains(stored.as_bytes(), version));
+        assert!(!after.contains(rejected.as_bytes(), version));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub use learn::{Lesson, is_alone, learn, worth_storing};
 pub use policy::{ConflictPolicy, Contender, Winner};
 pub use provider::{Ending, SyncProvider};
 pub use row_set::{Cells, RowRef, RowSet, RowWriter};
-pub use select::{Selection, check_not_outdated};
+pub use select::{Selection, check_not_outdated, knowledge_from_outside};
 pub use session::{BeginSession, Position, ReplicaInfo, SessionId};
 pub use settlement::{
     greatest_settlement_tick, is_settlement, settlement_order, settlement_replica,

@@ -23,8 +23,8 @@ pub enum Ending {
 /// until that answers [`Next::Committed`](crate::Next::Committed). All arguments and results are owned and serialisable: a provider may be
 /// a proxy.
 ///
-/// A provider takes part in any number of sessions at the same time; dropping it, or ending a session as [`Ending::Aborted`], leaves no
-/// transaction open.
+/// A provider takes part in any number of sessions at the same time; dropping it, or ending a session as [`Ending::Aborted`] or with
+/// [`abandon`](SyncProvider::abandon), leaves no transaction open.
 #[async_trait]
 pub trait SyncProvider: Send + Sync {
     /// Opens a session.
@@ -78,4 +78,12 @@ pub trait SyncProvider: Send + Sync {
     /// # Errors
     /// The database fails while it is let go.
     async fn end_session(&self, session: SessionId, ending: Ending) -> Result<(), ProviderError>;
+
+    /// Called when the future of a session is dropped before the session was ended, by a time limit for example: lets go of the connection,
+    /// undoing what is open. A session that is unknown or ended already is none of its business.
+    ///
+    /// It must not block; the undoing may come to its end afterwards. A provider that holds nothing open between calls need not do anything.
+    fn abandon(&self, session: SessionId) {
+        let _ = session;
+    }
 }

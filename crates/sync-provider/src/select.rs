@@ -19,15 +19,13 @@ impl Selection {
     /// Re-keys what a destination sent through the source's key map.
     ///
     /// # Errors
-    /// The destination's knowledge does not decode.
+    /// As [`knowledge_from_outside`].
     pub fn new(
         source: &Knowledge,
         destination: &[u8],
         mut remembered: Vec<Vec<u8>>,
     ) -> Result<Self, ProviderError> {
-        let remote = Knowledge::from_bytes(destination).map_err(|error| {
-            ProviderError::malformed("knowledge of the destination", error.to_string())
-        })?;
+        let remote = knowledge_from_outside("knowledge of the destination", destination)?;
         remembered.sort_unstable();
         Ok(Selection {
             destination: source.clone().map_remote_to_local(&remote),
@@ -83,6 +81,30 @@ impl Selection {
     }
 }
 
+/// Decodes knowledge that another replica sent; `object` names it in an error.
+///
+/// # Errors
+/// It does not decode, or holds a tick above half of what a signed 64-bit column takes: ticks are stored in such columns, and those issued
+/// after one that was learned are higher still.
+pub fn knowledge_from_outside(
+    object: &'static str,
+    bytes: &[u8],
+) -> Result<Knowledge, ProviderError> {
+    let knowledge = Knowledge::from_bytes(bytes)
+        .map_err(|error| ProviderError::malformed(object, error.to_string()))?;
+    let greatest = knowledge.max_tick_where(|_| true);
+    if greatest > GREATEST_TICK {
+        return Err(ProviderError::malformed(
+            object,
+            format!("it holds tick {greatest}, and the greatest that can be is {GREATEST_TICK}"),
+        ));
+    }
+    Ok(knowledge)
+}
+
+/// The greatest tick that is taken in from outside.
+const GREATEST_TICK: Tick = i64::MAX.unsigned_abs() / 2;
+
 /// Checks that the source has not forgotten deletions that the destination never heard of.
 ///
 /// A destination that knows no replica but itself is new rather than outdated.
@@ -123,4 +145,27 @@ pub fn check_not_outdated(
         ),
         remedy: "initialise the destination anew".into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sync_knowledge::ReplicaId;
+    use uuid::Uuid;
+
+    #[test]
+    fn ticks_without_room_to_go_up_are_refused() {
+        let check = |tick, accepted| {
+            let mut knowledge = Knowledge::new(ReplicaId::from_uuid(Uuid::from_u128(1)));
+            let other = ReplicaId::from_uuid(Uuid::from_u128(2));
+            let key = knowledge.find_or_add_replica(&other);
+            knowledge.raise(key, tick);
+            let source = Knowledge::new(other);
+            let selection = Selection::new(&source, &knowledge.to_bytes(), Vec::new());
+            assert_eq!(selection.is_ok(), accepted, "{tick}");
+        };
+        check(GREATEST_TICK, true);
+        check(GREATEST_TICK + 1, false);
+        check(u64::MAX, false);
+    }
 }

@@ -275,12 +275,13 @@ proptest! {
         let learned = learn(&known, &made_with, &lesson);
         for (index, version) in (0..ITEMS.len()).flat_map(|index| every_version().map(move |version| (index, version))) {
             let id = item(index);
-            let rejected = lesson.rejected.contains(&id)
+            let rejected_alone = lesson.rejected.contains(&id);
+            let rejected = rejected_alone
                 || lesson.rejected_ranges.iter().any(|(from, to)| *from <= id && to.as_ref().is_none_or(|to| id < *to));
             let of = |stored: &Version| stored.replica == version.replica && stored.tick >= version.tick;
             let expected = known.contains(id.as_bytes(), version)
                 || !rejected && made_with.contains(id.as_bytes(), version)
-                || lesson.beyond.get(&id).is_some_and(of)
+                || !rejected_alone && lesson.beyond.get(&id).is_some_and(of)
                 || lesson.settlement.as_ref().is_some_and(of);
             prop_assert_eq!(learned.contains(id.as_bytes(), version), expected, "{} {:?}", ITEMS[index], version);
         }

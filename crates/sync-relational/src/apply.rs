@@ -1,17 +1,18 @@
 //! The destination's side of a direction: one transaction that takes batches in and ends with what they taught.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use sync_knowledge::{ItemId, KeyMapping, Knowledge, ReplicaId, ReplicaKey, Version};
 use sync_metadata::table_id_range;
 use sync_provider::{
     Arbiter, BatchKind, BatchOutcome, ChangeBatch, ColumnMap, ConflictPolicy, IncomingRow, Judge,
     Lesson, Next, Position, ProviderError, RowFacts, RowHead, RowRef, RowSet, Rules, Stamper,
-    TableChanges, TableKeys, TableShape, Verdict, is_alone, learn, settlement_replica,
-    worth_storing,
+    TableChanges, TableKeys, TableShape, Verdict, is_alone, knowledge_from_outside, learn,
+    settlement_replica, worth_storing,
 };
 
-use crate::item_id::{item_id_of_packed, write_item_id};
+use crate::aside::Aside;
+use crate::item_id::{ids_are_unique, item_id_of_packed, write_item_id};
 use crate::scope::own_knowledge;
 use crate::store::{Commit, Learned, LocalSlice, Scope, ScopeState, Slice, Store, Waiting, Write};
 
@@ -19,8 +20,8 @@ use crate::store::{Commit, Learned, LocalSlice, Scope, ScopeState, Slice, Store,
 const SLICE_ROWS: usize = 1000;
 /// Bytes of rows that are decided and written together.
 const SLICE_BYTES: usize = 1 << 20;
-/// Rows of one table that are remembered by key; beyond that the whole table stays unlearned instead.
-const MOST_REMEMBERED: usize = 10_000;
+/// Rows that are learned one by one; those beyond that are sent again.
+const MOST_BEYOND: usize = 10_000;
 
 /// Rows that have to wait until the end of a direction, from one attempt to the next: (table, packed key) and why.
 pub(crate) type Withheld = BTreeMap<(usize, Vec<u8>), String>;
@@ -42,13 +43,11 @@ pub(crate) struct Applying {
     stamper: Stamper,
     lesson: Lesson,
     waiting: Vec<Waiting>,
+    /// Waiting rows to ask for by key: (table, packed key). One that came and was decided in this direction is not asked for again.
+    overdue: BTreeSet<(usize, Vec<u8>)>,
     withheld: Withheld,
-    /// Rows to try again after all others, and why.
-    again: Withheld,
-    rejected: Withheld,
-    deferred: BTreeSet<(usize, Vec<u8>)>,
-    /// Tables that stay unlearned as a whole, and how many of their rows failed.
-    unlearned: HashMap<usize, u64>,
+    /// Rows to try again after all others, and rows for a later direction.
+    aside: Aside,
     moved: u64,
     examined: u64,
     asked: bool,
@@ -105,12 +104,13 @@ impl Applying {
             settlement,
             newcomer,
             lesson: Lesson::default(),
+            overdue: waiting
+                .iter()
+                .map(|waiting| (waiting.table, waiting.key.clone()))
+                .collect(),
             waiting,
             withheld,
-            again: Withheld::new(),
-            rejected: Withheld::new(),
-            deferred: BTreeSet::new(),
-            unlearned: HashMap::new(),
+            aside: Aside::default(),
             moved: 0,
             examined: 0,
             asked: false,
@@ -127,7 +127,7 @@ impl Applying {
         self.examined += batch.examined;
         let repeats = batch.kind == BatchKind::Repeats;
         if repeats {
-            self.again.clear();
+            self.aside.try_again();
         }
         for changes in &batch.tables {
             self.apply_changes(store, changes, repeats, &mut outcome, cancelled)
@@ -148,23 +148,19 @@ impl Applying {
 
     /// `progress` says that a row went through which was asked for before.
     fn wants_rows(&self, progress: bool) -> bool {
-        let any = !self.again.is_empty() || !self.waiting.is_empty();
-        let first = !self.asked && any;
-        first || progress && !self.again.is_empty()
+        let failed = self.aside.failed().next().is_some();
+        let first = !self.asked && (failed || !self.overdue.is_empty());
+        first || progress && failed
     }
 
     fn wanted(&self, shapes: &[TableShape]) -> Vec<TableKeys> {
-        let waiting = self
-            .waiting
+        let overdue = self
+            .overdue
             .iter()
             .filter(|_| !self.asked)
-            .map(|waiting| (waiting.table, &waiting.key));
-        let keys: BTreeSet<(usize, &Vec<u8>)> = self
-            .again
-            .keys()
-            .map(|(table, key)| (*table, key))
-            .chain(waiting)
-            .collect();
+            .map(|(table, key)| (*table, key));
+        let failed = self.aside.failed().map(|(table, key, _)| (table, key));
+        let keys: BTreeSet<(usize, &Vec<u8>)> = failed.chain(overdue).collect();
         let mut wanted: BTreeMap<usize, TableKeys> = BTreeMap::new();
         for (table, key) in keys {
             let shape = &shapes[table];
@@ -224,6 +220,7 @@ impl Applying {
     ) -> Result<(), ProviderError> {
         let local = store.local_rows(slice).await?;
         let shape = store.shapes()[slice.table].clone();
+        self.strike_overdue(&shape, slice);
         let plan = self.decide(&shape, slice, heads, &local, outcome)?;
         let failures = store.write(slice, &local, &plan.writes).await?;
         let failed: BTreeMap<usize, String> = failures
@@ -244,7 +241,10 @@ impl Applying {
                         .stored(self.stamper.replica(), write.outcome.update);
                     self.note_beyond(&shape, slice, heads, write)?;
                 }
-                Some(reason) => self.set_aside(&shape, slice, write.row, reason.clone()),
+                Some(reason) => {
+                    let key = || packed_key(&shape, slice, slice.rows.row(write.row));
+                    self.aside.fail(slice.table, key, reason.clone());
+                }
             }
         }
         Ok(())
@@ -274,7 +274,7 @@ impl Applying {
             stamper: self.stamper,
         };
         let mut id = Vec::new();
-        let mut aside = Vec::new();
+        let mut held_back = Vec::new();
         for (row, head) in heads.iter().enumerate() {
             let cells = slice.rows.row(row);
             if !judge.ignores_ids() {
@@ -312,7 +312,7 @@ impl Applying {
                     if !slice.repeated && !self.withheld.is_empty() {
                         let key = packed_key(shape, slice, cells);
                         if let Some(reason) = self.withheld.get(&(slice.table, key)) {
-                            aside.push((row, reason.clone()));
+                            held_back.push((row, reason.clone()));
                             continue;
                         }
                     }
@@ -325,10 +325,8 @@ impl Applying {
                     }
                 }
                 Verdict::Defer(record) => {
-                    if self
-                        .deferred
-                        .insert((slice.table, packed_key(shape, slice, cells)))
-                    {
+                    let key = || packed_key(shape, slice, cells);
+                    if self.aside.defer(slice.table, key) {
                         outcome.offered += 1;
                         outcome.conflicts += 1;
                         outcome.deferred += 1;
@@ -338,29 +336,21 @@ impl Applying {
             }
         }
         self.stamper = arbiter.stamper;
-        for (row, reason) in aside {
-            self.set_aside(shape, slice, row, reason);
+        for (row, reason) in held_back {
+            let key = || packed_key(shape, slice, slice.rows.row(row));
+            self.aside.fail(slice.table, key, reason);
         }
         Ok(plan)
     }
 
-    /// Leaves a row for the end of the direction.
-    fn set_aside(&mut self, shape: &TableShape, slice: Slice<'_>, row: usize, reason: String) {
-        if let Some(failed) = self.unlearned.get_mut(&slice.table) {
-            *failed += 1;
-            return;
-        }
-        self.again.insert(
-            (slice.table, packed_key(shape, slice, slice.rows.row(row))),
-            reason,
-        );
-        let of_table = |key: &&(usize, Vec<u8>)| key.0 == slice.table;
-        if self.again.len() > MOST_REMEMBERED {
-            let failed = self.again.keys().filter(of_table).count();
-            if failed > MOST_REMEMBERED {
-                self.unlearned.insert(slice.table, failed as u64);
-                self.again.retain(|(table, _), _| *table != slice.table);
+    /// Waiting rows that come by themselves need not be asked for: decided twice, a conflict would be settled and recorded twice.
+    fn strike_overdue(&mut self, shape: &TableShape, slice: Slice<'_>) {
+        for cells in slice.rows.iter() {
+            if self.overdue.is_empty() {
+                return;
             }
+            self.overdue
+                .remove(&(slice.table, packed_key(shape, slice, cells)));
         }
     }
 
@@ -375,7 +365,8 @@ impl Applying {
         let own = self.mapping.version(heads[write.row].update) == Some(write.outcome.update);
         if !own
             || self.made_with.contains_uniform(write.outcome.update) == Some(true)
-            || self.lesson.beyond.len() >= MOST_REMEMBERED
+            || self.lesson.beyond.len() >= MOST_BEYOND
+            || !ids_are_unique(shape)
         {
             return Ok(());
         }
@@ -395,34 +386,30 @@ impl Applying {
         store: &mut dyn Store,
         mut outcome: BatchOutcome,
     ) -> Result<Step, ProviderError> {
-        self.rejected = std::mem::take(&mut self.again);
-        let failed = self.rejected.len() as u64 + self.unlearned.values().sum::<u64>();
+        let failed = self.aside.failures();
         outcome.offered += failed;
         outcome.failed += failed;
         outcome.deferred += failed;
         self.moved += failed;
         let shapes = store.shapes().to_vec();
         let mut remember = Vec::new();
-        let deferred = self.deferred.iter().map(|key| (key, "conflict deferred"));
-        for ((table, key), reason) in self
-            .rejected
-            .iter()
-            .map(|(key, reason)| (key, reason.as_str()))
-            .chain(deferred)
-        {
-            let Some(id) = item_id_of_packed(&shapes[*table], key) else {
-                self.unlearned.entry(*table).or_default();
+        let mut without_id = BTreeSet::new();
+        let deferred = self.aside.deferred();
+        let deferred = deferred.map(|(table, key)| (table, key, "conflict deferred"));
+        for (table, key, reason) in self.aside.failed().chain(deferred) {
+            let Some(id) = item_id_of_packed(&shapes[table], key) else {
+                without_id.insert(table);
                 continue;
             };
             remember.push(Waiting {
                 id,
-                table: *table,
+                table,
                 key: key.clone(),
                 reason: reason.to_owned(),
             });
         }
-        for table in self.unlearned.keys() {
-            let (from, to) = table_id_range(&shapes[*table].global_name);
+        for table in self.aside.unlearned().chain(without_id) {
+            let (from, to) = table_id_range(&shapes[table].global_name);
             self.lesson.rejected_ranges.push((from, Some(to)));
         }
         self.lesson.rejected = remember.iter().map(|waiting| waiting.id.clone()).collect();
@@ -499,9 +486,7 @@ struct Meeting {
 
 impl Meeting {
     fn of(scope: &Scope, state: &ScopeState, made_with: &[u8]) -> Result<Self, ProviderError> {
-        let remote = Knowledge::from_bytes(made_with).map_err(|error| {
-            ProviderError::malformed("made-with knowledge of the batch", error.to_string())
-        })?;
+        let remote = knowledge_from_outside("made-with knowledge of the batch", made_with)?;
         let stored = own_knowledge(scope, state.knowledge.as_deref())?;
         let mut known = stored.clone();
         known.set_local_tick(state.mark.max(stored.local_tick()));

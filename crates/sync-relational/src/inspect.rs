@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use sync_knowledge::{Knowledge, Tick};
+use sync_metadata::Value;
 use sync_provider::{ProviderError, RowFacts, RowRef, TableShape};
 use uuid::Uuid;
 
@@ -40,8 +41,26 @@ pub struct ScopeStatus {
     pub forgotten: Option<Vec<u8>>,
     /// Its tables.
     pub tables: Vec<TableStatus>,
+    /// Rows that wait for a later session, the first [`ScopeStatus::MOST_WAITING`] of them.
+    pub waiting: Vec<WaitingRow>,
     /// What the user should know, a sentence each.
     pub warnings: Vec<String>,
+}
+
+impl ScopeStatus {
+    /// How many waiting rows are shown; [`TableStatus::deferred`] counts them all.
+    pub const MOST_WAITING: usize = 100;
+}
+
+/// A row that waits for a later session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WaitingRow {
+    /// Global name of its table.
+    pub table: String,
+    /// Its key.
+    pub key: Vec<Value>,
+    /// Why it waits, in the database's words where that refused it.
+    pub reason: String,
 }
 
 /// A table of a scope as a look at the database shows it.

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod apply;
+mod aside;
 mod enumerate;
 mod inspect;
 mod item_id;
@@ -19,7 +20,7 @@ mod sessions;
 mod store;
 mod verify;
 
-pub use inspect::{ProvisionedBy, ReplicaReader, ReplicaRow, ScopeStatus, TableStatus};
+pub use inspect::{ProvisionedBy, ReplicaReader, ReplicaRow, ScopeStatus, TableStatus, WaitingRow};
 pub use page::{Attributes, Lens, Needed};
 pub use session::StopFlag;
 pub use sessions::{Owner, Sessions};

@@ -130,6 +130,13 @@ impl Sessions {
         ask(&handle, Call::End).await
     }
 
+    /// See [`SyncProvider::abandon`](sync_provider::SyncProvider::abandon): the owner finds its caller gone and undoes what is open.
+    pub fn abandon(&self, session: SessionId) {
+        if let Some(handle) = self.open().remove(&session) {
+            handle.stop.stop();
+        }
+    }
+
     async fn call<T>(
         &self,
         session: SessionId,

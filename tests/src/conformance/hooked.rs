@@ -93,4 +93,8 @@ impl SyncProvider for Hooked {
     async fn end_session(&self, session: SessionId, ending: Ending) -> Result<(), ProviderError> {
         self.inner.end_session(session, ending).await
     }
+
+    fn abandon(&self, session: SessionId) {
+        self.inner.abandon(session);
+    }
 }

@@ -4,7 +4,7 @@
 //! at rows, versions and knowledge through [`TestReplica::state`], which reads them back past the code under test.
 
 mod engine;
-mod hooked;
+pub mod hooked;
 mod memory;
 mod neutral;
 mod scenarios;

@@ -1,6 +1,7 @@
 //! `syncdb status`
 
 use serde::Serialize;
+use serde_json::Value as Json;
 use sync_knowledge::{KnowledgeBlob, ReplicaId};
 use sync_provider_sqlite::DEFAULT_BUSY_TIMEOUT;
 use sync_relational::{ProvisionedBy, ScopeStatus};
@@ -8,9 +9,9 @@ use sync_relational::{ProvisionedBy, ScopeStatus};
 use crate::args::StatusArgs;
 use crate::context::Context;
 use crate::exit::{Code, Failure};
-use crate::json::KnowledgeDocument;
+use crate::json::{KnowledgeDocument, typed};
 use crate::locator::sqlite_path;
-use crate::output::{Align, Output, Table, count, line, paint, plain, plural};
+use crate::output::{Align, Output, Table, count, key, line, paint, plain, plural};
 
 #[derive(Debug, Serialize)]
 struct StatusDocument {
@@ -33,7 +34,16 @@ struct ScopeDocument {
     knowledge: KnowledgeDocument,
     forgotten_knowledge: KnowledgeDocument,
     tables: Vec<TableDocument>,
+    /// The first rows that wait, with the reason.
+    waiting: Vec<WaitingDocument>,
     warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct WaitingDocument {
+    table: String,
+    key: Vec<Json>,
+    reason: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,6 +97,11 @@ fn document(scope: &ScopeStatus) -> Result<ScopeDocument, Failure> {
         tombstones: table.tombstones,
         deferred: table.deferred,
     });
+    let waiting = scope.waiting.iter().map(|row| WaitingDocument {
+        table: row.table.clone(),
+        key: row.key.iter().map(typed).collect(),
+        reason: row.reason.clone(),
+    });
     Ok(ScopeDocument {
         name: scope.name.clone(),
         metadata_version: scope.metadata_version.clone(),
@@ -102,6 +117,7 @@ fn document(scope: &ScopeStatus) -> Result<ScopeDocument, Failure> {
             scope.forgotten.as_deref(),
         )?,
         tables: tables.collect(),
+        waiting: waiting.collect(),
         warnings: scope.warnings.clone(),
     })
 }
@@ -191,6 +207,19 @@ fn show(out: &mut Output, database: &str, scopes: &[ScopeStatus]) -> Result<(), 
             ]);
         }
         table.write(out, 2);
+        if !scope.waiting.is_empty() {
+            line!(out);
+            line!(out, "  waiting for a later session:");
+        }
+        for row in &scope.waiting {
+            line!(
+                out,
+                "    {} {}: {}",
+                plain(&row.table),
+                key(&row.key),
+                plain(&row.reason)
+            );
+        }
         for warning in &scope.warnings {
             line!(out, "  {}: {}", paint::warning("warning"), plain(warning));
         }

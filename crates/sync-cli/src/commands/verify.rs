@@ -173,7 +173,7 @@ fn in_words(difference: &Difference) -> String {
     let outlook = match (travels, difference.kind) {
         (false, _) => "no session will mend it",
         (true, DifferenceKind::Different) => "the next session settles it",
-        (true, _) => "the next session brings it",
+        (true, _) => "the next session brings it, or says why it waits",
     };
     format!("{what} ({outlook})")
 }

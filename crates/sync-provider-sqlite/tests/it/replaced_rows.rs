@@ -232,7 +232,7 @@ fn indexes_over_expressions_of_generated_columns() {
         // Rows that collide with none are not noted: a failed insert leaves what was.
         let db = Db::new(&format!("{schema}; {rows}"));
         db.execute(
-            "CREATE TABLE noted (n); CREATE TRIGGER see AFTER INSERT ON t_replaced BEGIN INSERT INTO noted VALUES (NEW.id); END;
+            "CREATE TABLE noted (n); CREATE TRIGGER see AFTER INSERT ON t_tracking_replaced BEGIN INSERT INTO noted VALUES (NEW.id); END;
              INSERT INTO t (id, u) VALUES (9, 'q'); UPDATE t SET u = 'r' WHERE id = 9; INSERT OR IGNORE INTO t (id, u) VALUES (10, 'B')",
         );
         assert_eq!(db.query("SELECT n FROM noted"), ["2"], "{kind}");

@@ -110,7 +110,7 @@ pub(super) fn show(
     if statistics.is_incomplete() {
         line!(
             out,
-            "{} scope {scope} in {time}; some rows are left for the next session",
+            "{} scope {scope} in {time}; some rows are left for the next session; `syncdb status` says which and why",
             paint::odd("!")
         );
     } else {

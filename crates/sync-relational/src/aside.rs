@@ -1,0 +1,165 @@
+//! Rows of a direction that are not applied: those to try again at its end, and those that wait for a later one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Rows of one table that are remembered by key; beyond that the whole table stays unlearned instead.
+const MOST_REMEMBERED: usize = 10_000;
+
+/// The rows left aside, table by table.
+#[derive(Debug, Default)]
+pub(crate) struct Aside {
+    tables: BTreeMap<usize, OfTable>,
+}
+
+#[derive(Debug)]
+enum OfTable {
+    /// By packed key: rows that failed and why, and rows whose conflict is deferred.
+    Remembered {
+        failed: BTreeMap<Vec<u8>, String>,
+        deferred: BTreeSet<Vec<u8>>,
+    },
+    /// Too many: the table stays unlearned, and only the failures are counted.
+    Unlearned { failed: u64 },
+}
+
+impl Default for OfTable {
+    fn default() -> Self {
+        OfTable::Remembered {
+            failed: BTreeMap::new(),
+            deferred: BTreeSet::new(),
+        }
+    }
+}
+
+impl Aside {
+    /// Sets a row aside that failed. `key` is made only where the row is remembered.
+    pub(crate) fn fail(&mut self, table: usize, key: impl FnOnce() -> Vec<u8>, reason: String) {
+        let of_table = self.tables.entry(table).or_default();
+        match of_table {
+            OfTable::Remembered { failed, .. } => {
+                failed.insert(key(), reason);
+            }
+            OfTable::Unlearned { failed } => *failed += 1,
+        }
+        of_table.limit();
+    }
+
+    /// Sets a row aside whose conflict is deferred, and says whether that is news.
+    pub(crate) fn defer(&mut self, table: usize, key: impl FnOnce() -> Vec<u8>) -> bool {
+        let of_table = self.tables.entry(table).or_default();
+        let new = match of_table {
+            OfTable::Remembered { deferred, .. } => deferred.insert(key()),
+            OfTable::Unlearned { .. } => true,
+        };
+        of_table.limit();
+        new
+    }
+
+    /// Forgets the failed rows that are remembered, which come again now.
+    pub(crate) fn try_again(&mut self) {
+        for of_table in self.tables.values_mut() {
+            if let OfTable::Remembered { failed, .. } = of_table {
+                failed.clear();
+            }
+        }
+    }
+
+    /// The failed rows that are remembered: table, packed key and reason.
+    pub(crate) fn failed(&self) -> impl Iterator<Item = (usize, &Vec<u8>, &str)> {
+        self.tables.iter().flat_map(|(table, of_table)| {
+            let failed = match of_table {
+                OfTable::Remembered { failed, .. } => Some(failed),
+                OfTable::Unlearned { .. } => None,
+            };
+            let rows = failed.into_iter().flatten();
+            rows.map(|(key, reason)| (*table, key, reason.as_str()))
+        })
+    }
+
+    /// The deferred rows that are remembered: table and packed key.
+    pub(crate) fn deferred(&self) -> impl Iterator<Item = (usize, &Vec<u8>)> {
+        self.tables.iter().flat_map(|(table, of_table)| {
+            let deferred = match of_table {
+                OfTable::Remembered { deferred, .. } => Some(deferred),
+                OfTable::Unlearned { .. } => None,
+            };
+            deferred.into_iter().flatten().map(|key| (*table, key))
+        })
+    }
+
+    /// How many rows failed, remembered or not.
+    pub(crate) fn failures(&self) -> u64 {
+        self.tables.values().map(OfTable::failures).sum()
+    }
+
+    /// The tables that stay unlearned as a whole.
+    pub(crate) fn unlearned(&self) -> impl Iterator<Item = usize> {
+        self.tables
+            .iter()
+            .filter(|(_, of_table)| matches!(of_table, OfTable::Unlearned { .. }))
+            .map(|(table, _)| *table)
+    }
+}
+
+impl OfTable {
+    fn failures(&self) -> u64 {
+        match self {
+            OfTable::Remembered { failed, .. } => failed.len() as u64,
+            OfTable::Unlearned { failed } => *failed,
+        }
+    }
+
+    fn limit(&mut self) {
+        if let OfTable::Remembered { failed, deferred } = self
+            && failed.len() + deferred.len() > MOST_REMEMBERED
+        {
+            self.unlearn();
+        }
+    }
+
+    fn unlearn(&mut self) {
+        *self = OfTable::Unlearned {
+            failed: self.failures(),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEYS: u32 = MOST_REMEMBERED as u32;
+
+    fn key(number: u32) -> impl FnOnce() -> Vec<u8> {
+        move || number.to_be_bytes().to_vec()
+    }
+
+    #[test]
+    fn failed_and_deferred_rows_share_a_limit_per_table() {
+        let mut aside = Aside::default();
+        for number in 0..KEYS / 2 {
+            aside.fail(0, key(number), "no".into());
+            assert!(aside.defer(0, key(KEYS + number)));
+            assert!(!aside.defer(0, key(KEYS + number)), "it is known already");
+        }
+        aside.fail(1, key(1), "no".into());
+        assert_eq!(aside.unlearned().count(), 0);
+        assert!(aside.defer(0, key(u32::MAX)));
+        assert_eq!(aside.unlearned().collect::<Vec<_>>(), [0]);
+        assert_eq!((aside.failed().count(), aside.deferred().count()), (1, 0));
+        aside.fail(0, key(0), "no".into());
+        assert_eq!(aside.failures(), u64::from(KEYS) / 2 + 2);
+    }
+
+    #[test]
+    fn rows_that_come_again_make_room() {
+        let mut aside = Aside::default();
+        for _ in 0..2 {
+            (0..KEYS).for_each(|number| aside.fail(0, key(number), "no".into()));
+            assert_eq!(aside.failures(), u64::from(KEYS));
+            aside.try_again();
+            assert_eq!(aside.failures(), 0);
+        }
+        assert_eq!(aside.unlearned().count(), 0);
+    }
+}
