@@ -1,6 +1,10 @@
 //! SIGKILL at many points of a long session: the databases stay valid, a direction is there whole or not at all, and the next session
 //! brings both sides together.
 #![cfg(unix)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the kills are spread over the time that a whole session takes"
+)]
 
 use std::process::Stdio;
 use std::time::Instant;
