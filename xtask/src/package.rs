@@ -1,5 +1,7 @@
 //! `cargo xtask package`: what would be published stands on its own.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::cargo;
@@ -28,6 +30,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         .map(|member| member.name.as_str())
         .collect();
 
+    forget_earlier_registries(&published);
     let mut command = cargo::command();
     // Whoever works on a change wants to know before the commit.
     command.args(["package", "--quiet", "--allow-dirty"]);
@@ -44,4 +47,36 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         return Ok(());
     }
     consumers::build_and_run_all(&workspace)
+}
+
+/// Removes what cargo keeps of the registries of the moment of earlier runs: it takes what it has once unpacked under a name and version
+/// for what is in the package today.
+fn forget_earlier_registries(published: &[&str]) {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let Some(registry) = home.map(|home| home.join("registry")) else {
+        return;
+    };
+    let Ok(unpacked) = registry.join("src").read_dir() else {
+        return;
+    };
+    for folder in unpacked.flatten() {
+        let name = folder.file_name();
+        // A registry without a host is one of the moment; it is ours if it holds one of our crates.
+        let ours = name.to_string_lossy().starts_with('-')
+            && folder.path().read_dir().is_ok_and(|crates| {
+                crates.flatten().any(|found| {
+                    let found = found.file_name().to_string_lossy().into_owned();
+                    published
+                        .iter()
+                        .any(|ours| found.starts_with(&format!("{ours}-")))
+                })
+            });
+        if ours {
+            for kept in ["src", "cache", "index"] {
+                // What cannot be removed shows when the packages are built.
+                let _ = std::fs::remove_dir_all(registry.join(kept).join(&name));
+            }
+        }
+    }
 }
