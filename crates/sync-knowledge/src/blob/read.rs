@@ -28,34 +28,34 @@ pub(super) fn blob(bytes: &[u8]) -> Result<KnowledgeBlob, DecodeError> {
 }
 
 fn version_5(reader: &mut Reader<'_>) -> Result<KnowledgeBlob, DecodeError> {
-    reader.expect("first reserved field", 0)?;
-    reader.expect("second reserved field", 1)?;
-    reader.expect("third reserved field", 0)?;
-    reader.expect("section of the replica key map", 5)?;
+    reader.require("first reserved field", 0)?;
+    reader.require("second reserved field", 1)?;
+    reader.require("third reserved field", 0)?;
+    reader.require("section of the replica key map", 5)?;
     let replica = reader.format("replica id format of the key map")?;
     let replicas = reader.replicas(replica)?;
-    reader.expect("section of the id formats", 24)?;
+    reader.require("section of the id formats", 24)?;
     let at = reader.at;
     if reader.format("replica id format")? != replica {
         return Err(DecodeError::ContradictoryFormats { offset: at });
     }
     let item = reader.format("item id format")?;
     let change_unit = reader.format("change unit id format")?;
-    reader.expect("section of the clock vectors", 21)?;
+    reader.require("section of the clock vectors", 21)?;
     let count = reader.count("number of clock vectors", 8)?;
     let (mut elements, mut ends) = (Vec::new(), Vec::with_capacity(count));
     for _ in 0..count {
         reader.vector(&replicas, &mut elements)?;
         ends.push(elements.len());
     }
-    reader.expect("section of the range sets", 23)?;
-    reader.expect("number of range sets", 1)?;
-    reader.expect("section of the range set", 22)?;
+    reader.require("section of the range sets", 23)?;
+    reader.require("number of range sets", 1)?;
+    reader.require("section of the range set", 22)?;
     let ranges = reader.ranges(item, count)?;
-    reader.expect("number of column sets", 0)?;
-    reader.expect("section of the trailer", 25)?;
-    reader.expect_byte("flag of the trailer", 1)?;
-    reader.expect("end of the trailer", 0)?;
+    reader.require("number of column sets", 0)?;
+    reader.require("section of the trailer", 25)?;
+    reader.require_byte("flag of the trailer", 1)?;
+    reader.require("end of the trailer", 0)?;
     let formats = IdFormatGroup {
         replica,
         item,
@@ -72,20 +72,20 @@ fn version_5(reader: &mut Reader<'_>) -> Result<KnowledgeBlob, DecodeError> {
 }
 
 fn version_3(reader: &mut Reader<'_>) -> Result<KnowledgeBlob, DecodeError> {
-    reader.expect("reserved field", 0)?;
-    reader.expect("section of the replica key map", 5)?;
+    reader.require("reserved field", 0)?;
+    reader.require("section of the replica key map", 5)?;
     let replica = reader.format("replica id format of the key map")?;
     let replicas = reader.replicas(replica)?;
     let item = reader.format("item id format")?;
     let change_unit = reader.format("change unit id format")?;
     let mut elements = Vec::new();
     reader.vector(&replicas, &mut elements)?;
-    reader.expect("section of the first exception table", 3)?;
-    reader.expect("number of exceptions in the first table", 0)?;
-    reader.expect("section of the second exception table", 6)?;
-    reader.expect("section of the third exception table", 4)?;
-    reader.expect("number of exceptions in the second table", 0)?;
-    reader.expect("number of exceptions in the third table", 0)?;
+    reader.require("section of the first exception table", 3)?;
+    reader.require("number of exceptions in the first table", 0)?;
+    reader.require("section of the second exception table", 6)?;
+    reader.require("section of the third exception table", 4)?;
+    reader.require("number of exceptions in the second table", 0)?;
+    reader.require("number of exceptions in the third table", 0)?;
     let ends = [elements.len()].into();
     let ranges = [BlobRange {
         lower_bound: ItemId::lowest(&item),
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         self.array(field).map(u32::from_be_bytes)
     }
 
-    fn expect(&mut self, field: &'static str, expected: u32) -> Result<(), DecodeError> {
+    fn require(&mut self, field: &'static str, expected: u32) -> Result<(), DecodeError> {
         let offset = self.at;
         match self.u32(field)? {
             found if found == expected => Ok(()),
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn expect_byte(&mut self, field: &'static str, expected: u8) -> Result<(), DecodeError> {
+    fn require_byte(&mut self, field: &'static str, expected: u8) -> Result<(), DecodeError> {
         let offset = self.at;
         let [found] = self.array(field)?;
         if found == expected {
@@ -268,7 +268,7 @@ impl<'a> Reader<'a> {
         replicas: &ReplicaKeyMap,
         elements: &mut Vec<(ReplicaKey, Tick)>,
     ) -> Result<(), DecodeError> {
-        self.expect("section of a clock vector", 1)?;
+        self.require("section of a clock vector", 1)?;
         let count = self.count("number of clock vector elements", ELEMENT)?;
         elements.reserve(count);
         let mut least = 0;
