@@ -42,4 +42,4 @@ pub use session::{BeginSession, Position, ReplicaInfo, SessionId};
 pub use settlement::{
     greatest_settlement_tick, is_settlement, settlement_order, settlement_replica,
 };
-pub use verdict::{Arbiter, IncomingRow, LocalRow, Outcome, TableShape, Verdict};
+pub use verdict::{Arbiter, IncomingRow, LocalRow, Outcome, TableShape, Verdict, failure_record};

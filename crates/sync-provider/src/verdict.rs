@@ -332,6 +332,26 @@ fn contender(known: &Knowledge, time: Option<i64>, writer: Option<ReplicaKey>) -
     }
 }
 
+/// The record of a row that could not be written: [`ConflictType::ErrorsOccurred`], with the database's message as the reason.
+pub fn failure_record(
+    known: &Knowledge,
+    table: &TableShape,
+    local: Option<LocalRow<'_>>,
+    remote: IncomingRow<'_>,
+    reason: &str,
+) -> ConflictRecord {
+    let conflict = ConflictType::ErrorsOccurred;
+    record(
+        known,
+        table,
+        conflict,
+        local.as_ref(),
+        &remote,
+        None,
+        reason,
+    )
+}
+
 fn record(
     known: &Knowledge,
     table: &TableShape,

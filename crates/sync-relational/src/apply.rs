@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use sync_knowledge::{ItemId, KeyMapping, Knowledge, ReplicaId, ReplicaKey, Version};
 use sync_metadata::table_id_range;
 use sync_provider::{
-    Arbiter, BatchKind, BatchOutcome, ChangeBatch, ColumnMap, ConflictPolicy, IncomingRow, Judge,
-    Lesson, Next, Position, ProviderError, RowFacts, RowHead, RowRef, RowSet, Rules, Stamper,
-    TableChanges, TableKeys, TableShape, Verdict, is_alone, knowledge_from_outside, learn,
-    settlement_replica, worth_storing,
+    Arbiter, BatchKind, BatchOutcome, ChangeBatch, ColumnMap, ConflictPolicy, ConflictRecord,
+    IncomingRow, Judge, Lesson, Next, Position, ProviderError, RowFacts, RowHead, RowRef, RowSet,
+    Rules, Stamper, TableChanges, TableKeys, TableShape, Verdict, failure_record, is_alone,
+    knowledge_from_outside, learn, settlement_replica, worth_storing,
 };
 
 use crate::aside::Aside;
@@ -48,6 +48,8 @@ pub(crate) struct Applying {
     withheld: Withheld,
     /// Rows to try again after all others, and rows for a later direction.
     aside: Aside,
+    /// Rows that failed when they came again: records of those that will have failed for good if none of them comes once more.
+    failures: Vec<ConflictRecord>,
     moved: u64,
     examined: u64,
     asked: bool,
@@ -111,6 +113,7 @@ impl Applying {
             waiting,
             withheld,
             aside: Aside::default(),
+            failures: Vec::new(),
             moved: 0,
             examined: 0,
             asked: false,
@@ -128,6 +131,7 @@ impl Applying {
         let repeats = batch.kind == BatchKind::Repeats;
         if repeats {
             self.aside.try_again();
+            self.failures.clear();
         }
         for changes in &batch.tables {
             self.apply_changes(store, changes, repeats, &mut outcome, cancelled)
@@ -143,6 +147,7 @@ impl Applying {
             self.asked = true;
             return Ok(Step::Going(self, outcome));
         }
+        outcome.records.append(&mut self.failures);
         self.finish(store, outcome).await
     }
 
@@ -242,6 +247,13 @@ impl Applying {
                     self.note_beyond(&shape, slice, heads, write)?;
                 }
                 Some(reason) => {
+                    if slice.repeated {
+                        let (row, cells) = (write.row, slice.rows.row(write.row));
+                        let remote = self.incoming(slice, &heads[row], cells)?;
+                        let (known, here) = (&self.known_and_own, local.row(row));
+                        let record = failure_record(known, &shape, here, remote, reason);
+                        self.failures.push(record);
+                    }
                     let key = || packed_key(&shape, slice, slice.rows.row(write.row));
                     self.aside.fail(slice.table, key, reason.clone());
                 }
@@ -281,27 +293,9 @@ impl Applying {
                 id.clear();
                 write_id(&mut id, shape, slice, cells);
             }
-            let version = |version: Version| {
-                self.mapping
-                    .version(version)
-                    .ok_or_else(|| unknown_key(version.replica))
-            };
-            let facts = RowFacts {
-                create: version(head.create)?,
-                update: version(head.update)?,
-                tombstone: slice.deleted,
-            };
-            let writer = head
-                .writer
-                .map(|key| self.mapping.key(key).ok_or_else(|| unknown_key(key)))
-                .transpose()?;
-            let remote = IncomingRow {
-                facts,
-                time: head.time,
-                writer,
-                cells,
-            };
-            let verdict = arbiter.verdict(shape, &id, local.row(row), remote, || facts.update);
+            let remote = self.incoming(slice, head, cells)?;
+            let verdict =
+                arbiter.verdict(shape, &id, local.row(row), remote, || remote.facts.update);
             match verdict {
                 Verdict::NotNeeded => {}
                 Verdict::Keep => {
@@ -341,6 +335,34 @@ impl Applying {
             self.aside.fail(slice.table, key, reason);
         }
         Ok(plan)
+    }
+
+    /// A row of a slice in this replica's key map.
+    fn incoming<'r>(
+        &self,
+        slice: Slice<'_>,
+        head: &RowHead,
+        cells: RowRef<'r>,
+    ) -> Result<IncomingRow<'r>, ProviderError> {
+        let version = |version: Version| {
+            self.mapping
+                .version(version)
+                .ok_or_else(|| unknown_key(version.replica))
+        };
+        let writer = head
+            .writer
+            .map(|key| self.mapping.key(key).ok_or_else(|| unknown_key(key)))
+            .transpose()?;
+        Ok(IncomingRow {
+            facts: RowFacts {
+                create: version(head.create)?,
+                update: version(head.update)?,
+                tombstone: slice.deleted,
+            },
+            time: head.time,
+            writer,
+            cells,
+        })
     }
 
     /// Waiting rows that come by themselves need not be asked for: decided twice, a conflict would be settled and recorded twice.
@@ -509,7 +531,7 @@ fn source_key(mapping: &KeyMapping) -> ReplicaKey {
 #[derive(Debug, Default)]
 struct Plan {
     writes: Vec<Write>,
-    records: BTreeMap<usize, sync_provider::ConflictRecord>,
+    records: BTreeMap<usize, ConflictRecord>,
 }
 
 fn packed_key(shape: &TableShape, slice: Slice<'_>, cells: RowRef<'_>) -> Vec<u8> {

@@ -161,7 +161,7 @@ fn the_parent_lost_a_conflict() {
         .direction(Upload)
         .policy(ConflictPolicy::DestinationWins)
         .run();
-    assert_eq!((report.up(), report.records.len()), ((1, 1), 1));
+    assert_eq!((report.up(), report.conflicts()), ((1, 1), 1));
     assert_eq!((b.dump(), b.waiting()), (vec![], 1));
     // At the other side the deletion would take the child away: it waits.
     let report = sync(&a, &b);

@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 use sync_orchestrator::{
     SyncDirectionOrder, SyncFailure, SyncOperationStatistics, SyncOrchestrator,
 };
-use sync_provider::{ConflictPolicy, ConflictRecord};
+use sync_provider::{ConflictPolicy, ConflictRecord, ConflictType};
 use sync_provider_sqlite::{DEFAULT_BUSY_TIMEOUT, Provisioning, SqliteProvider, Tables, describe};
 use tempfile::TempDir;
 
@@ -183,6 +183,13 @@ impl Report {
         (one.changes_applied, one.changes_failed)
     }
 
+    /// Conflicts that a policy settled or deferred.
+    pub(crate) fn conflicts(&self) -> usize {
+        let failed = ConflictType::ErrorsOccurred;
+        let records = self.records.iter();
+        records.filter(|record| record.conflict != failed).count()
+    }
+
     /// Rows that the destinations did not know.
     pub(crate) fn moved(&self) -> u64 {
         let SyncOperationStatistics {
@@ -251,6 +258,18 @@ impl Session {
                 one.changes_applied + one.changes_failed + by_policy,
                 "{one:?}"
             );
+        }
+        // Whatever failed is in the records, unless it is too much to be remembered by key.
+        let failed: u64 = [statistics.upload, statistics.download]
+            .iter()
+            .flatten()
+            .map(|one| one.changes_failed)
+            .sum();
+        if failed <= 10_000 {
+            let recorded =
+                |record: &&ConflictRecord| record.conflict == ConflictType::ErrorsOccurred;
+            let recorded = records.iter().filter(recorded).count();
+            assert_eq!(recorded as u64, failed, "{records:?}");
         }
         Ok(Report {
             statistics,
