@@ -15,6 +15,8 @@ use crate::types::logical_type;
 pub(crate) struct TableInfo {
     pub(crate) name: String,
     pub(crate) columns: Vec<ColumnInfo>,
+    /// Names of its generated columns, which are not synchronised.
+    pub(crate) generated: Vec<String>,
     /// Indexes into `columns`, in key order.
     pub(crate) key: Vec<usize>,
     pub(crate) without_rowid: bool,
@@ -39,6 +41,8 @@ pub(crate) struct ColumnInfo {
 /// A unique index other than the primary key.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct UniqueIndex {
+    /// It was made by CREATE INDEX, not by the table's own statement.
+    pub(crate) apart: bool,
     /// What each of its columns is: SQL text in terms of the table's columns, and its collation.
     pub(crate) terms: Vec<(String, String)>,
     /// The plain columns among them.
@@ -122,13 +126,20 @@ pub(crate) fn table(
     let mut statement = db.prepare("SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid").at(path)?;
     let mut key = BTreeMap::new();
     let mut columns = Vec::new();
+    let mut generated = Vec::new();
     let mut rows = statement.query([&name]).at(path)?;
     while let Some(row) = rows.next().at(path)? {
         let row: rusqlite::Result<(String, String, bool, Option<String>, i64, i64)> =
             row.try_into();
         let (column, mut declared, not_null, default, pk, hidden) = row.at(path)?;
-        if hidden != 0 {
-            continue;
+        // 1 is a virtual table's hidden column, 2 and 3 are generated ones.
+        match hidden {
+            0 => {}
+            2 | 3 => {
+                generated.push(column);
+                continue;
+            }
+            _ => continue,
         }
         if strict && declared.eq_ignore_ascii_case("ANY") {
             declared.clear();
@@ -148,6 +159,7 @@ pub(crate) fn table(
     let mut info = TableInfo {
         name,
         columns,
+        generated,
         key: key.into_values().collect(),
         without_rowid,
         autoincrement,
@@ -158,50 +170,58 @@ pub(crate) fn table(
     Ok(Some(info))
 }
 
-/// Names of a table's generated columns; none where there is no such table.
-pub(crate) fn generated_columns(
-    db: &Connection,
-    path: &Path,
-    table: &str,
-) -> Result<Vec<String>, SqliteError> {
-    // Of what xinfo calls hidden, 1 is a virtual table's hidden column, 2 and 3 are generated ones.
-    let sql = "SELECT name FROM pragma_table_xinfo(?1) WHERE hidden IN (2, 3) ORDER BY cid";
-    strings(db, path, sql, params![table])
-}
-
 /// Names of the user's tables: neither SQLite's own nor virtual.
 pub(crate) fn table_names(db: &Connection, path: &Path) -> Result<Vec<String>, SqliteError> {
     let sql = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
     strings(db, path, sql, params![])
 }
 
-/// All foreign keys of the database.
+/// Names of the tables that have the columns of a tracking table.
+pub(crate) fn tracking_tables(db: &Connection, path: &Path) -> Result<Vec<String>, SqliteError> {
+    let sql = "SELECT name FROM sqlite_schema s WHERE type = 'table' AND name LIKE '%\\_tracking' ESCAPE '\\' \
+               AND 2 = (SELECT count(*) FROM pragma_table_info(s.name) \
+                        WHERE name IN ('local_update_peer_timestamp', 'sync_row_is_tombstone')) ORDER BY name";
+    strings(db, path, sql, params![])
+}
+
+/// The foreign keys of a table as they are declared: `to` is empty where the parent's primary key is meant.
+pub(crate) fn declared_keys(
+    db: &Connection,
+    path: &Path,
+    child: &str,
+) -> Result<Vec<ForeignKey>, SqliteError> {
+    let sql = "SELECT id, \"table\", \"from\", \"to\", on_update, on_delete FROM pragma_foreign_key_list(?1) ORDER BY id, seq";
+    let mut statement = db.prepare(sql).at(path)?;
+    let mut rows = statement.query([child]).at(path)?;
+    let mut keys: Vec<ForeignKey> = Vec::new();
+    let mut last = None;
+    while let Some(row) = rows.next().at(path)? {
+        let row: rusqlite::Result<(i64, String, String, Option<String>, String, String)> =
+            row.try_into();
+        let (id, parent, from, to, on_update, on_delete) = row.at(path)?;
+        if last != Some(id) {
+            keys.push(ForeignKey {
+                child: child.to_owned(),
+                parent,
+                from: Vec::new(),
+                to: Vec::new(),
+                actions: actions(&on_update, &on_delete),
+            });
+            last = Some(id);
+        }
+        if let Some(key) = keys.last_mut() {
+            key.from.push(from);
+            key.to.extend(to);
+        }
+    }
+    Ok(keys)
+}
+
+/// All foreign keys of the database whose parents' columns are known.
 pub(crate) fn foreign_keys(db: &Connection, path: &Path) -> Result<Vec<ForeignKey>, SqliteError> {
     let mut keys: Vec<ForeignKey> = Vec::new();
     for child in table_names(db, path)? {
-        let sql = "SELECT id, \"table\", \"from\", \"to\", on_update, on_delete FROM pragma_foreign_key_list(?1) ORDER BY id, seq";
-        let mut statement = db.prepare(sql).at(path)?;
-        let mut rows = statement.query([&child]).at(path)?;
-        let mut last = None;
-        while let Some(row) = rows.next().at(path)? {
-            let row: rusqlite::Result<(i64, String, String, Option<String>, String, String)> =
-                row.try_into();
-            let (id, parent, from, to, on_update, on_delete) = row.at(path)?;
-            if last != Some(id) {
-                keys.push(ForeignKey {
-                    child: child.clone(),
-                    parent,
-                    from: Vec::new(),
-                    to: Vec::new(),
-                    actions: actions(&on_update, &on_delete),
-                });
-                last = Some(id);
-            }
-            if let Some(key) = keys.last_mut() {
-                key.from.push(from);
-                key.to.extend(to);
-            }
-        }
+        keys.extend(declared_keys(db, path, &child)?);
     }
     // A foreign key that names no columns means the parent's primary key.
     for key in keys.iter_mut().filter(|key| key.to.is_empty()) {
@@ -225,6 +245,50 @@ pub(crate) fn triggers(
         "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?1) ORDER BY name",
         params![table],
     )
+}
+
+/// The statements behind a table: its own, and those of the indexes that were made apart from it (name, statement).
+pub(crate) fn statements(
+    db: &Connection,
+    path: &Path,
+    table: &str,
+) -> Result<(String, Vec<(String, String)>), SqliteError> {
+    let sql = "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('table', 'index') AND lower(tbl_name) = lower(?1) AND sql IS NOT NULL \
+               ORDER BY rowid";
+    let mut statement = db.prepare(sql).at(path)?;
+    let mut rows = statement.query([table]).at(path)?;
+    let (mut own, mut indexes) = (String::new(), Vec::new());
+    while let Some(row) = rows.next().at(path)? {
+        let row: rusqlite::Result<(String, String, String)> = row.try_into();
+        let (kind, name, sql) = row.at(path)?;
+        match kind.as_str() {
+            "table" => own = sql,
+            _ => indexes.push((name, sql)),
+        }
+    }
+    Ok((own, indexes))
+}
+
+/// Names of the views.
+pub(crate) fn views(db: &Connection, path: &Path) -> Result<Vec<String>, SqliteError> {
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name";
+    strings(db, path, sql, params![])
+}
+
+/// Whether there is a view of this name.
+pub(crate) fn is_view(db: &Connection, path: &Path, name: &str) -> Result<bool, SqliteError> {
+    db.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'view' AND lower(name) = lower(?1))",
+        [name],
+        |row| row.get(0),
+    )
+    .at(path)
+}
+
+/// Whether there is no object at all.
+pub(crate) fn is_empty(db: &Connection, path: &Path) -> Result<bool, SqliteError> {
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)";
+    db.query_row(sql, [], |row| row.get(0)).at(path)
 }
 
 /// Whether an object of any type has this name.
@@ -308,7 +372,11 @@ fn read_indexes(db: &Connection, path: &Path, table: &mut TableInfo) -> Result<(
                 "write the unique index over plain columns",
             ));
         };
-        table.unique.push(UniqueIndex { terms, columns });
+        table.unique.push(UniqueIndex {
+            apart: origin == "c",
+            terms,
+            columns,
+        });
     }
     Ok(())
 }

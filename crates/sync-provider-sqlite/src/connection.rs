@@ -43,6 +43,11 @@ impl Database {
                 path: path.to_path_buf(),
             });
         }
+        if !is_uri && path.is_dir() {
+            return Err(SqliteError::Folder {
+                path: path.to_path_buf(),
+            });
+        }
         let flags = OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let flags = match access {
             Access::Read => flags | OpenFlags::SQLITE_OPEN_READ_ONLY,

@@ -1,113 +1,88 @@
-//! Creating the tables of a scope that are missing in a database.
+//! Our own CREATE TABLE statements, for tables that no statement of another SQLite database can be taken over for.
 
-use sync_metadata::{ColumnDescription, ScopeDescription, TableDescription, TableName};
+use sync_metadata::{ColumnDescription, TableDescription};
 
-use crate::catalog::{ColumnInfo, TableInfo, UniqueIndex};
-use crate::error::SqliteError;
+use crate::catalog::ColumnInfo;
 use crate::ident::{ident, list};
-use crate::provision::TableTemplate;
+use crate::template::{TableTemplate, Template};
 use crate::types::declared_type;
 
-pub(crate) struct Created {
-    pub(crate) sql: String,
-    pub(crate) indexes: Vec<String>,
-    pub(crate) info: TableInfo,
+/// The statements for a table of a database of another engine: columns and primary key.
+pub(crate) fn from_description(name: &str, table: &TableDescription) -> String {
+    let columns: Vec<String> = table.columns.iter().map(described_column).collect();
+    let keys: Vec<String> = table.key_columns().map(|key| key.name.clone()).collect();
+    format!(
+        "CREATE TABLE {} ({}, PRIMARY KEY ({}))",
+        ident(name),
+        columns.join(", "),
+        list(&keys)
+    )
 }
 
-/// The statements for a table. With a template from another SQLite database it becomes like that one: declared types, nullability, defaults, collation
-/// of the key, WITHOUT ROWID, unique indexes over plain columns, and foreign keys between tables of the scope.
-pub(crate) fn create_table(
-    name: &str,
+/// The statements for a table of another SQLite database, of what is known of its columns: declared types, nullability, defaults, collation of
+/// the key, WITHOUT ROWID, unique constraints over columns of the scope, and foreign keys between tables of the scope.
+pub(crate) fn from_columns(
     table: &TableDescription,
-    template: Option<&TableTemplate>,
-    scope: &ScopeDescription,
-) -> Result<Created, SqliteError> {
-    let columns: Vec<ColumnInfo> = table
-        .columns
-        .iter()
-        .map(|column| column_info(column, template))
-        .collect();
-    let key = match template {
-        // The order of a composite key is the template's.
-        Some(template) => template
-            .info
-            .key_names()
-            .iter()
-            .filter_map(|key| table.position(key))
-            .collect(),
-        None => table.key_positions().collect(),
-    };
-    let mut info = TableInfo {
-        name: name.to_owned(),
-        columns,
-        key,
-        without_rowid: template.is_some_and(|template| template.info.without_rowid),
-        autoincrement: false,
-        indexed_key: template.is_some_and(|template| template.info.without_rowid),
-        unique: Vec::new(),
-    };
-    let mut parts: Vec<String> = info.columns.iter().map(column_sql).collect();
+    model: &TableTemplate,
+    template: &Template,
+) -> Vec<String> {
+    let info = &model.info;
+    let has = |name: &String| table.position(name).is_some();
+    let columns = info.columns.iter().filter(|column| has(&column.name));
+    let mut parts: Vec<String> = columns.map(column_sql).collect();
     parts.push(format!("PRIMARY KEY ({})", list(&info.key_names())));
-    let mut indexes = Vec::new();
-    if let Some(template) = template {
-        parts.extend(foreign_keys(template, scope));
-        for (number, unique) in template.info.unique.iter().enumerate() {
-            let plain = unique.columns.len() == unique.terms.len()
-                && unique
-                    .columns
-                    .iter()
-                    .all(|column| table.position(column).is_some());
-            if plain {
-                let terms: Vec<String> = unique
-                    .terms
-                    .iter()
-                    .map(|(term, collation)| format!("{term} COLLATE {}", ident(collation)))
-                    .collect();
-                let index = format!("{name}_unique_{}", number + 1);
-                indexes.push(format!(
-                    "CREATE UNIQUE INDEX {} ON {} ({})",
-                    ident(&index),
-                    ident(name),
-                    terms.join(", ")
-                ));
-                info.unique.push(UniqueIndex {
-                    terms: unique.terms.clone(),
-                    columns: unique.columns.clone(),
-                });
-            }
-        }
-    }
+    let keys = model.foreign_keys.iter();
+    let keys = keys.filter(|key| template.holds(&key.parent) && key.from.iter().all(has));
+    parts.extend(keys.map(|key| {
+        let to = match key.to.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", list(&key.to)),
+        };
+        format!(
+            "FOREIGN KEY ({}) REFERENCES {}{to}{}",
+            list(&key.from),
+            ident(&key.parent),
+            key.actions
+        )
+    }));
     let rowid = if info.without_rowid {
         " WITHOUT ROWID"
     } else {
         ""
     };
-    let sql = format!("CREATE TABLE {} ({}){rowid}", ident(name), parts.join(", "));
-    Ok(Created { sql, indexes, info })
+    let mut statements = vec![format!(
+        "CREATE TABLE {} ({}){rowid}",
+        ident(&info.name),
+        parts.join(", ")
+    )];
+    let unique = info.unique.iter().filter(|index| {
+        !index.apart && index.columns.len() == index.terms.len() && index.columns.iter().all(has)
+    });
+    for (number, index) in unique.enumerate() {
+        let terms: Vec<String> = index
+            .terms
+            .iter()
+            .map(|(term, collation)| format!("{term} COLLATE {}", ident(collation)))
+            .collect();
+        statements.push(format!(
+            "CREATE UNIQUE INDEX {} ON {} ({})",
+            ident(&format!("{}_unique_{}", info.name, number + 1)),
+            ident(&info.name),
+            terms.join(", ")
+        ));
+    }
+    statements
 }
 
-fn column_info(column: &ColumnDescription, template: Option<&TableTemplate>) -> ColumnInfo {
-    let like = template.and_then(|template| {
-        template
-            .info
-            .columns
-            .iter()
-            .find(|like| like.name == column.name)
-    });
-    match like {
-        Some(like) => ColumnInfo {
-            not_null: like.not_null || column.primary_key,
-            ..like.clone()
-        },
-        None => ColumnInfo {
-            name: column.name.clone(),
-            declared: declared_type(&column.sql_type),
-            not_null: !column.nullable || column.primary_key,
-            // A default of another engine is that engine's SQL.
-            default: None,
-            key_collation: None,
-        },
-    }
+fn described_column(column: &ColumnDescription) -> String {
+    // A default of another engine is that engine's SQL.
+    column_sql(&ColumnInfo {
+        name: column.name.clone(),
+        declared: declared_type(&column.sql_type),
+        not_null: !column.nullable || column.primary_key,
+        default: None,
+        key_collation: None,
+    })
 }
 
 fn column_sql(column: &ColumnInfo) -> String {
@@ -134,26 +109,4 @@ fn column_sql(column: &ColumnInfo) -> String {
         "{} {declared}{not_null}{collation}{default}",
         ident(&column.name)
     )
-}
-
-fn foreign_keys(template: &TableTemplate, scope: &ScopeDescription) -> Vec<String> {
-    let local_name = |parent: &str| {
-        let table = scope
-            .tables
-            .iter()
-            .find(|table| table.local_name.sqlite_name().eq_ignore_ascii_case(parent))?;
-        Some(TableName::parse(&table.global_name).ok()?.sqlite_name())
-    };
-    let keys = template.foreign_keys.iter();
-    keys.filter_map(|key| {
-        let parent = local_name(&key.parent)?;
-        Some(format!(
-            "FOREIGN KEY ({}) REFERENCES {} ({}){}",
-            list(&key.from),
-            ident(&parent),
-            list(&key.to),
-            key.actions
-        ))
-    })
-    .collect()
 }

@@ -87,16 +87,15 @@ fn scope_statements(
     }
     let store = &scope.store;
     let id = scope.row.scope_local_id;
-    for table in [&store.waiting, &store.scopes] {
-        statements.push(format!(
-            "DELETE FROM {} WHERE scope_local_id = {id}",
-            ident(table)
-        ));
+    // Whoever provisions anew may do so because one of them is lost.
+    for table in [&store.waiting, &store.scopes, &store.scope_info] {
+        if catalog::exists(db, path, table)? {
+            statements.push(format!(
+                "DELETE FROM {} WHERE scope_local_id = {id}",
+                ident(table)
+            ));
+        }
     }
-    statements.push(format!(
-        "DELETE FROM {} WHERE scope_local_id = {id}",
-        ident(&store.scope_info)
-    ));
     if let Some(config) = scope.row.config_id.filter(|config| {
         others
             .iter()
@@ -120,19 +119,20 @@ fn store_statements(db: &Connection, path: &Path) -> Result<Vec<String>, SqliteE
             "name a provisioned database",
         ));
     }
-    let mut statements = Vec::new();
+    // What belongs to a store is told by its tracking tables: its configuration may be what is damaged.
+    let tracking = catalog::tracking_tables(db, path)?;
+    let mut statements: Vec<String> = Vec::new();
     for store in &stores {
-        for scope in metadata::scopes(db, path, store)? {
-            for table in &scope.description.tables {
-                let objects = TableObjects::of(&table.local_name.sqlite_name(), &store.naming);
-                let drops = objects
-                    .all()
-                    .map(|(kind, name)| format!("DROP {kind} IF EXISTS {}", ident(name)));
-                statements.extend(
-                    drops
-                        .filter(|drop| !statements.contains(drop))
-                        .collect::<Vec<_>>(),
-                );
+        metadata::check_version(db, path, store)?;
+        for name in &tracking {
+            let Some(objects) = TableObjects::with_tracking_table(name, &store.naming) else {
+                continue;
+            };
+            for (kind, name) in objects.all() {
+                let drop = format!("DROP {kind} IF EXISTS {}", ident(name));
+                if !statements.contains(&drop) {
+                    statements.push(drop);
+                }
             }
         }
         for table in store.tables() {

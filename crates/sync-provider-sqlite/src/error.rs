@@ -22,6 +22,12 @@ pub enum SqliteError {
         /// The file.
         path: PathBuf,
     },
+    /// The path is that of a folder.
+    #[error("{}: this is a folder; name the database file in it", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Somebody else holds a lock for longer than the time-out.
     #[error("{}: the database is locked by someone else; end the other transaction or try again later", path.display())]
     Locked {
@@ -49,7 +55,7 @@ pub enum SqliteError {
         remedy: String,
     },
     /// The stored metadata cannot be read.
-    #[error("{}: {source}; restore the metadata tables or provision the database anew", path.display())]
+    #[error("{}: {source}; {}", path.display(), start_anew(path))]
     Metadata {
         /// The file.
         path: PathBuf,
@@ -71,25 +77,77 @@ impl SqliteError {
         }
     }
 
+    /// What the metadata's own rules say against an object that is named here anyway.
+    pub(crate) fn unsuitable(
+        object: impl Into<String>,
+        error: MetadataError,
+        remedy: impl Into<String>,
+    ) -> Self {
+        let reason = match error {
+            MetadataError::Table { reason, .. } | MetadataError::Scope { reason, .. } => reason,
+            other => other.to_string(),
+        };
+        SqliteError::refused(object, reason, remedy)
+    }
+
     /// A failure of SQLite at a file.
     pub(crate) fn at(path: &Path, error: &rusqlite::Error) -> Self {
         let path = path.to_path_buf();
-        let Some(failure) = error.sqlite_error() else {
-            return SqliteError::Database {
-                path,
-                message: error.to_string(),
-                code: 0,
-            };
+        let failure = match error {
+            rusqlite::Error::SqlInputError { error, .. } => error,
+            rusqlite::Error::SqliteFailure(error, _) => error,
+            error => {
+                return SqliteError::Database {
+                    path,
+                    message: error.to_string(),
+                    code: 0,
+                };
+            }
         };
         match failure.code {
             ErrorCode::NotADatabase => SqliteError::NotADatabase { path },
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => SqliteError::Locked { path },
             _ => SqliteError::Database {
                 path,
-                message: error.to_string(),
+                message: message(error),
                 code: failure.extended_code,
             },
         }
+    }
+}
+
+/// What SQLite says of an error, without the statement that it happened in.
+pub(crate) fn message(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        error => error.to_string(),
+    }
+}
+
+/// The way out where the metadata of a scope is damaged, or does not fit its tables any more.
+pub(crate) fn provision_anew(path: &Path, scope: &str) -> String {
+    let path = argument(&path.display().to_string());
+    let scope = argument(scope);
+    format!(
+        "take the scope off (syncdb deprovision {path} --scope {scope}), then provision it again"
+    )
+}
+
+/// The way out where the metadata cannot even tell what belongs to it.
+pub(crate) fn start_anew(path: &Path) -> String {
+    let path = argument(&path.display().to_string());
+    format!(
+        "restore the metadata tables, or take all of them off (syncdb deprovision {path} --store), then provision again"
+    )
+}
+
+/// A word as it is written on a command line.
+fn argument(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-./\\:".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("\"{word}\"")
     }
 }
 
@@ -112,7 +170,7 @@ impl From<SqliteError> for ProviderError {
                 source => ProviderError::refused(
                     path.display().to_string(),
                     source.to_string(),
-                    "restore the metadata tables or provision the database anew",
+                    start_anew(&path),
                 ),
             },
             SqliteError::Missing { path } => ProviderError::database(
@@ -124,6 +182,11 @@ impl From<SqliteError> for ProviderError {
                 path.display().to_string(),
                 "this file is no SQLite database",
                 "name another file",
+            ),
+            SqliteError::Folder { path } => ProviderError::database(
+                path.display().to_string(),
+                "this is a folder",
+                "name the database file in it",
             ),
             SqliteError::Locked { path } => ProviderError::database(
                 path.display().to_string(),

@@ -1,51 +1,32 @@
 //! The terms of a CREATE INDEX statement, for unique indexes over expressions, which no pragma tells.
 
+use crate::tokens::tokens;
+
 /// The comma-separated terms in the first parentheses of a CREATE INDEX statement as SQLite stores it, without `ASC`, `DESC` and
 /// `COLLATE …` at their ends. Quoted names, strings and comments are understood; empty where the text is of another form.
 pub(crate) fn index_expressions(sql: &str) -> Vec<String> {
     let mut terms = vec![String::new()];
     let mut depth = 0usize;
-    let mut chars = sql.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '(' => {
-                depth += 1;
-                if depth == 1 {
-                    continue;
-                }
-            }
-            ')' => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return terms
-                        .iter()
-                        .map(|term| without_order(term.trim()).to_owned())
-                        .collect();
-                }
-            }
-            ',' if depth == 1 => {
-                terms.push(String::new());
+    for token in tokens(sql) {
+        if token.is_sign("(") {
+            depth += 1;
+            if depth == 1 {
                 continue;
             }
-            _ => {}
-        }
-        let close = match c {
-            '"' | '\'' | '`' => Some(c),
-            '[' => Some(']'),
-            '-' if chars.peek() == Some(&'-') => Some('\n'),
-            _ => None,
-        };
-        let mut token = c.to_string();
-        if let Some(close) = close {
-            for next in chars.by_ref() {
-                token.push(next);
-                if next == close {
-                    break;
-                }
+        } else if token.is_sign(")") {
+            depth = depth.saturating_sub(1);
+            if depth == 0 {
+                return terms
+                    .iter()
+                    .map(|term| without_order(term.trim()).to_owned())
+                    .collect();
             }
+        } else if token.is_sign(",") && depth == 1 {
+            terms.push(String::new());
+            continue;
         }
         if let (true, Some(term)) = (depth > 0, terms.last_mut()) {
-            term.push_str(&token);
+            term.push_str(token.text);
         }
     }
     Vec::new()
@@ -93,6 +74,10 @@ mod tests {
         check(
             "CREATE UNIQUE INDEX i ON t(a || ',)' || \"x)\") WHERE a > 1",
             &["a || ',)' || \"x)\""],
+        );
+        check(
+            "CREATE UNIQUE INDEX i ON t /* ( */ (a /* ), */, b)",
+            &["a /* ), */", "b"],
         );
         check("CREATE UNIQUE INDEX i ON t", &[]);
     }

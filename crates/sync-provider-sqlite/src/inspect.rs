@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use sync_knowledge::Tick;
 use sync_metadata::{ScopeDescription, TableName};
 use sync_provider::{ProviderError, RowRef, RowSet, TableShape};
@@ -18,8 +18,9 @@ use crate::error::{At, SqliteError};
 use crate::ident::ident;
 use crate::metadata::{self, StoredScope};
 use crate::names::TableObjects;
-use crate::provision::TableTemplate;
+use crate::problems;
 use crate::store::SqliteStore;
+use crate::template::Template;
 
 /// All scopes of a database.
 ///
@@ -36,6 +37,10 @@ pub fn status(path: &Path, busy_timeout: Duration) -> Result<Vec<ScopeStatus>, S
         for scope in &scopes {
             let mut status = scope_status(db, path, scope)?;
             status.metadata_version = format!("{}.{}", version.major, version.minor);
+            if scopes.len() > 1 {
+                // The counter moves with sessions of the others too.
+                status.unread = None;
+            }
             found.push(status);
         }
     }
@@ -50,34 +55,21 @@ pub fn describe(
     path: &Path,
     scope: Option<&str>,
     busy_timeout: Duration,
-) -> Result<(ScopeDescription, Vec<TableTemplate>), SqliteError> {
+) -> Result<(ScopeDescription, Template), SqliteError> {
     let db = Database::open(path, Access::Read, busy_timeout)?;
     let db = &db.connection;
     let stored = metadata::find_scope(db, path, scope)?;
-    let keys = catalog::foreign_keys(db, path)?;
-    let mut templates = Vec::new();
-    for table in &stored.description.tables {
-        if let Some(info) = catalog::table(db, path, &table.local_name.sqlite_name())? {
-            let foreign_keys = keys
-                .iter()
-                .filter(|key| key.child.eq_ignore_ascii_case(&info.name))
-                .cloned()
-                .collect();
-            templates.push(TableTemplate {
-                global_name: table.global_name.clone(),
-                info,
-                foreign_keys,
-            });
-        }
-    }
+    let template = Template::read(db, path, &stored)?;
     let comment = stored.row.user_comment.unwrap_or_default();
-    Ok((stored.description.with_comment(comment), templates))
+    Ok((stored.description.with_comment(comment), template))
 }
 
 /// Reads one replica of a scope in one snapshot.
 #[derive(Debug)]
 pub struct SqliteReader {
     store: SqliteStore,
+    /// Table by table, what its scope leaves out.
+    columns_outside: Vec<Vec<String>>,
 }
 
 impl SqliteReader {
@@ -90,9 +82,29 @@ impl SqliteReader {
         scope: Option<&str>,
         busy_timeout: Duration,
     ) -> Result<Self, ProviderError> {
+        let columns_outside = columns_outside(path, scope, busy_timeout)?;
         let store = SqliteStore::open_to_read(path, scope, busy_timeout)?;
-        Ok(SqliteReader { store })
+        Ok(SqliteReader {
+            store,
+            columns_outside,
+        })
     }
+}
+
+fn columns_outside(
+    path: &Path,
+    scope: Option<&str>,
+    busy_timeout: Duration,
+) -> Result<Vec<Vec<String>>, SqliteError> {
+    let db = Database::open(path, Access::Read, busy_timeout)?;
+    let stored = metadata::find_scope(&db.connection, path, scope)?;
+    let tables = stored.description.tables.iter();
+    tables
+        .map(|table| {
+            let info = catalog::table(&db.connection, path, &table.local_name.sqlite_name())?;
+            Ok(info.map_or_else(Vec::new, |info| problems::columns_outside(table, &info)))
+        })
+        .collect()
 }
 
 #[async_trait]
@@ -103,6 +115,10 @@ impl ReplicaReader for SqliteReader {
 
     fn shapes(&self) -> &[TableShape] {
         sync_relational::Store::shapes(&self.store)
+    }
+
+    fn columns_outside(&self, table: usize) -> &[String] {
+        self.columns_outside.get(table).map_or(&[], Vec::as_slice)
     }
 
     async fn knowledge_bytes(&mut self) -> Result<(Option<Vec<u8>>, Tick), ProviderError> {
@@ -132,56 +148,77 @@ fn scope_status(
     path: &Path,
     scope: &StoredScope,
 ) -> Result<ScopeStatus, SqliteError> {
-    let ours = catalog::exists(db, path, &scope.store.tick)?;
-    let mut tick: i64 = 0;
-    if ours {
-        tick = db
-            .query_row(
-                &format!("SELECT tick - 1 FROM {}", ident(&scope.store.tick)),
-                [],
-                |row| row.get(0),
-            )
+    let store = &scope.store;
+    let own = [&store.tick, &store.scopes, &store.waiting];
+    let own = own.map(|name| catalog::exists(db, path, name));
+    let [has_tick, has_scopes, has_waiting] = own;
+    let (has_tick, has_scopes, has_waiting) = (has_tick?, has_scopes?, has_waiting?);
+    // Microsoft's provider has none of them.
+    let ours = has_tick || has_scopes || has_waiting;
+    let id = scope.row.scope_local_id;
+    let mut mark: Option<i64> = None;
+    if has_tick {
+        let sql = format!("SELECT tick - 1 FROM {}", ident(&store.tick));
+        mark = db
+            .query_row(&sql, [], |row| row.get(0))
+            .optional()
             .at(path)?;
     }
+    let mut was_source = false;
+    if has_scopes {
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM {} WHERE scope_local_id = ?1 AND was_source <> 0)",
+            ident(&store.scopes)
+        );
+        was_source = db.query_row(&sql, [id], |row| row.get(0)).at(path)?;
+    }
+    let mut problems = match ours {
+        true => problems::of_store(db, path, scope)?,
+        false => Vec::new(),
+    };
+    let unsigned = |count: i64| u64::try_from(count).unwrap_or(0);
+    let mut tick = mark.unwrap_or(0);
+    let mut unread = 0;
     let mut tables = Vec::new();
     for table in &scope.description.tables {
-        let objects = TableObjects::of(&table.local_name.sqlite_name(), &scope.store.naming);
-        if !catalog::exists(db, path, &objects.tracking)? {
-            return Err(SqliteError::refused(
-                format!("table {}", table.global_name),
-                format!("its tracking table {} is missing", objects.tracking),
-                "provision the scope anew",
-            ));
+        let local = table.local_name.sqlite_name();
+        let info = catalog::table(db, path, &local)?;
+        if ours {
+            let of_table = problems::of_table(db, path, scope, table, info.as_ref())?;
+            problems.extend(of_table);
         }
-        let sql = format!(
-            "SELECT count(*) FILTER (WHERE sync_row_is_tombstone = 0), count(*) FILTER (WHERE sync_row_is_tombstone <> 0), \
-             coalesce(max(local_update_peer_timestamp), 0) FROM {}",
-            ident(&objects.tracking)
-        );
-        let (rows, tombstones, greatest): (i64, i64, i64) = db
-            .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .at(path)?;
+        let tracking = TableObjects::of(&local, &store.naming).tracking;
+        let mut counts = (0, 0, 0, 0);
+        if catalog::exists(db, path, &tracking)? {
+            let sql = format!(
+                "SELECT count(*) FILTER (WHERE sync_row_is_tombstone = 0), count(*) FILTER (WHERE sync_row_is_tombstone <> 0), \
+                 coalesce(max(local_update_peer_timestamp), 0), \
+                 count(*) FILTER (WHERE local_update_peer_timestamp > ?1 AND update_scope_local_id IS NOT ?2) FROM {}",
+                ident(&tracking)
+            );
+            counts = db
+                .query_row(&sql, rusqlite::params![mark, id], |row| row.try_into())
+                .at(path)?;
+        }
+        let (rows, tombstones, greatest, changed): (i64, i64, i64, i64) = counts;
+        unread += unsigned(changed);
         tick = tick.max(greatest);
-        let sql = format!(
-            "SELECT count(*) FROM {} WHERE scope_local_id = ?1 AND table_name = ?2",
-            ident(&scope.store.waiting)
-        );
-        let deferred: i64 = match ours {
-            true => db
-                .query_row(
-                    &sql,
-                    rusqlite::params![scope.row.scope_local_id, table.global_name],
-                    |row| row.get(0),
-                )
-                .at(path)?,
-            false => 0,
-        };
-        let count = |count: i64| u64::try_from(count).unwrap_or(0);
+        let mut deferred: i64 = 0;
+        if has_waiting {
+            let sql = format!(
+                "SELECT count(*) FROM {} WHERE scope_local_id = ?1 AND table_name = ?2",
+                ident(&store.waiting)
+            );
+            let which = rusqlite::params![id, table.global_name];
+            deferred = db.query_row(&sql, which, |row| row.get(0)).at(path)?;
+        }
         tables.push(TableStatus {
             name: table.global_name.clone(),
-            rows: count(rows),
-            tombstones: count(tombstones),
-            deferred: count(deferred),
+            rows: unsigned(rows),
+            tombstones: unsigned(tombstones),
+            deferred: unsigned(deferred),
+            columns_outside: info
+                .map_or_else(Vec::new, |info| problems::columns_outside(table, &info)),
         });
     }
     Ok(ScopeStatus {
@@ -192,19 +229,22 @@ fn scope_status(
         } else {
             ProvisionedBy::Msf
         },
-        scope_local_id: scope.row.scope_local_id,
+        scope_local_id: id,
         replica_id: scope.row.scope_id,
         restore_count: scope.row.restore_count,
-        tick: u64::try_from(tick).unwrap_or(0),
+        tick: unsigned(tick),
+        was_source,
+        unread: mark.map(|_| unread),
         knowledge: scope.row.knowledge.clone(),
         forgotten: scope.row.forgotten.clone(),
         tables,
-        waiting: if ours {
+        waiting: if has_waiting {
             waiting(db, path, scope)?
         } else {
             Vec::new()
         },
         warnings: shared_tables(db, path, scope)?,
+        problems,
     })
 }
 

@@ -7,7 +7,7 @@ use sync_metadata::{Naming, SchemaVersion, ScopeConfig, ScopeDescription, ScopeR
 use uuid::Uuid;
 
 use crate::error::{At, SqliteError};
-use crate::names::Store;
+use crate::names::{Store, TableObjects};
 
 /// A scope as it is stored.
 #[derive(Clone, Debug)]
@@ -83,6 +83,20 @@ pub(crate) fn version(
         None
     };
     SchemaVersion::detect(rows.as_deref()).at(path)
+}
+
+/// The triggers on a table that belong to no store.
+pub(crate) fn user_triggers(
+    db: &Connection,
+    path: &Path,
+    table: &str,
+) -> Result<Vec<String>, SqliteError> {
+    let mut names = crate::catalog::triggers(db, path, table)?;
+    for store in stores(db, path)? {
+        let objects = TableObjects::of(table, &store.naming);
+        names.retain(|name| !objects.triggers().contains(&name));
+    }
+    Ok(names)
 }
 
 /// All scopes of a store.
@@ -181,7 +195,7 @@ fn scope_row(row: &Row<'_>, path: &Path) -> Result<ScopeRow, SqliteError> {
                 SqliteError::refused(
                     format!("{column} of scope {name}"),
                     format!("it is no GUID: {error}"),
-                    "restore the metadata tables",
+                    crate::error::start_anew(path),
                 )
             })
     };
@@ -210,7 +224,7 @@ fn with_config(
         SqliteError::refused(
             format!("configuration of scope {}", row.name),
             reason,
-            "restore the metadata tables or provision the scope anew",
+            crate::error::start_anew(path),
         )
     };
     let Some(config_id) = row.config_id else {
@@ -232,7 +246,6 @@ fn with_config(
     Ok(StoredScope {
         store: store.clone(),
         row,
-
         description,
     })
 }

@@ -2,6 +2,8 @@
 
 use sync_metadata::{Naming, ObjectNames, StoreNames, TableName};
 
+use crate::catalog::TableInfo;
+
 /// The tables of a store: Microsoft's, and ours beside them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Store {
@@ -93,6 +95,17 @@ impl TableObjects {
         }
     }
 
+    /// The objects of the table whose tracking table has this name; `None` where it is no such name.
+    pub(crate) fn with_tracking_table(name: &str, naming: &Naming) -> Option<Self> {
+        let base = name.strip_suffix("_tracking")?;
+        let base = match &naming.prefix {
+            Some(prefix) => base.strip_prefix(prefix.as_str())?.strip_prefix('_')?,
+            None => base,
+        };
+        let objects = TableObjects::of(base, naming);
+        (objects.tracking == name).then_some(objects)
+    }
+
     pub(crate) fn triggers(&self) -> [&String; 6] {
         [
             &self.insert_trigger,
@@ -102,6 +115,23 @@ impl TableObjects {
             &self.before_insert_trigger,
             &self.before_update_trigger,
         ]
+    }
+
+    /// The triggers without which changes of a table are not tracked.
+    pub(crate) fn needed_triggers(&self, table: &TableInfo) -> impl Iterator<Item = &String> {
+        // Only rows that a unique index can replace need the last two.
+        let count = if table.unique.is_empty() { 4 } else { 6 };
+        self.triggers().into_iter().take(count)
+    }
+
+    /// What is not tracked without a trigger.
+    pub(crate) fn tracks(&self, trigger: &str) -> &'static str {
+        match trigger {
+            _ if trigger == self.before_insert_trigger || trigger == self.before_update_trigger => {
+                "rows that OR REPLACE deletes because of a unique index (was one added?)"
+            }
+            _ => "changes",
+        }
     }
 
     /// All objects, in the order in which they can be dropped: (kind, name).

@@ -15,19 +15,16 @@ use crate::names::{Store, TableObjects};
 /// Microseconds UTC since 1970; `julianday` is understood by every SQLite and formats nothing.
 const NOW: &str = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)";
 
-/// All triggers of a table. `generated` are its generated columns, which unique indexes may use. `columns` are the synchronised ones: an
-/// update that changes none of them makes no version.
+/// All triggers of a table. `columns` are the synchronised ones: an update that changes none of them makes no version.
 pub(crate) fn triggers(
     store: &Store,
     table: &TableInfo,
-    generated: &[String],
     objects: &TableObjects,
     columns: &[String],
 ) -> Vec<String> {
     let sql = Sql {
         store,
         table,
-        generated,
         objects,
         keys: table.key_names(),
     };
@@ -47,7 +44,6 @@ pub(crate) fn triggers(
 struct Sql<'a> {
     store: &'a Store,
     table: &'a TableInfo,
-    generated: &'a [String],
     objects: &'a TableObjects,
     keys: Vec<String>,
 }
@@ -164,8 +160,9 @@ impl Sql<'_> {
     /// Whether row `b` collides with NEW on a unique index: its terms are evaluated over NEW by naming NEW's values like the columns. All of
     /// them: a name that were missing there would mean that column of `b`.
     fn collision(&self, index: &UniqueIndex) -> String {
+        // Unique indexes may use generated columns.
         let columns = join(
-            (self.table.columns.iter().map(|column| &column.name)).chain(self.generated),
+            (self.table.columns.iter().map(|column| &column.name)).chain(&self.table.generated),
             ", ",
             |name| format!("NEW.{0} AS {0}", ident(name)),
         );

@@ -35,7 +35,11 @@ pub struct ScopeStatus {
     pub restore_count: i32,
     /// The greatest local tick in use.
     pub tick: Tick,
-    /// Encoded knowledge; `None` before the first session.
+    /// Whether changes of this replica were ever handed to another one.
+    pub was_source: bool,
+    /// Rows changed here since a session last read its changes; `None` where the database cannot tell, since scopes share a counter.
+    pub unread: Option<u64>,
+    /// Encoded knowledge; `None` until a session has brought something.
     pub knowledge: Option<Vec<u8>>,
     /// Encoded forgotten knowledge.
     pub forgotten: Option<Vec<u8>>,
@@ -45,6 +49,9 @@ pub struct ScopeStatus {
     pub waiting: Vec<WaitingRow>,
     /// What the user should know, a sentence each.
     pub warnings: Vec<String>,
+    /// What keeps the scope from being synchronised as it is described, with the way out, a sentence each: tables, columns or triggers that
+    /// are gone.
+    pub problems: Vec<String>,
 }
 
 impl ScopeStatus {
@@ -74,6 +81,8 @@ pub struct TableStatus {
     pub tombstones: u64,
     /// Rows that wait for a later session.
     pub deferred: u64,
+    /// Columns that the table has and the scope does not hold: they are not synchronised. Generated ones do not count.
+    pub columns_outside: Vec<String>,
 }
 
 /// A tracked row.
@@ -95,6 +104,12 @@ pub trait ReplicaReader: Send {
 
     /// The shapes of its tables, in its order.
     fn shapes(&self) -> &[TableShape];
+
+    /// Columns of a table that the scope does not hold, generated ones aside.
+    fn columns_outside(&self, table: usize) -> &[String] {
+        let _ = table;
+        &[]
+    }
 
     /// The stored knowledge, and the greatest local tick.
     ///

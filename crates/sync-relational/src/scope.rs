@@ -31,6 +31,6 @@ fn corrupted(object: String, reason: &str) -> ProviderError {
     ProviderError::refused(
         object,
         format!("the stored knowledge is corrupted: {reason}"),
-        "restore the database, or provision the scope anew",
+        "restore the database, or take the scope off (syncdb deprovision) and provision it again",
     )
 }

@@ -29,7 +29,7 @@ use sync_relational::{
 
 use crate::catalog;
 use crate::connection::{Access, Database};
-use crate::error::{At, SqliteError};
+use crate::error::{self, At, SqliteError};
 use crate::ident::ident;
 use crate::metadata::{self, StoredScope};
 use crate::names::{self, TableObjects};
@@ -125,7 +125,7 @@ impl SqliteStore {
                 Table::read(
                     &db.connection,
                     path,
-                    &stored.store,
+                    &stored,
                     &table.local_name,
                     shape,
                     &keys,
@@ -175,11 +175,13 @@ impl Table {
     fn read(
         db: &Connection,
         path: &Path,
-        store: &names::Store,
+        scope: &StoredScope,
         name: &TableName,
         shape: &TableShape,
         keys: &[catalog::ForeignKey],
     ) -> Result<Self, SqliteError> {
+        let store = &scope.store;
+        let anew = || error::provision_anew(path, &scope.row.name);
         let object = || format!("table {}", shape.global_name);
         let local = name.sqlite_name();
         let info = catalog::table(db, path, &local)?.ok_or_else(|| {
@@ -189,7 +191,10 @@ impl Table {
                     "the scope holds it, but {} has no table {local}",
                     path.display()
                 ),
-                "restore the table or deprovision the scope",
+                format!(
+                    "give the table its name back if it was renamed; otherwise {} without it",
+                    anew()
+                ),
             )
         })?;
         let objects = TableObjects::of(&info.name, &store.naming);
@@ -197,7 +202,7 @@ impl Table {
             return Err(SqliteError::refused(
                 object(),
                 format!("its tracking table {} is missing", objects.tracking),
-                "provision the scope anew",
+                anew(),
             ));
         }
         let mut columns = Vec::new();
@@ -210,7 +215,7 @@ impl Table {
                         SqliteError::refused(
                             format!("column {column} of table {}", shape.global_name),
                             "the scope holds it, but the table does not have it any more",
-                            "restore the column, or provision the scope anew",
+                            format!("restore the column, or {}", anew()),
                         )
                     })?,
             );
@@ -222,12 +227,15 @@ impl Table {
             .map(|other| TableObjects::of(&info.name, &other.naming))
             .collect();
         let foreign = |name: &&String| tracking.iter().all(|own| !own.triggers().contains(name));
-        let needed = &ours[..if info.unique.is_empty() { 4 } else { 6 }];
-        if let Some(missing) = needed.iter().find(|name| !triggers.contains(name)) {
+        let needed = objects.needed_triggers(&info);
+        if let Some(missing) = { needed }.find(|name| !triggers.contains(name)) {
             return Err(SqliteError::refused(
                 object(),
-                format!("its trigger {missing} is missing, so that changes were not tracked"),
-                "provision the scope anew",
+                format!(
+                    "its trigger {missing} is missing, so that {} are not tracked",
+                    objects.tracks(missing)
+                ),
+                anew(),
             ));
         }
         let respells = info
@@ -276,9 +284,18 @@ fn check_ours(db: &Connection, path: &Path, stored: &StoredScope) -> Result<(), 
             return Err(SqliteError::refused(
                 format!("table {name}"),
                 "it is missing beside the scope's tables",
-                "provision the scope anew",
+                error::start_anew(path),
             ));
         }
+    }
+    let tick = &stored.store.tick;
+    let has_row = format!("SELECT EXISTS (SELECT 1 FROM {})", ident(tick));
+    if !db.query_row(&has_row, [], |row| row.get(0)).at(path)? {
+        return Err(SqliteError::refused(
+            format!("table {tick}"),
+            "it has lost its row, so that changes cannot be tracked",
+            error::start_anew(path),
+        ));
     }
     Ok(())
 }

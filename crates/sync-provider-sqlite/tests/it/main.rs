@@ -12,6 +12,7 @@ mod constraints;
 mod damaged_metadata;
 mod foreign_keys;
 mod key_kinds;
+mod like;
 mod locks;
 mod many_failures;
 mod open_writers;

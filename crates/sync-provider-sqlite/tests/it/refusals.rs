@@ -96,8 +96,12 @@ fn names() {
         &["scope s", "t"],
     );
     check(schema, Tables::Listed(Vec::new()), &["scope s"]);
-    check("CREATE VIEW v AS SELECT 1 AS id", listed("v"), &["table v"]);
-    check("", Tables::All, &["scope s"]);
+    check(
+        "CREATE VIEW v AS SELECT 1 AS id",
+        listed("v"),
+        &["table v", "is a view"],
+    );
+    check("", Tables::All, &["it has no tables"]);
 }
 
 #[test]

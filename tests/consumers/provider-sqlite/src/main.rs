@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use sync_provider_sqlite::{
-    DEFAULT_BUSY_TIMEOUT, Deprovisioning, Provisioning, Tables, describe, status,
+    DEFAULT_BUSY_TIMEOUT, Deprovisioning, Provisioning, Tables, Template, describe, status,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -22,7 +22,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let scope = sync_metadata::ScopeDescription::new("sales", vec![table])?;
 
     let path = folder.join("shop.db");
-    Provisioning::new("sales", Tables::Like(scope, Vec::new())).apply(&path)?;
+    Provisioning::new("sales", Tables::Like(scope, Template::default())).apply(&path)?;
     let (description, _) = describe(&path, None, DEFAULT_BUSY_TIMEOUT)?;
     assert_eq!(description.tables[0].global_name, "[Customer]");
     assert_eq!(status(&path, DEFAULT_BUSY_TIMEOUT)?[0].tables[0].rows, 0);
