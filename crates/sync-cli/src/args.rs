@@ -74,7 +74,7 @@ pub(crate) struct ProvisionArgs {
     /// Every table.
     #[arg(long, conflicts_with_all = ["table", "like"])]
     pub(crate) all_tables: bool,
-    /// The tables of another database's scope; missing tables, and the file, are created.
+    /// The tables of another database's scope; missing tables, and the file, are created as they are there.
     #[arg(long, value_name = "DB2", conflicts_with = "table")]
     pub(crate) like: Option<OsString>,
     /// Synchronise only these columns of a --table, key columns in any case. Can be repeated.
@@ -200,10 +200,14 @@ pub(crate) enum KnowledgeCommand {
 
 #[derive(Copy, Clone, Debug, Default, ValueEnum)]
 pub(crate) enum Direction {
+    /// From LOCAL to REMOTE, then back.
     #[default]
     UploadAndDownload,
+    /// From REMOTE to LOCAL, then back.
     DownloadAndUpload,
+    /// From LOCAL to REMOTE only.
     Upload,
+    /// From REMOTE to LOCAL only.
     Download,
 }
 
@@ -220,12 +224,19 @@ impl From<Direction> for SyncDirectionOrder {
 
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Conflict {
+    /// The database that the rows come to: REMOTE in an upload.
     #[default]
     DestinationWins,
+    /// The database that the rows come from.
     SourceWins,
+    /// LOCAL in both directions.
     LocalWins,
+    /// REMOTE in both directions.
     RemoteWins,
+    /// The later write, by the clocks of the writers.
     LastWriterWins,
+    /// The writer that comes first in --priority.
     Priority,
+    /// Nobody: the row waits for the next session.
     Defer,
 }

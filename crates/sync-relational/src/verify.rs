@@ -30,6 +30,10 @@ pub struct TableVerification {
     pub rows_a: u64,
     /// Live rows at B.
     pub rows_b: u64,
+    /// Columns of A's table that were not compared: outside its scope, or not in B's.
+    pub not_compared_a: Vec<String>,
+    /// The same of B's table.
+    pub not_compared_b: Vec<String>,
     /// Keys at which the two differ. A row has one entry, unless each side lacks the other's version of rows that are equal.
     pub differences: Vec<Difference>,
 }
@@ -120,9 +124,21 @@ pub async fn verify(
             mapping: &to_b,
         };
         let comparison = Comparison::new(pair, known_to_a, known_to_b);
-        tables.push(comparison.run(a, b).await?);
+        let mut found = comparison.run(a, b).await?;
+        found.not_compared_a = not_compared(a, pair.tables[0], &pair.columns[0]);
+        found.not_compared_b = not_compared(b, pair.tables[1], &pair.columns[1]);
+        tables.push(found);
     }
     Ok(Verification { tables })
+}
+
+fn not_compared(reader: &dyn ReplicaReader, table: usize, compared: &[usize]) -> Vec<String> {
+    let columns = reader.shapes()[table].columns.iter().enumerate();
+    let alone = columns.filter(|(at, _)| !compared.contains(at));
+    let alone = alone.map(|(_, name)| name.clone());
+    alone
+        .chain(reader.columns_outside(table).iter().cloned())
+        .collect()
 }
 
 /// Whether one side's knowledge contains versions of the other.
@@ -167,6 +183,8 @@ impl<'p> Comparison<'p> {
                 name: pair.shape.global_name.clone(),
                 rows_a: 0,
                 rows_b: 0,
+                not_compared_a: Vec::new(),
+                not_compared_b: Vec::new(),
                 differences: Vec::new(),
             },
         }

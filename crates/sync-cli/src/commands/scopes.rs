@@ -2,13 +2,22 @@
 
 use std::path::Path;
 
-use sync_provider_sqlite::DEFAULT_BUSY_TIMEOUT;
+use sync_provider_sqlite::{DEFAULT_BUSY_TIMEOUT, SqliteError};
 use sync_relational::ScopeStatus;
 
 use crate::exit::Failure;
 
-/// The scope that two databases are to be looked at in: the one that was named, otherwise the only one of either side.
+/// The scope that two databases are to be looked at in: the one that was named, otherwise the only one of either side. That both files are
+/// there comes first: what one of them holds does not matter as long as the other one is missing.
 pub(crate) fn common(scope: Option<&str>, paths: [&Path; 2]) -> Result<String, Failure> {
+    for path in paths {
+        if !path.exists() {
+            return Err(SqliteError::Missing { path: path.into() }.into());
+        }
+        if path.is_dir() {
+            return Err(SqliteError::Folder { path: path.into() }.into());
+        }
+    }
     if let Some(scope) = scope {
         return Ok(scope.to_owned());
     }
@@ -30,7 +39,7 @@ fn only(path: &Path) -> Result<String, Failure> {
         (None, _) => Err(Failure::refused(
             path.display().to_string(),
             "it holds no scope",
-            "provision it first",
+            "provision it first (syncdb provision)",
         )),
         (Some(last), false) => {
             names.push(last);

@@ -31,12 +31,16 @@ struct ScopeDocument {
     replica_id: String,
     restore_count: i32,
     tick: u64,
+    was_source: bool,
+    /// Rows changed since a session last read them; `None` where that cannot be told.
+    unread: Option<u64>,
     knowledge: KnowledgeDocument,
     forgotten_knowledge: KnowledgeDocument,
     tables: Vec<TableDocument>,
     /// The first rows that wait, with the reason.
     waiting: Vec<WaitingDocument>,
     warnings: Vec<String>,
+    problems: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -52,6 +56,7 @@ struct TableDocument {
     rows: u64,
     tombstones: u64,
     deferred: u64,
+    columns_outside: Vec<String>,
 }
 
 pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<Code, Failure> {
@@ -87,7 +92,10 @@ pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<Code, Failure>
         show(&mut out, &database, &scopes)?;
     }
     out.finish()?;
-    Ok(Code::Done)
+    Ok(match scopes.iter().all(|scope| scope.problems.is_empty()) {
+        true => Code::Done,
+        false => Code::Left,
+    })
 }
 
 fn document(scope: &ScopeStatus) -> Result<ScopeDocument, Failure> {
@@ -96,6 +104,7 @@ fn document(scope: &ScopeStatus) -> Result<ScopeDocument, Failure> {
         rows: table.rows,
         tombstones: table.tombstones,
         deferred: table.deferred,
+        columns_outside: table.columns_outside.clone(),
     });
     let waiting = scope.waiting.iter().map(|row| WaitingDocument {
         table: row.table.clone(),
@@ -110,6 +119,8 @@ fn document(scope: &ScopeStatus) -> Result<ScopeDocument, Failure> {
         replica_id: scope.replica_id.to_string(),
         restore_count: scope.restore_count,
         tick: scope.tick,
+        was_source: scope.was_source,
+        unread: scope.unread,
         knowledge: knowledge(scope, "scope_sync_knowledge", scope.knowledge.as_deref())?,
         forgotten_knowledge: knowledge(
             scope,
@@ -119,6 +130,7 @@ fn document(scope: &ScopeStatus) -> Result<ScopeDocument, Failure> {
         tables: tables.collect(),
         waiting: waiting.collect(),
         warnings: scope.warnings.clone(),
+        problems: scope.problems.clone(),
     })
 }
 
@@ -144,7 +156,7 @@ fn blob(
         Failure::refused(
             format!("{column} of scope {}", scope.name),
             format!("the stored knowledge is corrupted: {error}"),
-            "restore the database, or provision the scope anew",
+            "restore the database, or take the scope off (syncdb deprovision) and provision it again",
         )
     })
 }
@@ -178,6 +190,7 @@ fn show(out: &mut Output, database: &str, scopes: &[ScopeStatus]) -> Result<(), 
             provisioner(scope)
         );
         line!(out, "  tick        {}", count(scope.tick));
+        line!(out, "  sent        {}", sent(scope));
         show_knowledge(
             out,
             "knowledge",
@@ -220,6 +233,21 @@ fn show(out: &mut Output, database: &str, scopes: &[ScopeStatus]) -> Result<(), 
                 plain(&row.reason)
             );
         }
+        for table in scope
+            .tables
+            .iter()
+            .filter(|table| !table.columns_outside.is_empty())
+        {
+            line!(
+                out,
+                "  not in the scope, hence not synchronised: {} of {}",
+                plain(&table.columns_outside.join(", ")),
+                plain(&table.name)
+            );
+        }
+        for problem in &scope.problems {
+            line!(out, "  {}: {}", paint::error("problem"), plain(problem));
+        }
         for warning in &scope.warnings {
             line!(out, "  {}: {}", paint::warning("warning"), plain(warning));
         }
@@ -227,9 +255,25 @@ fn show(out: &mut Output, database: &str, scopes: &[ScopeStatus]) -> Result<(), 
     Ok(())
 }
 
+/// What of this replica's changes has left it, as far as the database can tell.
+fn sent(scope: &ScopeStatus) -> String {
+    match (scope.was_source, scope.unread) {
+        (false, _) => "nothing yet: no session has read its changes".to_owned(),
+        (true, None) => "sessions have read its changes".to_owned(),
+        (true, Some(0)) => "sessions have read all changes made here".to_owned(),
+        (true, Some(rows)) => format!(
+            "sessions have read the changes made here, but for {} changed since the last",
+            plural(rows, "row")
+        ),
+    }
+}
+
 fn show_knowledge(out: &mut Output, name: &str, blob: Option<KnowledgeBlob>) {
     let Some(blob) = blob else {
-        line!(out, "  {name:<12}nothing yet: no session has taken place");
+        line!(
+            out,
+            "  {name:<12}only its own changes: no session has brought it anything yet"
+        );
         return;
     };
     let (replicas, ranges) = (blob.key_map().len() as u64, blob.ranges().len() as u64);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use sync_provider_sqlite::{DEFAULT_BUSY_TIMEOUT, SqliteReader};
-use sync_relational::{Difference, DifferenceKind, Verification};
+use sync_relational::{Difference, DifferenceKind, TableVerification, Verification};
 
 use super::scopes;
 use crate::args::VerifyArgs;
@@ -27,7 +27,15 @@ struct TableDocument<'a> {
     name: &'a str,
     rows_a: u64,
     rows_b: u64,
+    not_compared: NotComparedDocument<'a>,
     differences: Vec<DifferenceDocument>,
+}
+
+/// Columns outside the scope, at either side.
+#[derive(Debug, Serialize)]
+struct NotComparedDocument<'a> {
+    a: &'a [String],
+    b: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -78,6 +86,10 @@ fn document<'a>(scope: &'a str, found: &'a Verification) -> VerifyDocument<'a> {
         name: &table.name,
         rows_a: table.rows_a,
         rows_b: table.rows_b,
+        not_compared: NotComparedDocument {
+            a: &table.not_compared_a,
+            b: &table.not_compared_b,
+        },
         differences: table.differences.iter().map(difference).collect(),
     });
     VerifyDocument {
@@ -135,6 +147,14 @@ fn show(out: &mut Output, scope: &str, found: &Verification) {
             );
         }
     }
+    let left_out: Vec<String> = found.tables.iter().flat_map(not_compared).collect();
+    if !left_out.is_empty() {
+        line!(out);
+        line!(out, "not compared, since it is not in the scope:");
+    }
+    for column in &left_out {
+        line!(out, "  {}", plain(column));
+    }
     line!(out);
     let scope = plain(scope);
     if found.is_equal() {
@@ -156,6 +176,22 @@ fn show(out: &mut Output, scope: &str, found: &Verification) {
             plural(differences, "difference")
         );
     }
+}
+
+/// Columns of a table outside the scope, and where they are.
+fn not_compared(table: &TableVerification) -> Vec<String> {
+    let (a, b) = (&table.not_compared_a, &table.not_compared_b);
+    let has = |names: &[String], name: &String| {
+        names.iter().any(|other| other.eq_ignore_ascii_case(name))
+    };
+    let here = a.iter().map(|name| match has(b, name) {
+        true => (name, "in A and B"),
+        false => (name, "in A"),
+    });
+    let there = b.iter().filter(|name| !has(a, name));
+    let all = here.chain(there.map(|name| (name, "in B")));
+    all.map(|(name, place)| format!("column {name} of {} ({place})", table.name))
+        .collect()
 }
 
 fn in_words(difference: &Difference) -> String {

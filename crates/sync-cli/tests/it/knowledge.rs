@@ -182,6 +182,19 @@ fn convert() {
 }
 
 #[test]
+fn files_that_cannot_be_read() {
+    for blob in ["@missing", "@."] {
+        let place = Place::new();
+        check_failure(
+            &place,
+            &["knowledge", "show", blob],
+            4,
+            &format!("blob {blob}"),
+        );
+    }
+}
+
+#[test]
 fn blobs_that_are_none() {
     let place = Place::new();
     std::fs::write(place.path("empty"), []).unwrap();
@@ -192,8 +205,6 @@ fn blobs_that_are_none() {
         ("123", "odd number of hex digits"),
         ("00", "cut off"),
         ("@empty", "cut off"),
-        ("@missing", "blob @missing"),
-        ("@.", "blob @."),
         (&K1[..100], "no more than"),
         (&format!("{K1}00"), "follow the end"),
         (

@@ -10,10 +10,12 @@
 mod bad_input;
 mod cancel;
 mod demo;
+mod exit_codes;
 mod killed;
 mod knowledge;
 mod layers;
 mod locators;
+mod problems;
 mod provision;
 mod status;
 mod support;

@@ -196,3 +196,102 @@ fn deprovisioning_says_what_went() {
         json!({ "database": "b.db", "metadata_version": null, "provisioned_by": null, "scopes": [] })
     );
 }
+
+#[test]
+fn triggers_of_the_user_are_warned_of() {
+    let place = Place::new();
+    place.sql("a.db", SHOP);
+    place.sql(
+        "a.db",
+        "CREATE TRIGGER mine AFTER UPDATE ON Customer BEGIN SELECT 1; END",
+    );
+    let document = place.json(&["provision", "a.db", "--scope", "shop", "--all-tables"], 0);
+    let warnings = document["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let warning = warnings[0].as_str().unwrap();
+    assert!(
+        warning.contains("table Customer has triggers of its own (mine)")
+            && warning.contains("rows that arrive"),
+        "{warning}"
+    );
+    // The triggers that track are none of the user's, whoever's store they belong to.
+    let call = [
+        "provision",
+        "a.db",
+        "--scope",
+        "other",
+        "--table",
+        "Purchase",
+    ];
+    let document = place.json(&[&call[..], &["--object-prefix", "x"]].concat(), 0);
+    assert_eq!(document["warnings"], json!([]));
+    let document = place.json(
+        &["sync", "a.db", "b.db", "--scope", "shop", "--provision"],
+        0,
+    );
+    let warning = document["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.contains("trigger mine of table Customer is not taken over"),
+        "{warning}"
+    );
+}
+
+#[test]
+fn databases_without_anything_to_synchronise() {
+    let place = Place::new();
+    place.sql("a.db", "CREATE VIEW v AS SELECT 1 AS x");
+    let check = |more: &[&str], line: &str| {
+        let call = [&["provision", "a.db", "--scope", "s"], more].concat();
+        let run = place.run(&call);
+        assert_eq!((run.code, run.error_line()), (3, line));
+    };
+    check(
+        &["--all-tables"],
+        "error: a.db: it has no tables; make some first, or provision it like another database",
+    );
+    check(
+        &["--table", "v"],
+        "error: table v: v is a view, and only tables hold rows; name the tables behind it",
+    );
+}
+
+/// The other side's names of metadata come along: its tables may be called like metadata that has no prefix.
+#[test]
+fn prefixes_come_along() {
+    let place = Place::new();
+    place.sql("a.db", "CREATE TABLE scope_info (id INTEGER PRIMARY KEY, v); INSERT INTO scope_info VALUES (1, 'x')");
+    let call = [
+        "provision",
+        "a.db",
+        "--scope",
+        "s",
+        "--all-tables",
+        "--object-prefix",
+        "x",
+    ];
+    place.ok(&call);
+    place.ok(&["sync", "a.db", "b.db", "--provision"]);
+    place.ok(&["provision", "c.db", "--like", "a.db"]);
+    for name in ["b.db", "c.db"] {
+        let names = place.rows(name, OBJECTS).concat();
+        assert!(
+            names.contains("x_scope_info") && names.contains("x_sync_tick"),
+            "{names}"
+        );
+    }
+    place.ok(&[
+        "provision",
+        "d.db",
+        "--like",
+        "a.db",
+        "--object-prefix",
+        "y",
+    ]);
+    assert!(
+        place
+            .rows("d.db", OBJECTS)
+            .concat()
+            .contains("y_scope_info")
+    );
+    place.ok(&["verify", "a.db", "b.db"]);
+}

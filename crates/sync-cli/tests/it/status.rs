@@ -34,8 +34,8 @@ fn the_document() {
     assert_eq!(
         scope["tables"],
         json!([
-            { "name": "[Customer]", "rows": 2, "tombstones": 1, "deferred": 0 },
-            { "name": "[Purchase]", "rows": 2, "tombstones": 0, "deferred": 0 },
+            { "name": "[Customer]", "rows": 2, "tombstones": 1, "deferred": 0, "columns_outside": [] },
+            { "name": "[Purchase]", "rows": 2, "tombstones": 0, "deferred": 0, "columns_outside": [] },
         ])
     );
     let knowledge = ["id_formats", "ranges", "replica_key_map", "version"];

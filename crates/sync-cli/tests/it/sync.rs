@@ -22,7 +22,8 @@ fn the_document() {
             "provisioned",
             "scope",
             "started",
-            "upload"
+            "upload",
+            "warnings"
         ]
     );
     assert_eq!(
@@ -329,4 +330,88 @@ fn a_conflicts_file_that_cannot_be_made_stops_the_session_before_it_begins() {
         4,
         "conflicts file",
     );
+}
+
+/// A file that was made for a session which came to nothing is gone again; what was there before stays.
+#[test]
+fn a_failed_session_leaves_no_new_file() {
+    let damage = "UPDATE scope_info SET scope_sync_knowledge = x'00'";
+    let call = ["sync", "a.db", "new.db", "--provision"];
+    let place = Place::with_two_shops();
+    place.sql("a.db", damage);
+    check_failure(&place, &call, 3, "the stored knowledge is corrupted");
+    std::fs::write(place.path("new.db"), "").unwrap();
+    assert_eq!(place.run(&call).code, 3);
+    assert!(place.path("new.db").exists());
+
+    // Provisioning itself: the second scope's table is called like metadata, which only this side's prefix allows.
+    let place = Place::new();
+    place.sql("a.db", "CREATE TABLE x_scope_info (id INTEGER PRIMARY KEY)");
+    place.ok(&["provision", "a.db", "--scope", "s", "--all-tables"]);
+    let call = [
+        "provision",
+        "new.db",
+        "--like",
+        "a.db",
+        "--object-prefix",
+        "x",
+    ];
+    check_failure(
+        &place,
+        &call,
+        3,
+        "table x_scope_info: its name is taken here",
+    );
+}
+
+/// Rows that a constraint refuses are among the conflicts, as often as they are refused.
+#[test]
+fn failed_rows_are_recorded() {
+    let place = Place::new();
+    place.sql(
+        "a.db",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT UNIQUE); INSERT INTO t VALUES (1, 'one')",
+    );
+    place.ok(&["provision", "a.db", "--scope", "s", "--all-tables"]);
+    place.ok(&["sync", "a.db", "b.db", "--provision"]);
+    place.sql("a.db", "INSERT INTO t VALUES (2, 'x')");
+    place.sql("b.db", "INSERT INTO t VALUES (3, 'x')");
+    for _ in 0..2 {
+        let call = ["sync", "a.db", "b.db", "--conflicts", "met.jsonl"];
+        let document = place.json(&call, 1);
+        assert_eq!(document["upload"]["changes_failed"], 1);
+        let met = std::fs::read_to_string(place.path("met.jsonl")).unwrap();
+        let records: Vec<Json> = met
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let summary: Vec<Json> = (records.iter())
+            .map(|one| {
+                json!([
+                    one["direction"],
+                    one["key"],
+                    one["conflict"],
+                    one["local"],
+                    one["remote"]["row"],
+                    one["winner"]
+                ])
+            })
+            .collect();
+        assert_eq!(
+            summary,
+            [
+                json!(["upload", [2], "ErrorsOccurred", null, [2, "x"], null]),
+                json!(["download", [3], "ErrorsOccurred", null, [3, "x"], null]),
+            ]
+        );
+        assert_eq!(records[0]["reason"], "UNIQUE constraint failed: t.u");
+    }
+    place.sql("a.db", "UPDATE t SET u = 'y' WHERE id = 2");
+    place.ok(&["sync", "a.db", "b.db", "--conflicts", "met.jsonl"]);
+    place.ok(&["sync", "a.db", "b.db", "--conflicts", "met.jsonl"]);
+    assert_eq!(
+        std::fs::read_to_string(place.path("met.jsonl")).unwrap(),
+        ""
+    );
+    place.ok(&["verify", "a.db", "b.db"]);
 }

@@ -45,8 +45,8 @@ fn the_document() {
     assert_eq!(
         document["tables"],
         json!([
-            { "name": "[Customer]", "rows_a": 3, "rows_b": 3, "differences": [] },
-            { "name": "[Purchase]", "rows_a": 2, "rows_b": 2, "differences": [] },
+            { "name": "[Customer]", "rows_a": 3, "rows_b": 3, "not_compared": { "a": [], "b": [] }, "differences": [] },
+            { "name": "[Purchase]", "rows_a": 2, "rows_b": 2, "not_compared": { "a": [], "b": [] }, "differences": [] },
         ])
     );
     assert!(

@@ -34,7 +34,7 @@ fn bytes(argument: &str) -> Result<Vec<u8>, Failure> {
             .read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let bytes = read().map_err(|error| malformed(argument, error.to_string()))?;
+    let bytes = read().map_err(|error| Failure::file(format!("blob {argument}"), &error))?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(malformed(
             argument,

@@ -60,12 +60,8 @@ pub(crate) fn run(args: ProvisionArgs, context: &Context) -> Result<Code, Failur
 
 /// Provisions a database like another one; its file is created where it is missing.
 pub(crate) fn like(path: &Path, model: &Path, scope: &str) -> Result<Provisioned, Failure> {
-    let (description, templates) = describe(model, Some(scope), DEFAULT_BUSY_TIMEOUT)?;
-    let comment = description.user_comment.clone();
-    let provisioning = Provisioning {
-        user_comment: comment,
-        ..Provisioning::new(scope, Tables::Like(description, templates))
-    };
+    let (description, template) = describe(model, Some(scope), DEFAULT_BUSY_TIMEOUT)?;
+    let provisioning = Provisioning::new(scope, Tables::Like(description, template));
     Ok(provisioning.apply(path)?)
 }
 
@@ -111,18 +107,16 @@ fn request(args: ProvisionArgs) -> Result<(PathBuf, Provisioning), Failure> {
         return Ok((path, with_objects(provisioning, args)?));
     };
     let [path, model] = two_paths(&args.database, model)?;
-    let (description, templates) = describe(&model, args.scope.as_deref(), DEFAULT_BUSY_TIMEOUT)?;
-    let provisioning = Provisioning {
-        user_comment: description.user_comment.clone(),
-        ..Provisioning::new(
-            description.name.clone(),
-            Tables::Like(description, templates),
-        )
-    };
+    let (description, template) = describe(&model, args.scope.as_deref(), DEFAULT_BUSY_TIMEOUT)?;
+    let scope = description.name.clone();
+    let provisioning = Provisioning::new(scope, Tables::Like(description, template));
     Ok((path, with_objects(provisioning, args)?))
 }
 
-fn with_objects(provisioning: Provisioning, args: ProvisionArgs) -> Result<Provisioning, Failure> {
+fn with_objects(
+    mut provisioning: Provisioning,
+    args: ProvisionArgs,
+) -> Result<Provisioning, Failure> {
     if let Some(schema) = args.object_schema {
         return Err(Failure::refused(
             format!("object schema {schema}"),
@@ -130,10 +124,10 @@ fn with_objects(provisioning: Provisioning, args: ProvisionArgs) -> Result<Provi
             "leave --object-schema out, or use --object-prefix",
         ));
     }
-    Ok(Provisioning {
-        object_prefix: args.object_prefix,
-        ..provisioning
-    })
+    if args.object_prefix.is_some() {
+        provisioning.object_prefix = args.object_prefix;
+    }
+    Ok(provisioning)
 }
 
 fn document<'a>(database: &'a str, done: &'a Provisioned) -> ProvisionDocument<'a> {
@@ -180,8 +174,24 @@ fn show(out: &mut Output, database: &str, done: &Provisioned) {
         table.row([
             one.global_name.clone(),
             one.local_name.sqlite_name(),
-            columns.join(", "),
+            shortened(&columns),
         ]);
     }
     table.write(out, 2);
+}
+
+/// Names in a line that fits beside others.
+fn shortened(names: &[&str]) -> String {
+    const MOST: usize = 56;
+    let mut text = String::new();
+    for (at, name) in names.iter().enumerate() {
+        let separator = if at > 0 { ", " } else { "" };
+        if at > 0 && text.chars().count() + separator.len() + name.chars().count() > MOST {
+            let left = names.len() - at;
+            return format!("{text} and {left} more");
+        }
+        text.push_str(separator);
+        text.push_str(name);
+    }
+    text
 }

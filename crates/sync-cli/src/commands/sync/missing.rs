@@ -1,10 +1,13 @@
 //! Which scope a session is in, and which side has to be provisioned for it first.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use sync_provider_sqlite::DEFAULT_BUSY_TIMEOUT;
 
 use crate::commands::{provision, scopes};
 use crate::exit::Failure;
 use crate::output::plain;
+use crate::progress::Progress;
 
 /// What has to be done before a session.
 #[derive(Debug)]
@@ -62,20 +65,47 @@ impl Preparation {
         }
     }
 
-    /// Provisions the side that lacks the scope, and says which one it was: `local` or `remote`.
-    pub(super) fn provision(
-        self,
-        local: &Path,
-        remote: &Path,
-    ) -> Result<Option<&'static str>, Failure> {
+    /// Provisions the side that lacks the scope.
+    pub(super) fn provision(self, local: &Path, remote: &Path) -> Result<Option<Made>, Failure> {
         let (side, path, model, scope) = match &self {
             Preparation::Nothing { .. } => return Ok(None),
             Preparation::Local { scope } => ("local", local, remote, scope),
             Preparation::Remote { scope } => ("remote", remote, local, scope),
         };
+        let created = !path.exists();
+        let working = Progress::start(format!("provisioning {}", path.display()));
         let done = provision::like(path, model, scope)?;
+        drop(working);
         provision::warn(&done.warnings);
-        Ok(Some(side))
+        Ok(Some(Made {
+            side,
+            warnings: done.warnings,
+            created: created.then(|| path.to_owned()),
+        }))
+    }
+}
+
+/// A side that was provisioned before the session.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// `local` or `remote`.
+    pub(super) side: &'static str,
+    /// What the user should know.
+    pub(super) warnings: Vec<String>,
+    /// The file, where it was not there before.
+    created: Option<PathBuf>,
+}
+
+impl Made {
+    /// Takes back the file that was created, for a session in which nothing came to pass. It stays where it was there before, or where a
+    /// program has written to it since.
+    pub(super) fn undo(&self) {
+        let Some(path) = &self.created else { return };
+        let scopes = sync_provider_sqlite::status(path, DEFAULT_BUSY_TIMEOUT).unwrap_or_default();
+        let mut tables = scopes.iter().flat_map(|scope| &scope.tables);
+        if !scopes.is_empty() && tables.all(|table| table.rows + table.tombstones == 0) {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 

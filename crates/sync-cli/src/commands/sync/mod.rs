@@ -33,7 +33,7 @@ pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
         .map(ConflictFile::create)
         .transpose()?;
     let scope = side.scope().to_owned();
-    let provisioned = side.provision(&local, &remote)?;
+    let mut provisioned = side.provision(&local, &remote)?;
 
     let working = Progress::start("synchronising");
     let (bar, sink) = (working.bar(), conflicts.clone());
@@ -60,7 +60,13 @@ pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
     let statistics = match result {
         Ok(statistics) => statistics,
         Err(failure) => {
-            let document = SyncDocument::new(&scope, direction, &failure.completed, provisioned);
+            let nothing =
+                failure.completed.upload.is_none() && failure.completed.download.is_none();
+            if let Some(made) = provisioned.take_if(|_| nothing) {
+                made.undo();
+            }
+            let document =
+                SyncDocument::new(&scope, direction, &failure.completed, provisioned.as_ref());
             let completed = serde_json::to_value(document).ok();
             return Err(Failure {
                 completed,
@@ -68,7 +74,7 @@ pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
             });
         }
     };
-    let document = SyncDocument::new(&scope, direction, &statistics, provisioned);
+    let document = SyncDocument::new(&scope, direction, &statistics, provisioned.as_ref());
     let mut out = Output::stdout();
     if context.json {
         out.json(&document);

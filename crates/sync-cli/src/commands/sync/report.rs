@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use sync_orchestrator::{DirectionStatistics, SyncDirectionOrder, SyncOperationStatistics};
 
+use super::missing::Made;
 use crate::output::{Align, Output, Table, bytes, count, duration, line, paint, plain, timestamp};
 
 /// The document of a session.
@@ -19,6 +20,9 @@ pub(crate) struct SyncDocument {
     /// Which side was provisioned before the session: `local` or `remote`.
     #[serde(skip_serializing_if = "Option::is_none")]
     provisioned: Option<&'static str>,
+    /// What provisioning said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warnings: Option<Vec<String>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -37,7 +41,7 @@ impl SyncDocument {
         scope: &str,
         direction: SyncDirectionOrder,
         statistics: &SyncOperationStatistics,
-        provisioned: Option<&'static str>,
+        made: Option<&Made>,
     ) -> Self {
         SyncDocument {
             scope: scope.to_owned(),
@@ -46,7 +50,8 @@ impl SyncDocument {
             finished: timestamp(statistics.finished).to_string(),
             upload: statistics.upload.map(direction_document),
             download: statistics.download.map(direction_document),
-            provisioned,
+            provisioned: made.map(|made| made.side),
+            warnings: made.map(|made| made.warnings.clone()),
         }
     }
 }
