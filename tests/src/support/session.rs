@@ -6,7 +6,7 @@ use sync_orchestrator::{
     Cancellation, DirectionStatistics, SessionProgress, SyncDirectionOrder, SyncFailure,
     SyncOperationStatistics, SyncOrchestrator,
 };
-use sync_provider::{ConflictPolicy, ConflictRecord, SyncProvider};
+use sync_provider::{ConflictPolicy, ConflictRecord, ConflictType, SyncProvider};
 
 /// A session to be run.
 pub struct Session {
@@ -92,6 +92,7 @@ impl Session {
         for direction in report.directions() {
             check_sums(&direction);
         }
+        check_records(&report);
         Ok(report)
     }
 
@@ -131,6 +132,22 @@ impl Report {
             .map(|one| one.changes_failed.max(one.deferred))
             .sum()
     }
+}
+
+/// Every conflict and every row that failed has its record, save where more failed than is remembered by key.
+fn check_records(report: &Report) {
+    let failed: u64 = report.directions().map(|one| one.changes_failed).sum();
+    let conflicts: u64 = report.directions().map(|one| one.conflicts).sum();
+    let errors = report.records.iter();
+    let errors = errors.filter(|record| record.conflict == ConflictType::ErrorsOccurred);
+    let errors = errors.count() as u64;
+    let others = report.records.len() as u64 - errors;
+    assert_eq!(others, conflicts, "{:?}", report.records);
+    assert!(
+        errors == failed || failed > 10_000,
+        "{failed} rows failed: {:?}",
+        report.records
+    );
 }
 
 /// Every row that was offered is applied, failed, or left by the policy; failed rows are among those left.

@@ -12,7 +12,7 @@ use crate::policy::ConflictPolicy;
 use crate::row_set::{RowRef, RowSet};
 use crate::session::Position;
 use crate::settlement::settlement_replica;
-use crate::verdict::{Arbiter, IncomingRow, Outcome, Verdict};
+use crate::verdict::{Arbiter, IncomingRow, Outcome, Verdict, failure_record};
 
 /// How a direction settles conflicts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,6 +171,10 @@ impl MemoryReplica {
             Verdict::Write(..) if self.rejecting.contains(&key) => {
                 outcome.failed += 1;
                 outcome.deferred += 1;
+                let (known, local) = (arbiter.judge.known, present.as_ref());
+                let local = local.map(MemoryRow::local);
+                let record = failure_record(known, shape, local, remote, "the row is refused");
+                outcome.records.push(record);
                 lesson.rejected.push(id.clone());
                 self.waiting.insert(id, key);
             }
