@@ -55,6 +55,10 @@ impl SyncProvider for Stalling {
         self.0.rows_by_key(session, keys).await
     }
 
+    async fn end_enumeration(&self, session: SessionId) -> Result<(), ProviderError> {
+        self.0.end_enumeration(session).await
+    }
+
     async fn process_change_batch(
         &self,
         session: SessionId,

@@ -84,10 +84,17 @@ impl Direction<'_> {
                     return Ok(Some(statistics));
                 }
                 (Next::Restart, _) => {
+                    self.source.end_enumeration(self.session).await?;
                     self.report(SyncStage::Restarting, Vec::new(), statistics);
                     return Ok(None);
                 }
-                (Next::Rows(keys), _) => self.source.rows_by_key(self.session, keys).await?,
+                (Next::Rows(keys), None) => self.source.rows_by_key(self.session, keys).await?,
+                (Next::Rows(_), Some(_)) => {
+                    return Err(ProviderError::malformed(
+                        "destination",
+                        "it asked for rows by key before the last batch",
+                    ));
+                }
                 (Next::Changes, Some(following)) => following,
                 (Next::Changes, None) => {
                     return Err(ProviderError::malformed(
@@ -105,7 +112,7 @@ impl Direction<'_> {
         &self,
         batch: ChangeBatch,
     ) -> Result<(BatchOutcome, Option<ChangeBatch>), ProviderError> {
-        if batch.kind != BatchKind::Changes {
+        if !batch.kind.more_follow() {
             return Ok((
                 self.destination
                     .process_change_batch(self.session, batch)

@@ -109,6 +109,10 @@ impl SyncProvider for SqliteProvider {
         self.sessions.rows_by_key(session, keys).await
     }
 
+    async fn end_enumeration(&self, session: SessionId) -> Result<(), ProviderError> {
+        self.sessions.end_enumeration(session).await
+    }
+
     async fn process_change_batch(
         &self,
         session: SessionId,

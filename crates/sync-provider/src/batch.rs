@@ -21,7 +21,7 @@ pub struct SyncBatchParameters {
 pub enum ChangeBatchRequest {
     /// The first batch: enumeration starts, in a snapshot of its own. Also after a [`Next::Restart`].
     First(SyncBatchParameters),
-    /// The batch after the last one.
+    /// The batch after the last one, be it of changes or of rows that were asked for by key.
     Next,
 }
 
@@ -52,8 +52,25 @@ pub enum BatchKind {
     Changes,
     /// The last enumerated changes.
     LastChanges,
-    /// Rows that the destination asked for by key.
+    /// Rows that the destination asked for by key; more batches of them follow.
     Repeats,
+    /// The last rows that the destination asked for by key.
+    LastRepeats,
+    /// Nothing: another writer is in the way of what was asked for by key. He may wait for the destination, which answers with
+    /// [`Next::Restart`].
+    Busy,
+}
+
+impl BatchKind {
+    /// Whether the source has more to give before the destination says what it wants.
+    pub fn more_follow(self) -> bool {
+        matches!(self, BatchKind::Changes | BatchKind::Repeats)
+    }
+
+    /// Whether the rows were asked for by key.
+    pub fn is_repeated(self) -> bool {
+        matches!(self, BatchKind::Repeats | BatchKind::LastRepeats)
+    }
 }
 
 /// Changes of one table.
@@ -120,10 +137,11 @@ pub enum Next {
     /// The next batch.
     #[default]
     Changes,
-    /// These rows by key ([`crate::SyncProvider::rows_by_key`]), after which the direction goes on.
+    /// These rows by key ([`crate::SyncProvider::rows_by_key`]), in as many batches as it takes, after which the direction goes on.
     Rows(Vec<TableKeys>),
-    /// The direction once more from its first batch: everything was rolled back because rows turned out, at the end, to break a constraint;
-    /// they are known now. The counts of the direction start again.
+    /// The direction once more from its first batch, nothing of it being left: rows turned out, at the end, to break a constraint, and they
+    /// are known now; or another writer is in the way, and the source must not keep its snapshot while that one is waited for. The counts of
+    /// the direction start again.
     Restart,
     /// Nothing: the direction is committed together with what it taught.
     Committed,

@@ -17,6 +17,18 @@ pub struct RowFacts {
     pub tombstone: bool,
 }
 
+impl RowFacts {
+    /// Of a row whose versions cannot be told, for a record of it: tick 0 of `replica`, at which nobody writes.
+    pub fn untold(replica: ReplicaKey, tombstone: bool) -> Self {
+        let version = Version::new(replica, 0);
+        RowFacts {
+            create: version,
+            update: version,
+            tombstone,
+        }
+    }
+}
+
 /// How the content of the local row relates to that of the incoming one.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Sameness {
@@ -96,6 +108,21 @@ impl Judge<'_> {
     /// Whether row ids are without influence, so that a caller need not build them.
     pub fn ignores_ids(&self) -> bool {
         self.known.is_uniform() && self.made_with.is_uniform()
+    }
+
+    /// Whether a row that came by key is the one that the enumeration was about. `enumerated` is the version that it was enumerated with, if
+    /// it was.
+    ///
+    /// A source answers keys as it stands by then. A version that came to it after the made-with knowledge was read may descend from others
+    /// that this knowledge does not tell of: stored now, the row would seem to be in conflict with its own ancestors later. So it has to
+    /// wait for a session that knows them.
+    pub fn is_as_enumerated(
+        &self,
+        item: &[u8],
+        update: Version,
+        enumerated: Option<Version>,
+    ) -> bool {
+        enumerated == Some(update) || self.made_with.contains(item, update)
     }
 
     /// Decides about `remote`, where `local` is what the destination has under the same key (a row or a tombstone).

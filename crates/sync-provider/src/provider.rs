@@ -42,7 +42,8 @@ pub trait SyncProvider: Send + Sync {
         session: SessionId,
     ) -> Result<SyncBatchParameters, ProviderError>;
 
-    /// As source: the first or the next batch of changes that the destination does not know.
+    /// As source: the first or the next batch of changes that the destination does not know, or the next one of rows that it asked for by
+    /// key.
     ///
     /// # Errors
     /// The destination's knowledge does not decode, it is outdated, or the database fails.
@@ -52,7 +53,10 @@ pub trait SyncProvider: Send + Sync {
         request: ChangeBatchRequest,
     ) -> Result<ChangeBatch, ProviderError>;
 
-    /// As source, within the snapshot of the enumeration: the rows with these keys that the destination does not know.
+    /// As source: the rows with these keys that the destination does not know, the first batch of them.
+    ///
+    /// They need not come from the snapshot of the enumeration, which a source lets go of once its changes are read. A destination leaves a
+    /// row that changed in the meantime for the next session.
     ///
     /// # Errors
     /// No enumeration is under way, a table is unknown, or the database fails.
@@ -61,6 +65,17 @@ pub trait SyncProvider: Send + Sync {
         session: SessionId,
         keys: Vec<TableKeys>,
     ) -> Result<ChangeBatch, ProviderError>;
+
+    /// As source: lets go of the enumeration, for the direction starts again. The destination may wait for a writer that waits for readers
+    /// of the source, and until it asks anew there is nothing to be read. A provider that holds nothing open between calls need not do
+    /// anything.
+    ///
+    /// # Errors
+    /// The session is unknown or the database fails.
+    async fn end_enumeration(&self, session: SessionId) -> Result<(), ProviderError> {
+        let _ = session;
+        Ok(())
+    }
 
     /// As destination: applies a batch. The first batch opens the apply transaction; the answer [`Next::Committed`](crate::Next::Committed)
     /// says that it is committed together with what the direction taught.

@@ -100,6 +100,12 @@ impl RowSet {
         true
     }
 
+    /// Takes the last row away again.
+    pub fn pop(&mut self) {
+        self.ends.pop();
+        self.data.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
     /// The row at `index`; an index beyond the end gives a row without cells.
     pub fn row(&self, index: usize) -> RowRef<'_> {
         let start = if index == 0 {
@@ -451,6 +457,17 @@ mod tests {
             ]
         );
         assert_eq!(rows.row(3).values().count(), 0);
+    }
+
+    #[test]
+    fn the_last_row_can_be_taken_away() {
+        let (mut rows, whole) = (sample(), sample());
+        for left in (0..whole.len()).rev() {
+            rows.pop();
+            assert!(rows.iter().eq(whole.iter().take(left)));
+        }
+        rows.pop();
+        assert_eq!(rows, RowSet::new(3));
     }
 
     #[test]

@@ -2,19 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sync_knowledge::{ItemId, KeyMapping, Knowledge, ReplicaId, ReplicaKey, Version};
+use sync_knowledge::{ItemId, KeyMapping, Knowledge, ReplicaId, Version};
 use sync_metadata::table_id_range;
 use sync_provider::{
-    Arbiter, BatchKind, BatchOutcome, ChangeBatch, ColumnMap, ConflictPolicy, ConflictRecord,
-    IncomingRow, Judge, Lesson, Next, Position, ProviderError, RowFacts, RowHead, RowRef, RowSet,
-    Rules, Stamper, TableChanges, TableKeys, TableShape, Verdict, failure_record, is_alone,
-    knowledge_from_outside, learn, settlement_replica, worth_storing,
+    Arbiter, BatchOutcome, ChangeBatch, ColumnMap, ConflictPolicy, ConflictRecord, IncomingRow,
+    Judge, Lesson, Next, Position, ProviderError, RowFacts, RowHead, RowRef, RowSet, Rules,
+    Stamper, TableChanges, TableKeys, TableShape, Verdict, failure_record, is_alone, learn,
+    settlement_replica, worth_storing,
 };
 
-use crate::aside::Aside;
+use crate::aside::{Aside, Failed};
+use crate::caution::Caution;
 use crate::item_id::{ids_are_unique, item_id_of_packed, write_item_id};
-use crate::scope::own_knowledge;
-use crate::store::{Commit, Learned, LocalSlice, Scope, ScopeState, Slice, Store, Waiting, Write};
+use crate::meeting::{Meeting, source_key};
+use crate::store::{Attempt, Commit, Learned, LocalSlice, Patience, Slice, Store, Waiting, Write};
 
 /// Rows that are decided and written together.
 const SLICE_ROWS: usize = 1000;
@@ -23,8 +24,8 @@ const SLICE_BYTES: usize = 1 << 20;
 /// Rows that are learned one by one; those beyond that are sent again.
 const MOST_BEYOND: usize = 10_000;
 
-/// Rows that have to wait until the end of a direction, from one attempt to the next: (table, packed key) and why.
-pub(crate) type Withheld = BTreeMap<(usize, Vec<u8>), String>;
+/// Why a row waits that did not stay as it was.
+const CHANGED: &str = "it was changed at the source while the session ran";
 
 /// A direction being applied.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ pub(crate) struct Applying {
     waiting: Vec<Waiting>,
     /// Waiting rows to ask for by key: (table, packed key). One that came and was decided in this direction is not asked for again.
     overdue: BTreeSet<(usize, Vec<u8>)>,
-    withheld: Withheld,
+    caution: Caution,
     /// Rows to try again after all others, and rows for a later direction.
     aside: Aside,
     /// Rows that failed when they came again: records of those that will have failed for good if none of them comes once more.
@@ -53,6 +54,8 @@ pub(crate) struct Applying {
     moved: u64,
     examined: u64,
     asked: bool,
+    /// A row went through that was asked for, since the last time that rows were.
+    progress: bool,
 }
 
 /// What a batch led to.
@@ -62,8 +65,8 @@ pub(crate) enum Step {
     Going(Box<Applying>, BatchOutcome),
     /// It is committed.
     Done(BatchOutcome),
-    /// It was rolled back and starts again, holding these rows back.
-    Again(Withheld),
+    /// It was rolled back and starts again, more carefully.
+    Again(Caution),
 }
 
 impl Applying {
@@ -72,9 +75,17 @@ impl Applying {
         first: &ChangeBatch,
         policy: ConflictPolicy,
         position: Position,
-        withheld: Withheld,
-    ) -> Result<Self, ProviderError> {
-        let state = store.begin_apply().await?;
+        caution: Caution,
+    ) -> Result<Attempt<Box<Self>>, ProviderError> {
+        // While more changes are to come, the source holds a snapshot, and the other writer may wait for that.
+        let patience = match first.kind.more_follow() {
+            true => Patience::Part,
+            false => Patience::Full,
+        };
+        let state = match store.begin_apply(patience).await? {
+            Attempt::Done(state) => state,
+            Attempt::Busy(error) => return Ok(Attempt::Busy(error)),
+        };
         let (_, waiting) = store.state().await?;
         let Meeting {
             stored,
@@ -94,7 +105,7 @@ impl Applying {
             )),
             None => None,
         };
-        Ok(Applying {
+        Ok(Attempt::Done(Box::new(Applying {
             policy,
             position,
             stamper: Stamper::new(Rules::SOUND, key, &known, &made_with),
@@ -111,13 +122,14 @@ impl Applying {
                 .map(|waiting| (waiting.table, waiting.key.clone()))
                 .collect(),
             waiting,
-            withheld,
+            caution,
             aside: Aside::default(),
             failures: Vec::new(),
             moved: 0,
             examined: 0,
             asked: false,
-        })
+            progress: false,
+        })))
     }
 
     pub(crate) async fn process(
@@ -128,44 +140,42 @@ impl Applying {
     ) -> Result<Step, ProviderError> {
         let mut outcome = BatchOutcome::default();
         self.examined += batch.examined;
-        let repeats = batch.kind == BatchKind::Repeats;
-        if repeats {
-            self.aside.try_again();
-            self.failures.clear();
-        }
+        let repeats = batch.kind.is_repeated();
         for changes in &batch.tables {
             self.apply_changes(store, changes, repeats, &mut outcome, cancelled)
                 .await?;
         }
         self.moved += outcome.offered;
-        if batch.kind == BatchKind::Changes {
+        self.progress |= repeats && outcome.applied > 0;
+        if batch.kind.more_follow() {
             return Ok(Step::Going(self, outcome));
         }
+        self.aside.all_came();
         // Rows that fail are tried again as long as another one made progress.
-        if self.wants_rows(repeats && outcome.applied > 0) {
+        if self.wants_rows() {
             outcome.next = Next::Rows(self.wanted(store.shapes()));
             self.asked = true;
+            self.progress = false;
+            self.failures.clear();
             return Ok(Step::Going(self, outcome));
         }
         outcome.records.append(&mut self.failures);
         self.finish(store, outcome).await
     }
 
-    /// `progress` says that a row went through which was asked for before.
-    fn wants_rows(&self, progress: bool) -> bool {
+    fn wants_rows(&self) -> bool {
         let failed = self.aside.failed().next().is_some();
         let first = !self.asked && (failed || !self.overdue.is_empty());
-        first || progress && failed
+        first || self.progress && failed
     }
 
-    fn wanted(&self, shapes: &[TableShape]) -> Vec<TableKeys> {
+    fn wanted(&mut self, shapes: &[TableShape]) -> Vec<TableKeys> {
         let overdue = self
             .overdue
             .iter()
             .filter(|_| !self.asked)
             .map(|(table, key)| (*table, key));
-        let failed = self.aside.failed().map(|(table, key, _)| (table, key));
-        let keys: BTreeSet<(usize, &Vec<u8>)> = failed.chain(overdue).collect();
+        let keys: BTreeSet<(usize, &Vec<u8>)> = self.aside.expect_failed().chain(overdue).collect();
         let mut wanted: BTreeMap<usize, TableKeys> = BTreeMap::new();
         for (table, key) in keys {
             let shape = &shapes[table];
@@ -207,6 +217,7 @@ impl Applying {
                 table,
                 deleted: changes.deleted,
                 repeated: repeats,
+                guarded: repeats || self.caution.guarded(),
                 rows: &slice_rows,
             };
             self.apply_slice(store, slice, &changes.heads[start..end], outcome)
@@ -226,7 +237,8 @@ impl Applying {
         let local = store.local_rows(slice).await?;
         let shape = store.shapes()[slice.table].clone();
         self.strike_overdue(&shape, slice);
-        let plan = self.decide(&shape, slice, heads, &local, outcome)?;
+        let enumerated = self.enumerated(&shape, slice, heads);
+        let plan = self.decide(&shape, slice, (heads, &enumerated), &local, outcome)?;
         let failures = store.write(slice, &local, &plan.writes).await?;
         let failed: BTreeMap<usize, String> = failures
             .into_iter()
@@ -249,17 +261,40 @@ impl Applying {
                 Some(reason) => {
                     if slice.repeated {
                         let (row, cells) = (write.row, slice.rows.row(write.row));
-                        let remote = self.incoming(slice, &heads[row], cells)?;
+                        let remote = self
+                            .incoming(slice, &heads[row], cells)
+                            .unwrap_or_else(|| self.unknown(slice, &heads[row], cells));
                         let (known, here) = (&self.known_and_own, local.row(row));
                         let record = failure_record(known, &shape, here, remote, reason);
                         self.failures.push(record);
                     }
                     let key = || packed_key(&shape, slice, slice.rows.row(write.row));
-                    self.aside.fail(slice.table, key, reason.clone());
+                    let row = Failed {
+                        reason: reason.clone(),
+                        enumerated: enumerated[write.row],
+                    };
+                    self.aside.fail(slice.table, key, row);
                 }
             }
         }
         Ok(())
+    }
+
+    /// The versions that the rows of a slice were enumerated with: now, or before they were asked for by key.
+    fn enumerated(
+        &mut self,
+        shape: &TableShape,
+        slice: Slice<'_>,
+        heads: &[RowHead],
+    ) -> Vec<Option<Version>> {
+        let rows = heads.iter().zip(slice.rows.iter());
+        rows.map(|(head, cells)| match slice.repeated {
+            true => self
+                .aside
+                .came(slice.table, packed_key(shape, slice, cells)),
+            false => self.mapping.version(head.update),
+        })
+        .collect()
     }
 
     /// The pure part of a slice.
@@ -267,7 +302,7 @@ impl Applying {
         &mut self,
         shape: &TableShape,
         slice: Slice<'_>,
-        heads: &[RowHead],
+        (heads, enumerated): (&[RowHead], &[Option<Version>]),
         local: &LocalSlice,
         outcome: &mut BatchOutcome,
     ) -> Result<Plan, ProviderError> {
@@ -287,13 +322,28 @@ impl Applying {
         };
         let mut id = Vec::new();
         let mut held_back = Vec::new();
+        let mut failures = Vec::new();
         for (row, head) in heads.iter().enumerate() {
             let cells = slice.rows.row(row);
             if !judge.ignores_ids() {
                 id.clear();
                 write_id(&mut id, shape, slice, cells);
             }
-            let remote = self.incoming(slice, head, cells)?;
+            let incoming = self.incoming(slice, head, cells);
+            let as_enumerated = |update: Version| {
+                !slice.repeated || judge.is_as_enumerated(&id, update, enumerated[row])
+            };
+            let remote = match incoming {
+                Some(known) if as_enumerated(known.facts.update) => known,
+                changed if slice.repeated => {
+                    let remote = changed.unwrap_or_else(|| self.unknown(slice, head, cells));
+                    let (known, here) = (&self.known_and_own, local.row(row));
+                    failures.push(failure_record(known, shape, here, remote, CHANGED));
+                    held_back.push((row, CHANGED.to_owned()));
+                    continue;
+                }
+                _ => return Err(unknown_key(head)),
+            };
             let verdict =
                 arbiter.verdict(shape, &id, local.row(row), remote, || remote.facts.update);
             match verdict {
@@ -303,10 +353,10 @@ impl Applying {
                     outcome.applied += 1;
                 }
                 Verdict::Write(write, record) => {
-                    if !slice.repeated && !self.withheld.is_empty() {
+                    if !slice.repeated && !self.caution.withholds_none() {
                         let key = packed_key(shape, slice, cells);
-                        if let Some(reason) = self.withheld.get(&(slice.table, key)) {
-                            held_back.push((row, reason.clone()));
+                        if let Some(reason) = self.caution.withholds(slice.table, key) {
+                            held_back.push((row, reason.to_owned()));
                             continue;
                         }
                     }
@@ -330,39 +380,48 @@ impl Applying {
             }
         }
         self.stamper = arbiter.stamper;
+        self.failures.append(&mut failures);
         for (row, reason) in held_back {
             let key = || packed_key(shape, slice, slice.rows.row(row));
-            self.aside.fail(slice.table, key, reason);
+            let enumerated = enumerated[row];
+            let failed = Failed { reason, enumerated };
+            self.aside.fail(slice.table, key, failed);
         }
         Ok(plan)
     }
 
-    /// A row of a slice in this replica's key map.
+    /// A row of a slice in this replica's key map; `None` if it names a replica that the made-with knowledge does not.
     fn incoming<'r>(
         &self,
         slice: Slice<'_>,
         head: &RowHead,
         cells: RowRef<'r>,
-    ) -> Result<IncomingRow<'r>, ProviderError> {
-        let version = |version: Version| {
-            self.mapping
-                .version(version)
-                .ok_or_else(|| unknown_key(version.replica))
+    ) -> Option<IncomingRow<'r>> {
+        let facts = RowFacts {
+            create: self.mapping.version(head.create)?,
+            update: self.mapping.version(head.update)?,
+            tombstone: slice.deleted,
         };
-        let writer = head
-            .writer
-            .map(|key| self.mapping.key(key).ok_or_else(|| unknown_key(key)))
-            .transpose()?;
-        Ok(IncomingRow {
-            facts: RowFacts {
-                create: version(head.create)?,
-                update: version(head.update)?,
-                tombstone: slice.deleted,
-            },
+        let writer = match head.writer {
+            Some(writer) => Some(self.mapping.key(writer)?),
+            None => None,
+        };
+        Some(IncomingRow {
+            facts,
             time: head.time,
             writer,
             cells,
         })
+    }
+
+    /// The same for a record, where its versions cannot be told.
+    fn unknown<'r>(&self, slice: Slice<'_>, head: &RowHead, cells: RowRef<'r>) -> IncomingRow<'r> {
+        IncomingRow {
+            facts: RowFacts::untold(source_key(&self.mapping), slice.deleted),
+            time: head.time,
+            writer: None,
+            cells,
+        }
     }
 
     /// Waiting rows that come by themselves need not be asked for: decided twice, a conflict would be settled and recorded twice.
@@ -461,70 +520,21 @@ impl Applying {
                 outcome.next = Next::Committed;
                 Ok(Step::Done(outcome))
             }
-            Commit::Offenders(rows) => {
-                let mut withheld = self.withheld;
-                let before = withheld.len();
-                withheld.extend(
-                    rows.into_iter()
-                        .map(|(table, key, reason)| ((table, key), reason)),
-                );
-                if withheld.len() == before {
-                    return Err(ProviderError::database(
+            Commit::Broken(breach) => {
+                let findings = breach.findings.clone();
+                match self.caution.after(breach) {
+                    Some(caution) => Ok(Step::Again(caution)),
+                    None => Err(ProviderError::database(
                         format!("scope {}", store.scope().description.name),
-                        "the commit breaks a constraint that no row of the session accounts for",
-                        "check the foreign keys of the database",
-                    ));
+                        format!(
+                            "the commit breaks a constraint that no row of the session accounts for{findings}"
+                        ),
+                        "check the foreign keys of the database and what its triggers write",
+                    )),
                 }
-                Ok(Step::Again(withheld))
             }
         }
     }
-}
-
-/// Whether a direction that consists of this batch alone has nothing to apply and nothing to teach that is worth a write: then no lock is taken.
-pub(crate) async fn is_idle(
-    store: &mut dyn Store,
-    batch: &ChangeBatch,
-) -> Result<bool, ProviderError> {
-    if batch.kind != BatchKind::LastChanges || !batch.tables.is_empty() {
-        return Ok(false);
-    }
-    let (state, waiting) = store.state().await?;
-    let meeting = Meeting::of(store.scope(), &state, &batch.made_with)?;
-    let learned = learn(&meeting.known, &meeting.made_with, &Lesson::default());
-    let source = source_key(&meeting.mapping);
-    Ok(waiting.is_empty() && !worth_storing(&meeting.known, &learned, source, 0, batch.examined))
-}
-
-/// The knowledge of both sides over the destination's key map.
-struct Meeting {
-    /// As the scope row holds it.
-    stored: Knowledge,
-    /// With everything made here, and with the source's replicas in its key map.
-    known: Knowledge,
-    made_with: Knowledge,
-    mapping: KeyMapping,
-}
-
-impl Meeting {
-    fn of(scope: &Scope, state: &ScopeState, made_with: &[u8]) -> Result<Self, ProviderError> {
-        let remote = knowledge_from_outside("made-with knowledge of the batch", made_with)?;
-        let stored = own_knowledge(scope, state.knowledge.as_deref())?;
-        let mut known = stored.clone();
-        known.set_local_tick(state.mark.max(stored.local_tick()));
-        let mapping = known.mapping_from(remote.key_map());
-        let made_with = known.map_remote_to_local(&remote);
-        Ok(Meeting {
-            stored,
-            known,
-            made_with,
-            mapping,
-        })
-    }
-}
-
-fn source_key(mapping: &KeyMapping) -> ReplicaKey {
-    mapping.key(ReplicaKey::LOCAL).unwrap_or(ReplicaKey::LOCAL)
 }
 
 /// What is to be written of a slice, and the conflicts settled by it.
@@ -551,12 +561,9 @@ fn write_id(id: &mut Vec<u8>, shape: &TableShape, slice: Slice<'_>, cells: RowRe
     }
 }
 
-fn unknown_key(key: ReplicaKey) -> ProviderError {
+fn unknown_key(head: &RowHead) -> ProviderError {
     ProviderError::malformed(
         "change batch",
-        format!(
-            "replica key {} of a row is not in the made-with knowledge",
-            key.0
-        ),
+        format!("a replica key of a row is not in the made-with knowledge: {head:?}"),
     )
 }

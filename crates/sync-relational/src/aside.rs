@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sync_knowledge::Version;
+
 /// Rows of one table that are remembered by key; beyond that the whole table stays unlearned instead.
 const MOST_REMEMBERED: usize = 10_000;
 
@@ -9,13 +11,24 @@ const MOST_REMEMBERED: usize = 10_000;
 #[derive(Debug, Default)]
 pub(crate) struct Aside {
     tables: BTreeMap<usize, OfTable>,
+    /// Failed rows that were asked for by key and have not come yet.
+    expected: BTreeMap<(usize, Vec<u8>), Failed>,
+}
+
+/// A row that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failed {
+    /// Why.
+    pub(crate) reason: String,
+    /// The version that it was enumerated with; `None` where it was asked for by key alone.
+    pub(crate) enumerated: Option<Version>,
 }
 
 #[derive(Debug)]
 enum OfTable {
     /// By packed key: rows that failed and why, and rows whose conflict is deferred.
     Remembered {
-        failed: BTreeMap<Vec<u8>, String>,
+        failed: BTreeMap<Vec<u8>, Failed>,
         deferred: BTreeSet<Vec<u8>>,
     },
     /// Too many: the table stays unlearned, and only the failures are counted.
@@ -33,11 +46,11 @@ impl Default for OfTable {
 
 impl Aside {
     /// Sets a row aside that failed. `key` is made only where the row is remembered.
-    pub(crate) fn fail(&mut self, table: usize, key: impl FnOnce() -> Vec<u8>, reason: String) {
+    pub(crate) fn fail(&mut self, table: usize, key: impl FnOnce() -> Vec<u8>, row: Failed) {
         let of_table = self.tables.entry(table).or_default();
         match of_table {
             OfTable::Remembered { failed, .. } => {
-                failed.insert(key(), reason);
+                failed.insert(key(), row);
             }
             OfTable::Unlearned { failed } => *failed += 1,
         }
@@ -55,12 +68,27 @@ impl Aside {
         new
     }
 
-    /// Forgets the failed rows that are remembered, which come again now.
-    pub(crate) fn try_again(&mut self) {
-        for of_table in self.tables.values_mut() {
+    /// Takes the failed rows that are remembered out, for they are asked for by key now, and gives their tables and packed keys.
+    pub(crate) fn expect_failed(&mut self) -> impl Iterator<Item = (usize, &Vec<u8>)> {
+        for (table, of_table) in &mut self.tables {
             if let OfTable::Remembered { failed, .. } = of_table {
-                failed.clear();
+                let rows = std::mem::take(failed).into_iter();
+                self.expected
+                    .extend(rows.map(|(key, row)| ((*table, key), row)));
             }
+        }
+        self.expected.keys().map(|(table, key)| (*table, key))
+    }
+
+    /// A row has come that may have been asked for; says what it was enumerated with, if it failed then.
+    pub(crate) fn came(&mut self, table: usize, key: Vec<u8>) -> Option<Version> {
+        self.expected.remove(&(table, key))?.enumerated
+    }
+
+    /// All that was asked for has come: a failed row that did not come has not got through.
+    pub(crate) fn all_came(&mut self) {
+        for ((table, key), row) in std::mem::take(&mut self.expected) {
+            self.fail(table, || key, row);
         }
     }
 
@@ -72,7 +100,7 @@ impl Aside {
                 OfTable::Unlearned { .. } => None,
             };
             let rows = failed.into_iter().flatten();
-            rows.map(|(key, reason)| (*table, key, reason.as_str()))
+            rows.map(|(key, row)| (*table, key, row.reason.as_str()))
         })
     }
 
@@ -134,20 +162,27 @@ mod tests {
         move || number.to_be_bytes().to_vec()
     }
 
+    fn no() -> Failed {
+        Failed {
+            reason: "no".into(),
+            enumerated: None,
+        }
+    }
+
     #[test]
     fn failed_and_deferred_rows_share_a_limit_per_table() {
         let mut aside = Aside::default();
         for number in 0..KEYS / 2 {
-            aside.fail(0, key(number), "no".into());
+            aside.fail(0, key(number), no());
             assert!(aside.defer(0, key(KEYS + number)));
             assert!(!aside.defer(0, key(KEYS + number)), "it is known already");
         }
-        aside.fail(1, key(1), "no".into());
+        aside.fail(1, key(1), no());
         assert_eq!(aside.unlearned().count(), 0);
         assert!(aside.defer(0, key(u32::MAX)));
         assert_eq!(aside.unlearned().collect::<Vec<_>>(), [0]);
         assert_eq!((aside.failed().count(), aside.deferred().count()), (1, 0));
-        aside.fail(0, key(0), "no".into());
+        aside.fail(0, key(0), no());
         assert_eq!(aside.failures(), u64::from(KEYS) / 2 + 2);
     }
 
@@ -155,11 +190,33 @@ mod tests {
     fn rows_that_come_again_make_room() {
         let mut aside = Aside::default();
         for _ in 0..2 {
-            (0..KEYS).for_each(|number| aside.fail(0, key(number), "no".into()));
+            (0..KEYS).for_each(|number| aside.fail(0, key(number), no()));
             assert_eq!(aside.failures(), u64::from(KEYS));
-            aside.try_again();
+            assert_eq!(aside.expect_failed().count(), MOST_REMEMBERED);
+            assert_eq!(aside.failures(), 0);
+            (0..KEYS).for_each(|number| assert_eq!(aside.came(0, key(number)()), None));
+            aside.all_came();
             assert_eq!(aside.failures(), 0);
         }
         assert_eq!(aside.unlearned().count(), 0);
+    }
+
+    #[test]
+    fn rows_that_do_not_come_again_still_fail() {
+        let mut aside = Aside::default();
+        let version = Version::new(sync_knowledge::ReplicaKey::LOCAL, 7);
+        let row = |reason: &str| Failed {
+            reason: reason.into(),
+            enumerated: Some(version),
+        };
+        (0..3).for_each(|number| aside.fail(0, key(number), row("at first")));
+        assert_eq!(aside.expect_failed().count(), 3);
+        assert_eq!(aside.came(0, key(0)()), Some(version));
+        assert_eq!(aside.came(0, key(1)()), Some(version));
+        assert_eq!(aside.came(0, key(9)()), None, "it was not asked for");
+        aside.fail(0, key(1), row("again"));
+        aside.all_came();
+        let left: Vec<_> = aside.failed().map(|(_, _, reason)| reason).collect();
+        assert_eq!(left, ["again", "at first"]);
     }
 }

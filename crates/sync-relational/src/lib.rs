@@ -10,9 +10,11 @@
 
 mod apply;
 mod aside;
+mod caution;
 mod enumerate;
 mod inspect;
 mod item_id;
+mod meeting;
 mod page;
 mod scope;
 mod session;
@@ -25,7 +27,7 @@ pub use page::{Attributes, Lens, Needed};
 pub use session::StopFlag;
 pub use sessions::{Owner, Sessions};
 pub use store::{
-    Commit, Cursor, Learned, LocalEntry, LocalSlice, Page, RowFailure, Scan, Scope, ScopeState,
-    Slice, Store, Waiting, Write,
+    Attempt, Breach, Commit, Cursor, Fetch, Fetched, Learned, LocalEntry, LocalSlice, Page,
+    Patience, RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write,
 };
 pub use verify::{Difference, DifferenceKind, TableVerification, Verification, verify};

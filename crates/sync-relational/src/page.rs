@@ -89,6 +89,12 @@ impl<'a> Needed<'a> {
 }
 
 impl Page {
+    /// Takes the last row away again, head and cells.
+    pub fn pop(&mut self) {
+        self.heads.pop();
+        self.rows.pop();
+    }
+
     /// Adds the head of a row; its cells follow in `rows`.
     pub fn push_head(&mut self, facts: RowFacts, written: (Option<i64>, Option<ReplicaKey>)) {
         self.heads.push(RowHead {

@@ -9,10 +9,12 @@ use sync_provider::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::apply::{Applying, Step, Withheld, is_idle};
+use crate::apply::{Applying, Step};
+use crate::caution::Caution;
 use crate::enumerate::Enumeration;
+use crate::meeting::is_idle;
 use crate::scope::own_knowledge;
-use crate::store::Store;
+use crate::store::{Attempt, Store};
 
 type Answer<T> = oneshot::Sender<Result<T, ProviderError>>;
 
@@ -22,9 +24,13 @@ pub(crate) enum Call {
     Parameters(Answer<SyncBatchParameters>),
     Changes(ChangeBatchRequest, Answer<ChangeBatch>),
     Rows(Vec<TableKeys>, Answer<ChangeBatch>),
+    EndEnumeration(Answer<()>),
     Process(Box<ChangeBatch>, Answer<BatchOutcome>),
     End(Answer<()>),
 }
+
+/// How often a direction starts again because another writer is in the way.
+const MOST_BUSY: u32 = 15;
 
 /// Set from outside; polled between slices.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +60,8 @@ pub(crate) async fn serve(
         stop,
         enumeration: None,
         applying: None,
-        withheld: Withheld::new(),
+        caution: Caution::default(),
+        busy: 0,
     };
     while let Some(call) = calls.recv().await {
         let store = store.as_mut();
@@ -64,7 +71,10 @@ pub(crate) async fn serve(
             Call::Changes(request, answer) => {
                 drop(answer.send(session.changes(store, request).await))
             }
-            Call::Rows(keys, answer) => drop(answer.send(session.rows(store, &keys).await)),
+            Call::Rows(keys, answer) => drop(answer.send(session.rows(store, keys).await)),
+            Call::EndEnumeration(answer) => {
+                drop(answer.send(session.close_enumeration(store).await))
+            }
             Call::Process(batch, answer) => drop(answer.send(session.process(store, &batch).await)),
             Call::End(answer) => {
                 drop(answer.send(store.rollback().await));
@@ -82,7 +92,8 @@ struct Session {
     stop: StopFlag,
     enumeration: Option<Enumeration>,
     applying: Option<Box<Applying>>,
-    withheld: Withheld,
+    caution: Caution,
+    busy: u32,
 }
 
 impl Session {
@@ -119,24 +130,40 @@ impl Session {
             }
             self.enumeration = Some(begun?);
         }
-        self.enumeration
-            .as_mut()
-            .ok_or_else(out_of_turn)?
-            .next_batch(store)
-            .await
+        let enumeration = self.enumeration.as_mut().ok_or_else(out_of_turn)?;
+        let batch = enumeration.next_batch(store).await?;
+        self.unless_busy(batch)
     }
 
     async fn rows(
         &mut self,
         store: &mut dyn Store,
-        keys: &[TableKeys],
+        keys: Vec<TableKeys>,
     ) -> Result<ChangeBatch, ProviderError> {
         self.check_stop()?;
-        self.enumeration
-            .as_mut()
-            .ok_or_else(out_of_turn)?
-            .rows_by_key(store, keys)
-            .await
+        let enumeration = self.enumeration.as_mut().ok_or_else(out_of_turn)?;
+        let batch = enumeration.rows_by_key(store, keys).await?;
+        self.unless_busy(batch)
+    }
+
+    /// A batch, or that there is none now; the error that says why where that was the case too often.
+    fn unless_busy(&mut self, batch: Attempt<ChangeBatch>) -> Result<ChangeBatch, ProviderError> {
+        match batch {
+            Attempt::Done(batch) => Ok(batch),
+            Attempt::Busy(error) => {
+                self.is_busy(error)?;
+                let enumeration = self.enumeration.as_mut().ok_or_else(out_of_turn)?;
+                Ok(enumeration.empty_batch(BatchKind::Busy))
+            }
+        }
+    }
+
+    fn is_busy(&mut self, error: ProviderError) -> Result<(), ProviderError> {
+        if self.busy == MOST_BUSY {
+            return Err(error);
+        }
+        self.busy += 1;
+        Ok(())
     }
 
     async fn process(
@@ -160,9 +187,14 @@ impl Session {
         batch: &ChangeBatch,
     ) -> Result<BatchOutcome, ProviderError> {
         self.check_stop()?;
+        if batch.kind == BatchKind::Busy {
+            self.applying = None;
+            store.rollback().await?;
+            return Ok(restart());
+        }
         let applying = match self.applying.take() {
             Some(applying) if batch.sequence > 0 => applying,
-            None if batch.sequence == 0 && batch.kind != BatchKind::Repeats => {
+            None if batch.sequence == 0 && !batch.kind.is_repeated() => {
                 self.close_enumeration(store).await?;
                 if is_idle(store, batch).await? {
                     return Ok(BatchOutcome {
@@ -170,17 +202,15 @@ impl Session {
                         ..BatchOutcome::default()
                     });
                 }
-                let withheld = self.withheld.clone();
-                Box::new(
-                    Applying::begin(
-                        store,
-                        batch,
-                        self.begin.policy.clone(),
-                        self.begin.position,
-                        withheld,
-                    )
-                    .await?,
-                )
+                let (policy, position) = (self.begin.policy.clone(), self.begin.position);
+                match Applying::begin(store, batch, policy, position, self.caution.clone()).await? {
+                    Attempt::Done(applying) => applying,
+                    Attempt::Busy(error) if batch.kind.more_follow() => {
+                        self.is_busy(error)?;
+                        return Ok(restart());
+                    }
+                    Attempt::Busy(error) => return Err(error),
+                }
             }
             _ => return Err(out_of_turn()),
         };
@@ -194,15 +224,13 @@ impl Session {
                 Ok(outcome)
             }
             Step::Done(outcome) => {
-                self.withheld.clear();
+                self.caution = Caution::default();
+                self.busy = 0;
                 Ok(outcome)
             }
-            Step::Again(withheld) => {
-                self.withheld = withheld;
-                Ok(BatchOutcome {
-                    next: Next::Restart,
-                    ..BatchOutcome::default()
-                })
+            Step::Again(caution) => {
+                self.caution = caution;
+                Ok(restart())
             }
         }
     }
@@ -220,6 +248,13 @@ impl Session {
         } else {
             Ok(())
         }
+    }
+}
+
+fn restart() -> BatchOutcome {
+    BatchOutcome {
+        next: Next::Restart,
+        ..BatchOutcome::default()
     }
 }
 

@@ -99,6 +99,14 @@ impl Sessions {
         self.call(session, |answer| Call::Rows(keys, answer)).await
     }
 
+    /// See [`SyncProvider::end_enumeration`](sync_provider::SyncProvider::end_enumeration).
+    ///
+    /// # Errors
+    /// The session is unknown, or the store fails.
+    pub async fn end_enumeration(&self, session: SessionId) -> Result<(), ProviderError> {
+        self.call(session, Call::EndEnumeration).await
+    }
+
     /// See [`SyncProvider::process_change_batch`](sync_provider::SyncProvider::process_change_batch).
     ///
     /// # Errors

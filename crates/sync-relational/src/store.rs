@@ -98,6 +98,50 @@ impl Page {
     }
 }
 
+/// Rows of a table that are asked for by key.
+#[derive(Debug)]
+pub struct Fetch<'a> {
+    /// The table.
+    pub table: usize,
+    /// The keys, in the order in which they are looked up.
+    pub keys: &'a RowSet,
+    /// Go on at this one of them.
+    pub first: usize,
+    /// Which of the rows the destination needs.
+    pub selection: &'a Selection,
+    /// Stop before more bytes than these are packed, unless by a single row.
+    pub budget: usize,
+}
+
+/// What was found under keys.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fetched {
+    /// The tombstones among them.
+    pub deleted: Page,
+    /// The live rows.
+    pub live: Page,
+    /// The first key that was not looked up; at least one was, if there is one.
+    pub end: usize,
+}
+
+/// How long another writer is waited for.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// As long as the user allows.
+    Full,
+    /// About a sixteenth of that, never twice the same: somebody may wait for this session in turn.
+    Part,
+}
+
+/// What came of a call that another writer can be in the way of.
+#[derive(Debug)]
+pub enum Attempt<T> {
+    /// It was carried out.
+    Done(T),
+    /// Nothing was done: the other writer did not come to an end in time. The error says so.
+    Busy(ProviderError),
+}
+
 /// Incoming rows of one table that are decided and written together. All rows are live, with all columns of the scope in the order of the
 /// table's shape, or all are deletions, with the key columns.
 #[derive(Copy, Clone, Debug)]
@@ -108,6 +152,8 @@ pub struct Slice<'a> {
     pub deleted: bool,
     /// The rows come again, by key, after all others: constraints that are otherwise checked at the commit are checked for each.
     pub repeated: bool,
+    /// What the user's triggers do is checked as well, row by row: a row whose triggers break a constraint is refused.
+    pub guarded: bool,
     /// The rows.
     pub rows: &'a RowSet,
 }
@@ -184,8 +230,19 @@ pub struct Learned {
 pub enum Commit {
     /// Committed.
     Done,
-    /// Rolled back: these rows (table, packed key), written in this transaction, break a constraint that is checked at its end.
-    Offenders(Vec<(usize, Vec<u8>, String)>),
+    /// Rolled back: a constraint that is checked at the end of a transaction is broken.
+    Broken(Breach),
+}
+
+/// What is known of a constraint that a commit breaks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Breach {
+    /// The rows of the session that break it: table, packed key, and why.
+    pub offenders: Vec<(usize, Vec<u8>, String)>,
+    /// Whether triggers of the user's own took part, so that it may be their doing.
+    pub triggers: bool,
+    /// What the database says of it, for an error.
+    pub findings: String,
 }
 
 /// One connection to a database that holds a scope.
@@ -210,19 +267,18 @@ pub trait Store: Send {
     /// As source: the next rows of a part, in the snapshot.
     async fn scan(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError>;
 
-    /// As source: rows by key, in the snapshot: first the tombstones among them, then the live rows.
-    async fn fetch(
-        &mut self,
-        table: usize,
-        keys: &RowSet,
-        selection: &Selection,
-    ) -> Result<[Page; 2], ProviderError>;
+    /// As source: rows by key, in the snapshot of the enumeration or, where that is closed, in one of their own. Another writer is waited
+    /// for with [`Patience::Part`].
+    async fn fetch(&mut self, fetch: Fetch<'_>) -> Result<Attempt<Fetched>, ProviderError>;
 
-    /// As source: closes the snapshot.
+    /// As source: closes the snapshot, if it is open.
     async fn end_enumeration(&mut self) -> Result<(), ProviderError>;
 
     /// As destination: opens the apply transaction and reads the scope row under its lock.
-    async fn begin_apply(&mut self) -> Result<ScopeState, ProviderError>;
+    async fn begin_apply(
+        &mut self,
+        patience: Patience,
+    ) -> Result<Attempt<ScopeState>, ProviderError>;
 
     /// As destination: what is there under the keys of a slice.
     async fn local_rows(&mut self, slice: Slice<'_>) -> Result<LocalSlice, ProviderError>;

@@ -81,6 +81,10 @@ impl SyncProvider for Hooked {
         self.inner.rows_by_key(session, keys).await
     }
 
+    async fn end_enumeration(&self, session: SessionId) -> Result<(), ProviderError> {
+        self.inner.end_enumeration(session).await
+    }
+
     async fn process_change_batch(
         &self,
         session: SessionId,

@@ -1,21 +1,21 @@
-//! A provider whose database fails at a chosen call.
+//! A provider whose database fails at a chosen call, or refuses chosen rows.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_provider::{
     BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
-    ReplicaInfo, RowSet, Selection, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
-    TableShape,
+    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys, TableShape,
 };
 use sync_provider_sqlite::SqliteProvider;
 use sync_relational::{
-    Commit, Learned, LocalSlice, Owner, Page, RowFailure, Scan, Scope, ScopeState, Sessions, Slice,
-    Store, Waiting, Write,
+    Attempt, Commit, Fetch, Fetched, Learned, LocalSlice, Owner, Page, Patience, RowFailure, Scan,
+    Scope, ScopeState, Sessions, Slice, Store, Waiting, Write,
 };
 
 /// Counts the calls to databases and says at which one the fault comes. Clones share the count.
@@ -50,6 +50,11 @@ impl Countdown {
         self.calls.load(Ordering::SeqCst) >= self.fails_at
     }
 
+    /// No call fails.
+    pub fn never() -> Self {
+        Countdown::new(u64::MAX, When::Before)
+    }
+
     fn tick(&self) -> Fault {
         let call = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
         Fault((call == self.fails_at).then_some(self.when))
@@ -79,12 +84,18 @@ impl Fault {
     }
 }
 
-/// A SQLite database whose store fails once.
+/// Rows, by table and packed key, of which a session can store nothing. Clones share them.
+///
+/// That is more than a constraint of a table does: a version is refused, too, that is stored without a change of the row.
+pub type Refused = Arc<Mutex<BTreeSet<(usize, Vec<u8>)>>>;
+
+/// A SQLite database whose store fails once, or refuses rows.
 #[derive(Debug)]
 pub struct FaultyProvider {
     path: PathBuf,
     scope: String,
     countdown: Countdown,
+    refused: Refused,
     sessions: Sessions,
 }
 
@@ -95,8 +106,15 @@ impl FaultyProvider {
             path: path.into(),
             scope: scope.to_owned(),
             countdown: countdown.clone(),
+            refused: Refused::default(),
             sessions: Sessions::new(),
         }
+    }
+
+    /// Lets it refuse rows.
+    pub fn refusing(mut self, refused: &Refused) -> Self {
+        self.refused = Arc::clone(refused);
+        self
     }
 }
 
@@ -124,6 +142,7 @@ impl SyncProvider for FaultyProvider {
         let store = FaultyStore {
             store,
             countdown: self.countdown.clone(),
+            refused: Arc::clone(&self.refused),
         };
         self.sessions.begin(&Thread, Box::new(store), request)
     }
@@ -151,6 +170,10 @@ impl SyncProvider for FaultyProvider {
         self.sessions.rows_by_key(session, keys).await
     }
 
+    async fn end_enumeration(&self, session: SessionId) -> Result<(), ProviderError> {
+        self.sessions.end_enumeration(session).await
+    }
+
     async fn process_change_batch(
         &self,
         session: SessionId,
@@ -167,6 +190,23 @@ impl SyncProvider for FaultyProvider {
 struct FaultyStore {
     store: Box<dyn Store>,
     countdown: Countdown,
+    refused: Refused,
+}
+
+impl FaultyStore {
+    fn refuses(&self, slice: Slice<'_>, write: &Write) -> bool {
+        let cells = slice.rows.row(write.row);
+        let key = match slice.deleted {
+            true => cells.as_bytes().to_vec(),
+            false => self.shapes()[slice.table]
+                .key_of(cells)
+                .row(0)
+                .as_bytes()
+                .to_vec(),
+        };
+        let refused = self.refused.lock().expect("no test panicked with it");
+        refused.contains(&(slice.table, key))
+    }
 }
 
 #[async_trait]
@@ -203,15 +243,10 @@ impl Store for FaultyStore {
         Ok(answer)
     }
 
-    async fn fetch(
-        &mut self,
-        table: usize,
-        keys: &RowSet,
-        selection: &Selection,
-    ) -> Result<[Page; 2], ProviderError> {
+    async fn fetch(&mut self, fetch: Fetch<'_>) -> Result<Attempt<Fetched>, ProviderError> {
         let fault = self.countdown.tick();
         fault.before()?;
-        let answer = self.store.fetch(table, keys, selection).await?;
+        let answer = self.store.fetch(fetch).await?;
         fault.after()?;
         Ok(answer)
     }
@@ -223,10 +258,13 @@ impl Store for FaultyStore {
         fault.after()
     }
 
-    async fn begin_apply(&mut self) -> Result<ScopeState, ProviderError> {
+    async fn begin_apply(
+        &mut self,
+        patience: Patience,
+    ) -> Result<Attempt<ScopeState>, ProviderError> {
         let fault = self.countdown.tick();
         fault.before()?;
-        let answer = self.store.begin_apply().await?;
+        let answer = self.store.begin_apply(patience).await?;
         fault.after()?;
         Ok(answer)
     }
@@ -247,7 +285,13 @@ impl Store for FaultyStore {
     ) -> Result<Vec<RowFailure>, ProviderError> {
         let fault = self.countdown.tick();
         fault.before()?;
-        let answer = self.store.write(slice, local, writes).await?;
+        let (refused, writes): (Vec<Write>, Vec<Write>) =
+            writes.iter().partition(|write| self.refuses(slice, write));
+        let mut answer = self.store.write(slice, local, &writes).await?;
+        answer.extend(refused.iter().map(|write| RowFailure {
+            row: write.row,
+            reason: "the test refuses it".to_owned(),
+        }));
         fault.after()?;
         Ok(answer)
     }

@@ -174,6 +174,7 @@ impl SqliteStore {
                 table: *table,
                 deleted: true,
                 repeated: true,
+                guarded: false,
                 rows: &row,
             };
             let deleted = {

@@ -7,7 +7,9 @@
 use std::collections::BTreeSet;
 
 use rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
+use sync_metadata::ValueRef;
 use sync_provider::{ProviderError, RowSet, TableShape};
+use sync_relational::Breach;
 
 use crate::catalog::{ForeignKey, TableInfo};
 use crate::ident::{bound, ident, join};
@@ -21,12 +23,35 @@ pub(super) struct References {
     /// As `children`, for foreign keys to columns other than the primary key: whether a child would lose its parent if the referenced columns,
     /// bound after the key, got these values. The positions are theirs in the row.
     pub(super) moved: Vec<(String, String, Vec<usize>)>,
-    /// One per foreign key of this table: whether the row's parent, its columns bound in order, is missing. The positions are those of the columns.
-    pub(super) missing_parent: Vec<(String, String, Vec<usize>)>,
+    /// One per foreign key of this table.
+    pub(super) missing_parent: Vec<MissingParent>,
     /// Rows written in this transaction whose parent is missing.
     touched_orphans: Vec<(String, String)>,
     /// How rows `b` of this table meet their parent `p`, and the parent's name.
     parent_joins: Vec<(String, String)>,
+}
+
+/// A foreign key of a table, for a look at the parent before a row is written.
+#[derive(Debug)]
+pub(super) struct MissingParent {
+    /// Whether the row's parent, the referring columns bound in order, is missing.
+    pub(super) sql: String,
+    /// The table that it is in.
+    pub(super) parent: String,
+    /// Positions of the referring columns in a row.
+    pub(super) from: Vec<usize>,
+    /// Positions of the referenced columns, where the table refers to itself.
+    pub(super) within: Option<Vec<usize>>,
+}
+
+impl MissingParent {
+    /// Whether the row refers to itself, so that it brings its parent along.
+    pub(super) fn is_its_own(&self, cells: &[ValueRef<'_>]) -> bool {
+        self.within.as_ref().is_some_and(|to| {
+            let mut columns = self.from.iter().zip(to);
+            columns.all(|(&from, &to)| cells[from] == cells[to])
+        })
+    }
 }
 
 pub(super) fn is_violation(error: &rusqlite::Error) -> bool {
@@ -105,9 +130,14 @@ impl References {
                     "SELECT NOT EXISTS (SELECT 1 FROM {parent} t WHERE {})",
                     bound(&key.to, "t", 1)
                 );
-                references
-                    .missing_parent
-                    .push((sql, key.parent.clone(), from));
+                let within = key.parent.eq_ignore_ascii_case(&info.name);
+                let within = within.then(|| key.to.iter().map(position).collect());
+                references.missing_parent.push(MissingParent {
+                    sql,
+                    parent: key.parent.clone(),
+                    from,
+                    within: within.flatten(),
+                });
             }
         }
         references
@@ -132,15 +162,32 @@ fn join_columns(left: &[String], left_alias: &str, right: &[String], right_alias
 type Offender = (usize, Vec<u8>, String);
 
 impl SqliteStore {
-    /// After a commit that foreign keys forbid, within the transaction that is still open: the touched rows that miss their parent, and the
-    /// touched rows below them.
-    pub(super) fn offenders(&self) -> Result<Vec<Offender>, ProviderError> {
+    /// After a commit that foreign keys forbid, within the transaction that is still open: what can be said of it.
+    pub(super) fn breach(&self) -> Result<Breach, ProviderError> {
+        let offenders = self.offenders()?;
+        let findings = match offenders.first() {
+            Some((table, _, reason)) => {
+                let table = &self.shapes[*table].global_name;
+                Some(format!("a row of table {table}, for {reason}"))
+            }
+            None => self.any_violation()?,
+        };
+        Ok(Breach {
+            offenders,
+            triggers: self.tables.iter().any(|table| table.user_triggers),
+            findings: findings.map_or_else(String::new, |found| format!(": {found}")),
+        })
+    }
+
+    /// The rows written by the session that miss their parent, and those below them. What triggers wrote is not among them: it cannot
+    /// be held back.
+    fn offenders(&self) -> Result<Vec<Offender>, ProviderError> {
         let tick = self.applying()?.tick;
         let mut found: Vec<Offender> = Vec::new();
         for (index, (table, shape)) in self.tables.iter().zip(&self.shapes).enumerate() {
             for (orphaned, parent) in &table.references.touched_orphans {
                 let sql = format!(
-                    "SELECT {} FROM {} k JOIN {} b ON {} WHERE k.local_update_peer_timestamp >= ?1 AND {orphaned}",
+                    "SELECT {} FROM {} k JOIN {} b ON {} WHERE k.local_update_peer_timestamp >= ?1 AND k.update_scope_local_id IS NOT NULL AND {orphaned}",
                     join(&table.sql.keys, ", ", |name| format!("k.{}", ident(name))),
                     ident(&table.objects.tracking),
                     table.sql.base,
@@ -222,7 +269,8 @@ impl SqliteStore {
                     continue;
                 }
                 let sql = format!(
-                    "SELECT {} FROM {parent_name} p JOIN {} b ON {on} JOIN {} k ON {} WHERE k.local_update_peer_timestamp >= ?1 AND {}",
+                    "SELECT {} FROM {parent_name} p JOIN {} b ON {on} JOIN {} k ON {} \
+                     WHERE k.local_update_peer_timestamp >= ?1 AND k.update_scope_local_id IS NOT NULL AND {}",
                     join(&table.sql.keys, ", ", |name| format!("k.{}", ident(name))),
                     table.sql.base,
                     ident(&table.objects.tracking),

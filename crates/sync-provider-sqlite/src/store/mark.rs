@@ -40,7 +40,42 @@ impl SqliteStore {
             Err(error) => return Err(error),
         }
         self.db().execute_batch("BEGIN")?;
-        self.marked_state()
+        let state = self.marked_state()?;
+        self.unnoted = !state.was_source;
+        Ok(state)
+    }
+
+    /// Makes up for a note that could not be written when the mark was taken, if the write lock can be had now.
+    pub(super) fn note_source_late(&mut self) -> rusqlite::Result<()> {
+        if !self.unnoted {
+            return Ok(());
+        }
+        self.db().busy_timeout(PATIENCE)?;
+        let noted = self
+            .db()
+            .execute_batch("BEGIN IMMEDIATE")
+            .and_then(|()| self.note_source())
+            .and_then(|()| self.db().execute_batch("COMMIT"));
+        self.db().busy_timeout(self.busy_timeout)?;
+        match noted {
+            Ok(()) => self.unnoted = false,
+            Err(error) if can_wait(&error) => {
+                if !self.db().is_autocommit() {
+                    self.db().execute_batch("ROLLBACK")?;
+                }
+                tracing::info!(%error, "that changes left this replica could not be noted yet");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The same in a transaction that has the write lock and may still be rolled back.
+    pub(super) fn note_source_now(&self) -> rusqlite::Result<()> {
+        match self.unnoted {
+            true => self.note_source(),
+            false => Ok(()),
+        }
     }
 
     /// Opens a snapshot in which the last mark covers everything; `None` leaves it open because changes are above.
@@ -88,12 +123,18 @@ impl SqliteStore {
             ),
             [greatest],
         )?;
+        self.note_source()?;
+        db.execute_batch("COMMIT")
+    }
+
+    /// Notes that changes of this replica leave it.
+    fn note_source(&self) -> rusqlite::Result<()> {
         let sql = format!(
             "INSERT INTO {0} (scope_local_id, was_source) VALUES (?1, 1) ON CONFLICT (scope_local_id) DO UPDATE SET was_source = 1",
             ident(&self.names.scopes)
         );
-        db.execute(&sql, [self.scope_local_id])?;
-        db.execute_batch("COMMIT")
+        self.db().execute(&sql, [self.scope_local_id])?;
+        Ok(())
     }
 }
 

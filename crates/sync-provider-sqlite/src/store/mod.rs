@@ -1,9 +1,13 @@
 //! One connection to a SQLite database that holds a scope.
 
 mod bury;
+mod fetch;
 mod foreign_keys;
+mod guard;
 mod local;
+mod lock;
 mod mark;
+mod orphans;
 mod park;
 mod read;
 mod scan;
@@ -21,10 +25,10 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use sync_knowledge::ReplicaId;
 use sync_metadata::{TableName, ValueRef};
-use sync_provider::{ProviderError, RowSet, Selection, TableShape};
+use sync_provider::{ProviderError, RowSet, TableShape};
 use sync_relational::{
-    Commit, Learned, Lens, LocalSlice, Page, RowFailure, Scan, Scope, ScopeState, Slice, Store,
-    Waiting, Write,
+    Attempt, Commit, Fetch, Fetched, Learned, Lens, LocalSlice, Page, Patience, RowFailure, Scan,
+    Scope, ScopeState, Slice, Store, Waiting, Write,
 };
 
 use crate::catalog;
@@ -53,6 +57,10 @@ pub(crate) struct SqliteStore {
     triggers_off: bool,
     /// What the schema's version was then.
     schema_version: i64,
+    /// Some table of the file refers to another.
+    foreign_keys: bool,
+    /// Changes of this replica were handed out, and that could not be noted.
+    unnoted: bool,
     apply: Option<Apply>,
 }
 
@@ -151,6 +159,8 @@ impl SqliteStore {
             busy_timeout,
             triggers_off,
             schema_version,
+            foreign_keys: !keys.is_empty(),
+            unnoted: false,
             apply: None,
             db,
         })
@@ -323,21 +333,25 @@ impl Store for SqliteStore {
         self.scan_page(scan)
     }
 
-    async fn fetch(
-        &mut self,
-        table: usize,
-        keys: &RowSet,
-        selection: &Selection,
-    ) -> Result<[Page; 2], ProviderError> {
-        self.fetch_rows(table, keys, selection)
+    async fn fetch(&mut self, fetch: Fetch<'_>) -> Result<Attempt<Fetched>, ProviderError> {
+        self.fetch_rows(&fetch)
     }
 
     async fn end_enumeration(&mut self) -> Result<(), ProviderError> {
-        self.undo()
+        self.undo()?;
+        self.note_source_late().map_err(|error| self.fail(&error))
     }
 
-    async fn begin_apply(&mut self) -> Result<ScopeState, ProviderError> {
+    async fn begin_apply(
+        &mut self,
+        patience: Patience,
+    ) -> Result<Attempt<ScopeState>, ProviderError> {
         self.undo()?;
+        match self.lock(patience) {
+            Ok(()) => {}
+            Err(error) if lock::is_busy(&error) => return Ok(Attempt::Busy(self.fail(&error))),
+            Err(error) => return Err(self.fail(&error)),
+        }
         let state = self.open_apply().map_err(|error| self.fail(&error))?;
         if schema_version(self.db()).map_err(|error| self.fail(&error))? != self.schema_version {
             // What was read of tables and triggers when the session began may not hold any more.
@@ -348,7 +362,7 @@ impl Store for SqliteStore {
                 "run it again",
             ));
         }
-        Ok(state)
+        Ok(Attempt::Done(state))
     }
 
     async fn local_rows(&mut self, slice: Slice<'_>) -> Result<LocalSlice, ProviderError> {
@@ -369,19 +383,18 @@ impl Store for SqliteStore {
     }
 
     async fn rollback(&mut self) -> Result<(), ProviderError> {
-        self.undo()
+        self.undo()?;
+        self.note_source_late().map_err(|error| self.fail(&error))
     }
 }
 
 impl SqliteStore {
     fn undo(&mut self) -> Result<(), ProviderError> {
         self.apply = None;
-        if self.db().is_autocommit() {
-            return Ok(());
+        if !self.db().is_autocommit() {
+            self.execute("ROLLBACK")?;
         }
-        self.db()
-            .execute_batch("ROLLBACK")
-            .map_err(|error| self.fail(&error))
+        self.wait_for_locks().map_err(|error| self.fail(&error))
     }
 
     fn read_state(&self) -> rusqlite::Result<ScopeState> {
@@ -406,10 +419,11 @@ impl SqliteStore {
             })
     }
 
+    /// Under the write lock.
     fn open_apply(&mut self) -> rusqlite::Result<ScopeState> {
-        self.db()
-            .execute_batch("BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON")?;
+        self.note_source_now()?;
         let db = self.db();
+        db.execute_batch("PRAGMA defer_foreign_keys = ON")?;
         let state = self.read_state()?;
         let now = "SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)";
         let now: i64 = db.query_row(now, [], |row| row.get(0))?;
@@ -460,15 +474,17 @@ impl SqliteStore {
             self.write_waiting(learned)
         };
         store().map_err(|error| self.fail(&error))?;
+        self.wait_for_locks().map_err(|error| self.fail(&error))?;
         match self.db().execute_batch("COMMIT") {
             Ok(()) => {
                 self.apply = None;
+                self.unnoted = false;
                 Ok(Commit::Done)
             }
             Err(error) if foreign_keys::is_violation(&error) => {
-                let offenders = self.offenders()?;
+                let breach = self.breach()?;
                 self.undo()?;
-                Ok(Commit::Offenders(offenders))
+                Ok(Commit::Broken(breach))
             }
             Err(error) => Err(self.fail(&error)),
         }

@@ -1,9 +1,9 @@
 //! Enumeration: tracking rows above a tick, or all of them, page by page.
 
 use rusqlite::types::ToSqlOutput;
-use rusqlite::{Row, ToSql};
+use rusqlite::{Row, Statement, ToSql};
 use sync_metadata::{TrackingRow, ValueRef};
-use sync_provider::{ProviderError, RowSet, Selection, TableShape};
+use sync_provider::{ProviderError, RowSet, TableShape};
 use sync_relational::{Attributes, Cursor, Needed, Page, Scan};
 
 use crate::cells::bind;
@@ -14,7 +14,7 @@ use crate::types::Affinity;
 impl SqliteStore {
     pub(super) fn scan_page(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
         let everything = scan.selection.is_first() && scan.floor == 0 && !scan.deleted;
-        // A part goes on as it began; ticks start at 1.
+        // A part goes on as it began.
         let in_key_order = match &scan.after {
             Some(cursor) => cursor.tick == 0,
             None => everything && self.first_is_needed(&scan)?,
@@ -42,17 +42,12 @@ impl SqliteStore {
         needs(&mut needed, shape, self.lens.facts(&tracking), row)
     }
 
+    /// The rows above a tick, in the order of ticks. Live rows are looked up one by one.
     fn scan_above(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let table = &self.tables[scan.table];
         let shape = &self.shapes[scan.table];
-        let keys = shape.key.len();
-        let mut page = Page::new(if scan.deleted {
-            keys
-        } else {
-            shape.columns.len()
-        });
-        let mut needed = Needed::new(scan.selection, shape);
+        let (keys, width) = (shape.key.len(), shape.columns.len());
         let sql = &table.sql.above[usize::from(scan.deleted)][usize::from(scan.after.is_some())];
         let mut statement = self.db().prepare_cached(sql).map_err(fail)?;
         let mut base = self
@@ -65,69 +60,72 @@ impl SqliteStore {
                 .map_err(fail)?,
             Some(cursor) => {
                 statement.raw_bind_parameter(1, cursor.tick).map_err(fail)?;
-                bind_key(
-                    &mut statement,
-                    2,
-                    cursor.key.row(0).values(),
-                    shape,
-                    &table.affinities,
-                )?;
+                let key = cursor.key.row(0).values();
+                bind_key(&mut statement, 2, key, shape, &table.affinities)?;
             }
         }
-        let mut rows = statement.raw_query();
-        while let Some(row) = rows.next().map_err(fail)? {
-            page.examined += 1;
-            // A row that is not needed is not read further than it takes to know that.
-            let mut tracking = update_columns(row, keys).map_err(fail)?;
-            if needs(&mut needed, shape, self.lens.facts(&tracking), row)? {
-                let attributes = other_columns(&mut tracking, row, keys).map_err(fail)?;
-                let facts = self.lens.facts(&tracking);
-                if scan.deleted {
-                    push_cells(row, 0, keys, &mut page.rows, shape)?;
-                    page.push_head(facts, self.lens.written(&tracking, attributes));
-                } else {
-                    for key in 0..keys {
-                        let cell = ToSqlOutput::Borrowed(row.get_ref(key).map_err(fail)?);
-                        base.raw_bind_parameter(key + 1, cell).map_err(fail)?;
-                    }
-                    let mut found = base.raw_query();
-                    match found.next().map_err(fail)? {
-                        Some(cells) => {
-                            push_cells(cells, 0, shape.columns.len(), &mut page.rows, shape)?;
-                            page.push_head(facts, self.lens.written(&tracking, attributes));
-                        }
-                        None => page.orphans += 1,
-                    }
-                }
-            }
-            if page.rows.bytes() >= scan.budget || page.examined >= MOST_EXAMINED {
-                page.next = Some(cursor(tracking.local_update_peer_timestamp, row, shape)?);
-                break;
-            }
+        if scan.deleted {
+            let tombstone = |row: &Row<'_>, rows: &mut RowSet| {
+                push_cells(row, 0, keys, rows, shape)?;
+                Ok(true)
+            };
+            return self.walk(&scan, &mut statement, Order::Ticks, tombstone);
         }
-        Ok(page)
+        self.walk(&scan, &mut statement, Order::Ticks, |row, rows| {
+            for key in 0..keys {
+                let cell = ToSqlOutput::Borrowed(row.get_ref(key).map_err(fail)?);
+                base.raw_bind_parameter(key + 1, cell).map_err(fail)?;
+            }
+            let mut found = base.raw_query();
+            let Some(cells) = found.next().map_err(fail)? else {
+                return Ok(false);
+            };
+            push_cells(cells, 0, width, rows, shape)?;
+            Ok(true)
+        })
     }
 
+    /// All live rows, in the order of keys.
     fn scan_all(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let table = &self.tables[scan.table];
         let shape = &self.shapes[scan.table];
-        let (keys, width) = (shape.key.len(), shape.columns.len());
-        let mut page = Page::new(width);
-        let mut needed = Needed::new(scan.selection, shape);
+        let (cells, width) = (shape.key.len() + TRACKING_WIDTH, shape.columns.len());
         let mut statement = self
             .db()
             .prepare_cached(&table.sql.all[usize::from(scan.after.is_some())])
             .map_err(fail)?;
         if let Some(cursor) = &scan.after {
-            bind_key(
-                &mut statement,
-                1,
-                cursor.key.row(0).values(),
-                shape,
-                &table.affinities,
-            )?;
+            let key = cursor.key.row(0).values();
+            bind_key(&mut statement, 1, key, shape, &table.affinities)?;
         }
+        self.walk(&scan, &mut statement, Order::Keys, |row, rows| {
+            let exists = row.get(cells + width).map_err(fail)?;
+            if exists {
+                push_cells(row, cells, width, rows, shape)?;
+            }
+            Ok(exists)
+        })
+    }
+
+    /// Fills a page from the rows of a bound statement, whose first columns are the key and the tracking row. `take` packs the cells of a row
+    /// that is needed, and says whether there is such a row.
+    fn walk(
+        &self,
+        scan: &Scan<'_>,
+        statement: &mut Statement<'_>,
+        order: Order,
+        mut take: impl FnMut(&Row<'_>, &mut RowSet) -> Result<bool, ProviderError>,
+    ) -> Result<Page, ProviderError> {
+        let fail = |error: rusqlite::Error| self.fail(&error);
+        let shape = &self.shapes[scan.table];
+        let keys = shape.key.len();
+        let mut page = Page::new(if scan.deleted {
+            keys
+        } else {
+            shape.columns.len()
+        });
+        let mut needed = Needed::new(scan.selection, shape);
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(fail)? {
             page.examined += 1;
@@ -135,67 +133,31 @@ impl SqliteStore {
             let mut tracking = update_columns(row, keys).map_err(fail)?;
             if needs(&mut needed, shape, self.lens.facts(&tracking), row)? {
                 let attributes = other_columns(&mut tracking, row, keys).map_err(fail)?;
-                let facts = self.lens.facts(&tracking);
-                if row
-                    .get::<_, bool>(keys + TRACKING_WIDTH + width)
-                    .map_err(fail)?
-                {
-                    push_cells(row, keys + TRACKING_WIDTH, width, &mut page.rows, shape)?;
-                    page.push_head(facts, self.lens.written(&tracking, attributes));
+                if take(row, &mut page.rows)? {
+                    let written = self.lens.written(&tracking, attributes);
+                    page.push_head(self.lens.facts(&tracking), written);
                 } else {
                     page.orphans += 1;
                 }
             }
             if page.rows.bytes() >= scan.budget || page.examined >= MOST_EXAMINED {
-                page.next = Some(cursor(0, row, shape)?);
+                let tick = match order {
+                    Order::Ticks => tracking.local_update_peer_timestamp,
+                    Order::Keys => 0,
+                };
+                page.next = Some(cursor(tick, row, shape)?);
                 break;
             }
         }
         Ok(page)
     }
+}
 
-    pub(super) fn fetch_rows(
-        &mut self,
-        table: usize,
-        wanted: &RowSet,
-        selection: &Selection,
-    ) -> Result<[Page; 2], ProviderError> {
-        let fail = |error: rusqlite::Error| self.fail(&error);
-        let (shape, own) = (&self.shapes[table], &self.tables[table]);
-        let mut pages = [Page::new(shape.key.len()), Page::new(shape.columns.len())];
-        let mut needed = Needed::new(selection, shape);
-        let mut statement = self
-            .db()
-            .prepare_cached(&own.sql.tracking_row)
-            .map_err(fail)?;
-        let mut base = self.db().prepare_cached(&own.sql.base_row).map_err(fail)?;
-        for key in wanted.iter() {
-            bind_key(&mut statement, 1, key.values(), shape, &own.affinities)?;
-            let mut rows = statement.raw_query();
-            let Some(row) = rows.next().map_err(fail)? else {
-                continue;
-            };
-            let (tracking, attributes) = tracking_row(row, 0).map_err(fail)?;
-            let facts = self.lens.facts(&tracking);
-            if !needed.is(facts, key.values()) {
-                continue;
-            }
-            let page = &mut pages[usize::from(!tracking.tombstone)];
-            if tracking.tombstone {
-                page.rows.push_row(key);
-            } else {
-                bind_key(&mut base, 1, key.values(), shape, &own.affinities)?;
-                let mut found = base.raw_query();
-                let Some(cells) = found.next().map_err(fail)? else {
-                    page.orphans += 1;
-                    continue;
-                };
-                push_cells(cells, 0, shape.columns.len(), &mut page.rows, shape)?;
-            }
-            page.push_head(facts, self.lens.written(&tracking, attributes));
-        }
-        Ok(pages)
-    }
+/// The order of a scan. A cursor tells them apart by its tick: ticks start at 1.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Order {
+    Ticks,
+    Keys,
 }
 
 /// A page ends after so many tracking rows even if none of them is needed, so that a cancelled session stops soon.
@@ -224,7 +186,7 @@ fn cursor(tick: i64, row: &Row<'_>, shape: &TableShape) -> Result<Cursor, Provid
 
 /// Binds the cells of a key, which came from this database or from another one.
 pub(super) fn bind_key<'v>(
-    statement: &mut rusqlite::Statement<'_>,
+    statement: &mut Statement<'_>,
     first: usize,
     key: impl Iterator<Item = ValueRef<'v>>,
     shape: &TableShape,
@@ -247,7 +209,7 @@ pub(super) fn bind_key<'v>(
 }
 
 fn bind_one(
-    statement: &mut rusqlite::Statement<'_>,
+    statement: &mut Statement<'_>,
     index: usize,
     value: &dyn ToSql,
 ) -> rusqlite::Result<()> {

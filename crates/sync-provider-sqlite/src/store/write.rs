@@ -8,7 +8,9 @@ use sync_relational::{LocalEntry, LocalSlice, RowFailure, Slice, Write};
 
 use crate::cells::bind;
 use crate::ident::ident;
+use crate::store::foreign_keys::MissingParent;
 use crate::store::local::with_key;
+use crate::store::orphans::Orphans;
 use crate::store::scan::{bind_key, tracking_row};
 use crate::store::statements::{Change, Statements};
 use crate::store::{SqliteStore, push_cells};
@@ -16,11 +18,22 @@ use crate::store::{SqliteStore, push_cells};
 /// How a write of one row went.
 pub(super) enum Written {
     Done,
-    /// The database refuses the row. `unique` says that another row is in its way on a unique key.
+    /// The database refuses the row.
     Refused {
         reason: String,
-        unique: bool,
+        obstacle: Obstacle,
     },
+}
+
+/// What stands in the way of a row.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// Another row, on a unique key.
+    Unique,
+    /// The parent by this foreign key of the table is missing; it is in the same table.
+    Parent(usize),
+    /// Anything else.
+    Other,
 }
 
 impl SqliteStore {
@@ -33,27 +46,43 @@ impl SqliteStore {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
+        if self.is_guarded(slice) {
+            return self.write_guarded(slice, local, writes);
+        }
+        self.write_all(slice, local, writes)
+    }
+
+    pub(super) fn write_all(
+        &mut self,
+        slice: Slice<'_>,
+        local: &LocalSlice,
+        writes: &[Write],
+    ) -> Result<Vec<RowFailure>, ProviderError> {
         self.mark_table(slice.table)?;
         let mut statements = self.statements(slice.table);
         let mut failures = Vec::new();
         let mut blocked = Vec::new();
+        let keys = &self.tables[slice.table].references.missing_parent;
+        let mut orphans = Orphans::new(slice, keys);
+        let mut next = Vec::new();
         for write in writes {
-            match self.write_row(&mut statements, slice, local, write)? {
-                Written::Done => {}
-                Written::Refused {
-                    reason,
-                    unique: true,
-                } => blocked.push((*write, reason)),
-                Written::Refused {
-                    reason,
-                    unique: false,
-                } => failures.push(RowFailure {
-                    row: write.row,
-                    reason,
-                }),
+            next.push(*write);
+            while let Some(write) = next.pop() {
+                match self.write_row(&mut statements, slice, local, &write)? {
+                    Written::Done => next.extend(orphans.children_of(&write)),
+                    Written::Refused { reason, obstacle } => match obstacle {
+                        Obstacle::Unique => blocked.push((write, reason)),
+                        Obstacle::Parent(key) => orphans.wait(write, key, reason),
+                        Obstacle::Other => failures.push(RowFailure {
+                            row: write.row,
+                            reason,
+                        }),
+                    },
+                }
             }
         }
         drop(statements);
+        failures.extend(orphans.left());
         if !blocked.is_empty() {
             failures.extend(self.write_together(slice, local, blocked)?);
         }
@@ -141,8 +170,10 @@ impl SqliteStore {
                 self.prepare_delete(statements, slice, row)?
             }
             (false, live) => {
-                if let Some(reason) = self.check_references(slice, row, live)? {
-                    return Ok(refused(reason));
+                if let refused @ Written::Refused { .. } =
+                    self.check_references(slice, row, live)?
+                {
+                    return Ok(refused);
                 }
                 match self.prepare_upsert(statements, slice, row, live)? {
                     Ok(statement) => statement,
@@ -172,10 +203,13 @@ impl SqliteStore {
         let code = error
             .sqlite_error()
             .map_or(0, |failure| failure.extended_code);
-        let unique = code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
+        let obstacle = match code {
+            rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE => Obstacle::Unique,
+            _ => Obstacle::Other,
+        };
         Ok(Written::Refused {
             reason: error.to_string(),
-            unique,
+            obstacle,
         })
     }
 
@@ -230,19 +264,19 @@ impl SqliteStore {
         Ok(Ok(Some(statement)))
     }
 
-    /// Why foreign keys forbid a row: it would take the referenced value away from children, or, where the row comes again after all others,
+    /// Whether foreign keys forbid a row: it would take the referenced value away from children, or, where the row comes again after all others,
     /// its parent is missing.
     fn check_references(
         &self,
         slice: Slice<'_>,
         row: RowRef<'_>,
         live: bool,
-    ) -> Result<Option<String>, ProviderError> {
+    ) -> Result<Written, ProviderError> {
         let references = &self.tables[slice.table].references;
         let may_move = live && !references.moved.is_empty();
         let may_miss = slice.repeated && !references.missing_parent.is_empty();
         if !may_move && !may_miss {
-            return Ok(None);
+            return Ok(Written::Done);
         }
         let cells: Vec<ValueRef<'_>> = row.values().collect();
         let bind_cells = |statement: &mut Statement<'_>, from: usize, columns: &[usize]| {
@@ -263,46 +297,36 @@ impl SqliteStore {
                     bind_cells(statement, self.shapes[slice.table].key.len() + 1, columns)
                 })?;
                 if moves {
-                    return Ok(Some(format!(
+                    return Ok(refused(format!(
                         "rows of table {child} still refer to its old value"
                     )));
                 }
             }
         }
         if slice.repeated {
-            for (sql, parent, columns) in &references.missing_parent {
-                if columns
-                    .iter()
-                    .any(|&column| cells[column] == ValueRef::Null)
-                    || self.is_own_parent(slice.table, parent, columns, &cells)
+            for (index, key) in references.missing_parent.iter().enumerate() {
+                let MissingParent {
+                    sql, parent, from, ..
+                } = key;
+                if from.iter().any(|&column| cells[column] == ValueRef::Null)
+                    || key.is_its_own(&cells)
                 {
                     continue;
                 }
                 if self.is_true(sql, &|statement: &mut Statement<'_>| {
-                    bind_cells(statement, 1, columns)
+                    bind_cells(statement, 1, from)
                 })? {
-                    return Ok(Some(format!("its parent in table {parent} is missing")));
+                    return Ok(Written::Refused {
+                        reason: format!("its parent in table {parent} is missing"),
+                        obstacle: match key.within {
+                            Some(_) => Obstacle::Parent(index),
+                            None => Obstacle::Other,
+                        },
+                    });
                 }
             }
         }
-        Ok(None)
-    }
-
-    /// Whether the row refers to itself, so that it brings its parent along.
-    fn is_own_parent(
-        &self,
-        table: usize,
-        parent: &str,
-        columns: &[usize],
-        cells: &[ValueRef<'_>],
-    ) -> bool {
-        let shape = &self.shapes[table];
-        ident(parent).eq_ignore_ascii_case(&self.tables[table].sql.base)
-            && columns.len() == shape.key.len()
-            && columns
-                .iter()
-                .zip(&shape.key)
-                .all(|(&from, &key)| cells[from] == cells[key])
+        Ok(Written::Done)
     }
 
     fn write_tracking(
@@ -500,6 +524,6 @@ fn same_content(shape: &TableShape, a: RowRef<'_>, b: RowRef<'_>) -> bool {
 fn refused(reason: String) -> Written {
     Written::Refused {
         reason,
-        unique: false,
+        obstacle: Obstacle::Other,
     }
 }

@@ -16,6 +16,7 @@ mod like;
 mod locks;
 mod many_failures;
 mod open_writers;
+mod opposing;
 mod provisioning;
 mod refusals;
 mod replaced_rows;

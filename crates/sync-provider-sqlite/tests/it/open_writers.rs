@@ -146,3 +146,57 @@ fn the_journal_mode_is_left_alone() {
         assert_same(&a, &b);
     }
 }
+
+/// While a writer kept the mark from moving, changes left this replica: it must not take others' rows for the ones it began with.
+#[test]
+fn a_source_is_noted_as_soon_as_it_can_be() {
+    for mode in ["wal", "delete"] {
+        let (a, b) = pair(mode);
+        a.execute("INSERT INTO t VALUES (1, 'x')");
+        b.execute("INSERT INTO t VALUES (2, 'y')");
+        let writer = begin(&a, "INSERT INTO t VALUES (3, 'open')");
+        let commit = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(1500));
+            writer.execute_batch("COMMIT").unwrap();
+        });
+        // The upload sees the writer, and the download waits for it.
+        let report = session(&a, &b).run();
+        commit.join().unwrap();
+        assert_eq!((report.up(), report.down()), ((1, 0), (1, 0)), "{mode}");
+        assert_eq!(
+            a.query("SELECT was_source FROM sync_scope"),
+            ["1"],
+            "{mode}"
+        );
+        settle(&a, &b);
+    }
+}
+
+/// Two keys whose row ids are the same text. A row above the mark is learned by its id alone, which here would claim the other row, too.
+#[test]
+fn rows_above_the_mark_that_share_an_id() {
+    for mode in ["wal", "delete"] {
+        let schema = "CREATE TABLE t (a TEXT NOT NULL, b TEXT NOT NULL, v, PRIMARY KEY (a, b))";
+        let (a, b) = (Db::new(schema), Db::new(schema));
+        for db in [&a, &b] {
+            db.query(&format!("PRAGMA journal_mode = {mode}"));
+        }
+        a.execute("INSERT INTO t VALUES ('first', '', '')");
+        upload(&a, &b);
+        a.execute("INSERT INTO t VALUES ('x', 'y-z', 'seen')");
+        let writer = begin(&a, "INSERT INTO t VALUES ('x-y', 'z', 'open')");
+        for _ in 0..2 {
+            assert_eq!(upload(&a, &b).up().1, 0);
+            assert_eq!(b.query("SELECT v FROM t WHERE a LIKE 'x%'"), ["seen"]);
+        }
+        writer.execute_batch("COMMIT").unwrap();
+        drop(writer);
+        upload(&a, &b);
+        assert_eq!(
+            b.query("SELECT v FROM t WHERE a LIKE 'x%' ORDER BY v"),
+            ["open", "seen"],
+            "{mode}"
+        );
+        settle(&a, &b);
+    }
+}

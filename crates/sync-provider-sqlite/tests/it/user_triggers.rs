@@ -1,6 +1,6 @@
 //! Triggers of the user's own, while a session applies rows.
 
-use crate::support::{Db, settle, sync, upload};
+use crate::support::{Db, session, settle, sync, upload};
 
 /// A total on the parent row is kept by a trigger: at the destination that is a change of the destination, and it travels.
 #[test]
@@ -214,4 +214,99 @@ fn a_trigger_that_mentions_the_counter() {
     upload(&a, &b);
     settle(&a, &b);
     assert_eq!(a.query("SELECT v FROM t ORDER BY id"), ["z", "touched"]);
+}
+
+/// What triggers write breaks a foreign key at the commit, where no row of the session accounts for it. Only the row waits that fired them.
+#[test]
+fn a_trigger_that_breaks_a_foreign_key() {
+    let guilty = [
+        (
+            "a child",
+            "AFTER INSERT ON t WHEN NEW.v = 'bad' BEGIN INSERT INTO child VALUES (NEW.id, 99); END",
+        ),
+        (
+            "a child with another key each time",
+            "AFTER INSERT ON t WHEN NEW.v = 'bad' BEGIN INSERT INTO child VALUES (abs(random() % 1000000000), 99); END",
+        ),
+        (
+            "a child that loses its parent",
+            "AFTER INSERT ON t WHEN NEW.v = 'bad' BEGIN UPDATE child SET p = 99 WHERE id = 1; END",
+        ),
+        (
+            "a parent that goes",
+            "BEFORE INSERT ON t WHEN NEW.v = 'bad' BEGIN DELETE FROM parent WHERE id = 2; END",
+        ),
+    ];
+    for deferred in ["", " DEFERRABLE INITIALLY DEFERRED"] {
+        for rowid in ["", " WITHOUT ROWID"] {
+            for (name, trigger) in &guilty {
+                for child in ["child", "outside"] {
+                    let schema = format!(
+                        "CREATE TABLE parent (id INTEGER PRIMARY KEY, v); \
+                         CREATE TABLE child (id INTEGER PRIMARY KEY, p INTEGER REFERENCES parent{deferred}){rowid}; \
+                         CREATE TABLE t (id INTEGER PRIMARY KEY, v)"
+                    );
+                    let (a, b) = Db::pair(
+                        &schema,
+                        "INSERT INTO parent VALUES (1, ''), (2, ''); INSERT INTO child VALUES (1, 1), (2, 2)",
+                    );
+                    b.execute(&format!(
+                        "CREATE TABLE outside (id INTEGER PRIMARY KEY, p INTEGER REFERENCES parent{deferred}){rowid}; \
+                         INSERT INTO outside VALUES (1, 1), (2, 2); CREATE TRIGGER guilty {}",
+                        trigger.replace("child", child)
+                    ));
+                    let context = format!("{name} in {child}{rowid}{deferred}");
+                    check_guilty(&a, &b, &context);
+                }
+            }
+        }
+    }
+}
+
+/// Row 3 of `t` fires the trigger and waits; rows without number arrive, children before parents among them.
+fn check_guilty(a: &Db, b: &Db, context: &str) {
+    a.execute(
+        "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) \
+         SELECT i, CASE WHEN i = 3 THEN 'bad' ELSE 'good' END FROM n; \
+         INSERT INTO child VALUES (30, 30); INSERT INTO parent VALUES (30, '')",
+    );
+    for round in 0..2 {
+        let report = upload(a, b);
+        let expected = if round == 0 { (41, 1) } else { (0, 1) };
+        assert_eq!(report.up(), expected, "{context}");
+        b.assert_sound();
+        assert_eq!(
+            b.query("SELECT count(*), sum(id = 3) FROM t"),
+            ["39|0"],
+            "{context}"
+        );
+        let reason = "SELECT table_name, reason LIKE '%trigger%without its parent in table parent%' FROM sync_waiting";
+        assert_eq!(b.query(reason), ["[t]|1"], "{context}");
+    }
+    b.execute("DROP TRIGGER guilty; DROP TABLE outside");
+    settle(a, b);
+}
+
+/// Parents that fire triggers of their own, and children that came before them: what waits for its parent is nobody's fault.
+#[test]
+fn a_guilty_parent_and_its_innocent_siblings() {
+    let schema = "CREATE TABLE parent (id INTEGER PRIMARY KEY, up INTEGER REFERENCES parent, v); \
+                  CREATE TABLE child (id INTEGER PRIMARY KEY, p INTEGER NOT NULL REFERENCES parent)";
+    let (a, b) = Db::pair(schema, "");
+    b.execute(
+        "CREATE TABLE log (id INTEGER PRIMARY KEY, p INTEGER REFERENCES parent); \
+         CREATE TRIGGER log AFTER INSERT ON parent BEGIN INSERT INTO log (p) VALUES (CASE NEW.v WHEN 'bad' THEN -1 ELSE NEW.id END); END",
+    );
+    a.execute(
+        "INSERT INTO parent WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) \
+         SELECT i, CASE WHEN i < 300 THEN i + 1 END, CASE WHEN i = 290 THEN 'bad' END FROM n; \
+         INSERT INTO child SELECT id, id FROM parent",
+    );
+    // Those below the guilty one wait with it: 1 to 289 refer to it one by one, and each has a child.
+    assert_eq!(session(&a, &b).batch_bytes(2_000).run().up(), (20, 580));
+    b.assert_sound();
+    assert_eq!(b.query("SELECT min(id), count(*) FROM parent"), ["291|10"]);
+    assert_eq!(b.number("SELECT count(*) FROM log"), 10);
+    b.execute("DROP TRIGGER log; DROP TABLE log");
+    settle(&a, &b);
 }

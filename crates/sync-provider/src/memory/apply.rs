@@ -1,9 +1,12 @@
 //! The destination's side of a memory replica: one direction is one change of the value, or none.
 
-use sync_knowledge::{Knowledge, ReplicaKey, Version};
+use std::collections::BTreeMap;
+
+use sync_knowledge::{ItemId, KeyMapping, Knowledge, ReplicaKey, Version};
 
 use crate::batch::{BatchOutcome, ChangeBatch, Next, RowHead};
 use crate::columns::ColumnMap;
+use crate::conflict::ConflictRecord;
 use crate::decide::{Judge, RowFacts, Stamper};
 use crate::error::ProviderError;
 use crate::learn::{Lesson, is_alone, learn, worth_storing};
@@ -21,6 +24,14 @@ pub struct Direction {
     pub policy: ConflictPolicy,
     /// Where the destination stands.
     pub position: Position,
+}
+
+/// A row of a batch, its columns in the order of the replica's own.
+#[derive(Copy, Clone, Debug)]
+struct Incoming<'a> {
+    table: usize,
+    deleted: bool,
+    cells: RowRef<'a>,
 }
 
 impl MemoryReplica {
@@ -65,30 +76,51 @@ impl MemoryReplica {
             position: direction.position,
             stamper,
         };
-        for changes in batches.iter().flat_map(|batch| &batch.tables) {
+        // What waiting rows were enumerated with, in case they come again by key.
+        let mut enumerated: BTreeMap<ItemId, Version> = BTreeMap::new();
+        let tables = batches.iter().flat_map(|batch| {
+            let repeated = batch.kind.is_repeated();
+            batch.tables.iter().map(move |changes| (repeated, changes))
+        });
+        for (repeated, changes) in tables {
             let (table, columns) = ColumnMap::of(&next.shapes, changes)?;
             let mut row = RowSet::new(columns.width());
             for (head, cells) in changes.heads.iter().zip(changes.rows.iter()) {
                 row.clear();
                 columns.push(cells, &mut row);
-                let cells = row.row(0);
-                let local = |key: ReplicaKey| mapping.key(key).unwrap_or(ReplicaKey::LOCAL);
-                let version = |version: Version| Version::new(local(version.replica), version.tick);
-                let head = RowHead {
-                    create: version(head.create),
-                    update: version(head.update),
-                    time: head.time,
-                    writer: head.writer.map(local),
-                };
-                next.apply_row(
+                let row = Incoming {
                     table,
-                    changes.deleted,
-                    head,
-                    cells,
-                    &mut arbiter,
-                    &mut lesson,
-                    &mut outcome,
-                );
+                    deleted: changes.deleted,
+                    cells: row.row(0),
+                };
+                let id = next.id_of(row);
+                let head = translate(&mapping, head);
+                if !repeated
+                    && let Some(head) = head
+                    && next.waiting.contains_key(&id)
+                {
+                    enumerated.insert(id.clone(), head.update);
+                }
+                let as_enumerated = |head: &RowHead| {
+                    let before = enumerated.get(&id).copied();
+                    !repeated || judge.is_as_enumerated(id.as_bytes(), head.update, before)
+                };
+                match head {
+                    Some(head) if as_enumerated(&head) => {
+                        next.apply_row(row, head, &mut arbiter, &mut lesson, &mut outcome);
+                    }
+                    // It changed meanwhile and goes on waiting.
+                    changed if repeated => {
+                        let source = mapping.key(ReplicaKey::LOCAL).unwrap_or(ReplicaKey::LOCAL);
+                        let record = next.changed_record(judge.known, row, changed, source);
+                        outcome.offered += 1;
+                        outcome.failed += 1;
+                        outcome.deferred += 1;
+                        outcome.records.push(record);
+                        lesson.rejected.push(id);
+                    }
+                    _ => return Err(unknown_key(&changes.table)),
+                }
             }
         }
         if lesson.settlement.is_some() {
@@ -110,32 +142,58 @@ impl MemoryReplica {
         Ok(outcome)
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one row with everything that the direction holds; a struct would only be unpacked here"
-    )]
+    fn id_of(&self, row: Incoming<'_>) -> ItemId {
+        self.row_id(row.table, self.key_row(row).row(0))
+    }
+
+    fn key_row(&self, row: Incoming<'_>) -> RowSet {
+        let shape = &self.shapes[row.table];
+        if !row.deleted {
+            return shape.key_of(row.cells);
+        }
+        let mut key = RowSet::new(shape.key.len());
+        key.push_row(row.cells);
+        key
+    }
+
+    /// The record of a row that changed between the made-with knowledge and the time when it was asked for.
+    fn changed_record(
+        &self,
+        known: &Knowledge,
+        row: Incoming<'_>,
+        head: Option<RowHead>,
+        source: ReplicaKey,
+    ) -> ConflictRecord {
+        let facts = head.map_or(RowFacts::untold(source, row.deleted), |head| RowFacts {
+            create: head.create,
+            update: head.update,
+            tombstone: row.deleted,
+        });
+        let remote = IncomingRow {
+            facts,
+            time: head.and_then(|head| head.time),
+            writer: head.and_then(|head| head.writer),
+            cells: row.cells,
+        };
+        let key: RowKey = (row.table, self.key_row(row).row(0).as_bytes().to_vec());
+        let local = self.rows.get(&key).map(MemoryRow::local);
+        let reason = "it was changed at the source while the session ran";
+        failure_record(known, &self.shapes[row.table], local, remote, reason)
+    }
+
     fn apply_row(
         &mut self,
-        table: usize,
-        deleted: bool,
+        row: Incoming<'_>,
         head: RowHead,
-        cells: RowRef<'_>,
         arbiter: &mut Arbiter<'_>,
         lesson: &mut Lesson,
         outcome: &mut BatchOutcome,
     ) {
         let shapes = self.shapes.clone();
-        let shape = &shapes[table];
-        let mut key_row = if deleted {
-            RowSet::new(shape.key.len())
-        } else {
-            shape.key_of(cells)
-        };
-        if deleted {
-            key_row.push_row(cells);
-        }
-        let id = self.row_id(table, key_row.row(0));
-        let key: RowKey = (table, key_row.row(0).as_bytes().to_vec());
+        let shape = &shapes[row.table];
+        let id = self.id_of(row);
+        let key: RowKey = (row.table, self.key_row(row).row(0).as_bytes().to_vec());
+        let (deleted, cells) = (row.deleted, row.cells);
         let facts = RowFacts {
             create: head.create,
             update: head.update,
@@ -228,4 +286,25 @@ impl MemoryReplica {
             },
         );
     }
+}
+
+/// A head in the keys of this replica; `None` if it names a replica that the made-with knowledge does not.
+fn translate(mapping: &KeyMapping, head: &RowHead) -> Option<RowHead> {
+    let writer = match head.writer {
+        Some(writer) => Some(mapping.key(writer)?),
+        None => None,
+    };
+    Some(RowHead {
+        create: mapping.version(head.create)?,
+        update: mapping.version(head.update)?,
+        time: head.time,
+        writer,
+    })
+}
+
+fn unknown_key(table: &str) -> ProviderError {
+    ProviderError::malformed(
+        format!("table {table}"),
+        "a replica key of a row is not in the made-with knowledge",
+    )
 }

@@ -114,10 +114,7 @@ impl SyncProvider for MemoryProvider {
                     sequence: 0,
                 });
             }
-            let outgoing = state.outgoing.as_mut().ok_or_else(out_of_turn)?;
-            let batch = outgoing.batches.pop_front().ok_or_else(out_of_turn)?;
-            outgoing.sequence = batch.sequence + 1;
-            Ok(batch)
+            state.outgoing.as_mut().ok_or_else(out_of_turn)?.next()
         })
     }
 
@@ -129,12 +126,9 @@ impl SyncProvider for MemoryProvider {
         self.with_session(session, |state| {
             let outgoing = state.outgoing.as_mut().ok_or_else(out_of_turn)?;
             let tables = outgoing.snapshot.rows_by_key(&outgoing.selection, &keys)?;
-            outgoing.sequence += 1;
-            Ok(empty_batch(
-                outgoing.sequence - 1,
-                BatchKind::Repeats,
-                tables,
-            ))
+            let whole = empty_batch(BatchKind::LastRepeats, tables);
+            outgoing.batches = split(whole, state.begin.batch_bytes);
+            outgoing.next()
         })
     }
 
@@ -151,12 +145,16 @@ impl SyncProvider for MemoryProvider {
             state.incoming.push(batch);
             let mut replica = self.replica();
             match kind {
-                BatchKind::Changes => Ok(BatchOutcome::default()),
+                BatchKind::Changes | BatchKind::Repeats => Ok(BatchOutcome::default()),
+                BatchKind::Busy => Ok(BatchOutcome {
+                    next: Next::Restart,
+                    ..BatchOutcome::default()
+                }),
                 BatchKind::LastChanges if replica.waiting() > 0 => Ok(BatchOutcome {
                     next: Next::Rows(replica.wanted()),
                     ..BatchOutcome::default()
                 }),
-                BatchKind::LastChanges | BatchKind::Repeats => {
+                BatchKind::LastChanges | BatchKind::LastRepeats => {
                     let direction = Direction {
                         policy: state.begin.policy.clone(),
                         position: state.begin.position,
@@ -183,9 +181,18 @@ fn out_of_turn() -> ProviderError {
     )
 }
 
-fn empty_batch(sequence: u32, kind: BatchKind, tables: Vec<TableChanges>) -> ChangeBatch {
+impl Outgoing {
+    fn next(&mut self) -> Result<ChangeBatch, ProviderError> {
+        let mut batch = self.batches.pop_front().ok_or_else(out_of_turn)?;
+        batch.sequence = self.sequence;
+        self.sequence += 1;
+        Ok(batch)
+    }
+}
+
+fn empty_batch(kind: BatchKind, tables: Vec<TableChanges>) -> ChangeBatch {
     ChangeBatch {
-        sequence,
+        sequence: 0,
         kind,
         made_with: Vec::new(),
         forgotten: Vec::new(),
@@ -195,11 +202,16 @@ fn empty_batch(sequence: u32, kind: BatchKind, tables: Vec<TableChanges>) -> Cha
     }
 }
 
-/// Cuts one batch into several of about `bytes` each.
+/// Cuts one batch into several of at most `bytes` each; a row that is larger is alone in one.
 fn split(whole: ChangeBatch, bytes: u64) -> VecDeque<ChangeBatch> {
+    let last = whole.kind;
+    let kind = match last.is_repeated() {
+        true => BatchKind::Repeats,
+        false => BatchKind::Changes,
+    };
     let mut batches = VecDeque::from([ChangeBatch {
         tables: Vec::new(),
-        kind: BatchKind::Changes,
+        kind,
         ..whole.clone()
     }]);
     let mut size = 0;
@@ -207,11 +219,7 @@ fn split(whole: ChangeBatch, bytes: u64) -> VecDeque<ChangeBatch> {
         for (head, row) in changes.heads.iter().zip(changes.rows.iter()) {
             let row_bytes = row.as_bytes().len() as u64;
             if size > 0 && size + row_bytes > bytes {
-                batches.push_back(empty_batch(
-                    batches.len() as u32,
-                    BatchKind::Changes,
-                    Vec::new(),
-                ));
+                batches.push_back(empty_batch(kind, Vec::new()));
                 size = 0;
             }
             size += row_bytes;
@@ -236,8 +244,8 @@ fn split(whole: ChangeBatch, bytes: u64) -> VecDeque<ChangeBatch> {
             }
         }
     }
-    if let Some(last) = batches.back_mut() {
-        last.kind = BatchKind::LastChanges;
+    if let Some(batch) = batches.back_mut() {
+        batch.kind = last;
     }
     batches
 }

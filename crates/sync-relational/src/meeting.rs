@@ -1,0 +1,60 @@
+//! The knowledge of a source and of a destination, side by side.
+
+use sync_knowledge::{KeyMapping, Knowledge, ReplicaKey};
+use sync_provider::{
+    BatchKind, ChangeBatch, Lesson, ProviderError, knowledge_from_outside, learn, worth_storing,
+};
+
+use crate::scope::own_knowledge;
+use crate::store::{Scope, ScopeState, Store};
+
+/// Whether a direction that consists of this batch alone has nothing to apply and nothing to teach that is worth a write: then no lock is taken.
+pub(crate) async fn is_idle(
+    store: &mut dyn Store,
+    batch: &ChangeBatch,
+) -> Result<bool, ProviderError> {
+    if batch.kind != BatchKind::LastChanges || !batch.tables.is_empty() {
+        return Ok(false);
+    }
+    let (state, waiting) = store.state().await?;
+    let meeting = Meeting::of(store.scope(), &state, &batch.made_with)?;
+    let learned = learn(&meeting.known, &meeting.made_with, &Lesson::default());
+    let source = source_key(&meeting.mapping);
+    Ok(waiting.is_empty() && !worth_storing(&meeting.known, &learned, source, 0, batch.examined))
+}
+
+/// The knowledge of both sides over the destination's key map.
+pub(crate) struct Meeting {
+    /// As the scope row holds it.
+    pub(crate) stored: Knowledge,
+    /// With everything made here, and with the source's replicas in its key map.
+    pub(crate) known: Knowledge,
+    pub(crate) made_with: Knowledge,
+    pub(crate) mapping: KeyMapping,
+}
+
+impl Meeting {
+    pub(crate) fn of(
+        scope: &Scope,
+        state: &ScopeState,
+        made_with: &[u8],
+    ) -> Result<Self, ProviderError> {
+        let remote = knowledge_from_outside("made-with knowledge of the batch", made_with)?;
+        let stored = own_knowledge(scope, state.knowledge.as_deref())?;
+        let mut known = stored.clone();
+        known.set_local_tick(state.mark.max(stored.local_tick()));
+        let mapping = known.mapping_from(remote.key_map());
+        let made_with = known.map_remote_to_local(&remote);
+        Ok(Meeting {
+            stored,
+            known,
+            made_with,
+            mapping,
+        })
+    }
+}
+
+/// The source's own key, as the destination has it.
+pub(crate) fn source_key(mapping: &KeyMapping) -> ReplicaKey {
+    mapping.key(ReplicaKey::LOCAL).unwrap_or(ReplicaKey::LOCAL)
+}
