@@ -11,12 +11,14 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 use sync_knowledge::{Knowledge, ReplicaId, ReplicaKey};
+use sync_metadata::ValueRef;
 use sync_orchestrator::SyncDirectionOrder;
 use sync_provider::memory::Direction;
-use sync_provider::{ConflictRecord, Position};
-use sync_provider_sqlite::{Provisioning, SqliteProvider, TableChoice, Tables};
+use sync_provider::{ConflictRecord, Position, RowSet};
+use sync_provider_sqlite::{Provisioning, TableChoice, Tables};
 use sync_tests::communities::{Member, Names, Row, View, replay_histories};
 use sync_tests::support::dump::open;
+use sync_tests::support::faulty::{Countdown, FaultyProvider, Refused};
 use sync_tests::support::scratch;
 use sync_tests::support::session::Session;
 use tempfile::TempDir;
@@ -26,6 +28,7 @@ struct File {
     _folder: TempDir,
     path: PathBuf,
     db: Connection,
+    refused: Refused,
 }
 
 impl File {
@@ -37,7 +40,7 @@ impl File {
             .unwrap();
         let choice = TableChoice {
             table: "t".to_owned(),
-            global_name: Some("t".to_owned()),
+            global_name: Some("[t]".to_owned()),
             columns: None,
         };
         Provisioning::new("communities", Tables::Listed(vec![choice]))
@@ -54,6 +57,7 @@ impl File {
             _folder: folder,
             path,
             db,
+            refused: Refused::default(),
         }
     }
 
@@ -64,6 +68,23 @@ impl File {
                 params![item as i64, time],
             )
             .unwrap();
+    }
+
+    fn waiting(&self) -> Vec<usize> {
+        let mut statement = self.db.prepare("SELECT row_key FROM sync_waiting").unwrap();
+        let keys = statement.query_map([], |row| row.get(0)).unwrap();
+        let mut items: Vec<usize> = keys
+            .map(|packed: rusqlite::Result<Vec<u8>>| {
+                let mut key = RowSet::new(1);
+                assert!(key.push_encoded(&packed.unwrap()));
+                match key.row(0).values().next() {
+                    Some(ValueRef::Integer(item)) => item as usize,
+                    other => panic!("{other:?} is no item"),
+                }
+            })
+            .collect();
+        items.sort_unstable();
+        items
     }
 
     fn own_id(&self) -> ReplicaId {
@@ -99,10 +120,17 @@ impl Member for File {
         }
     }
 
-    fn reject(&mut self, _: usize, _: bool) -> bool {
-        // The laws refuse whatever a session stores of a row; SQLite's constraints know nothing of a version that is stored alone.
-        // Failing rows have scenarios of their own in the conformance suite.
-        false
+    fn reject(&mut self, item: usize, rejected: bool) -> bool {
+        // The laws refuse whatever a session stores of a row, a version alone included, of which SQLite's constraints know nothing.
+        let mut key = RowSet::new(1);
+        key.push([ValueRef::Integer(item as i64)]);
+        let row = (0, key.row(0).as_bytes().to_vec());
+        let mut refused = self.refused.lock().unwrap();
+        match rejected {
+            true => refused.insert(row),
+            false => refused.remove(&row),
+        };
+        true
     }
 
     fn transfer(
@@ -110,7 +138,10 @@ impl Member for File {
         destination: &mut Self,
         direction: &Direction,
     ) -> Result<Vec<ConflictRecord>, String> {
-        let provider = |file: &File| Arc::new(SqliteProvider::new(&file.path, "communities"));
+        let provider = |file: &File| {
+            let provider = FaultyProvider::new(&file.path, "communities", &Countdown::never());
+            Arc::new(provider.refusing(&file.refused))
+        };
         let session = match direction.position {
             Position::Remote => Session::new(provider(source), provider(destination))
                 .direction(SyncDirectionOrder::Upload),
@@ -178,18 +209,20 @@ impl Member for File {
             rows,
             newcomer: !was_source && knowledge.max_tick_where(|id| *id != own) == 0,
             knowledge,
-            waiting: Vec::new(),
+            waiting: self.waiting(),
         }
     }
 }
 
 /// As many as a debug build goes through in some twenty seconds on two cores.
-const HISTORIES: u64 = 250;
+const HISTORIES: u64 = 150;
 
 #[test]
 fn a_sample_of_histories() {
     let ids = Names::new(3, 2).unwrap().replicas;
-    let census = replay_histories(|index| File::new(&ids[index]), 0..HISTORIES, false)
-        .unwrap_or_else(|failure| panic!("{failure}"));
-    assert_eq!(census.histories, HISTORIES);
+    for faults in [false, true] {
+        let census = replay_histories(|index| File::new(&ids[index]), 0..HISTORIES, faults)
+            .unwrap_or_else(|failure| panic!("faults {faults}: {failure}"));
+        assert_eq!(census.histories, HISTORIES);
+    }
 }

@@ -6,7 +6,7 @@ use sync_provider::memory::Direction;
 
 /// A replica under test: any implementation of the provider contract can be put behind it.
 ///
-/// It holds the table `t (id int primary key, v nvarchar(10))` with the global name `t`, see
+/// It holds the table `t (id int primary key, v nvarchar(10))` with the global name `[t]`, see
 /// [`Names::scope`](super::Names::scope); items are the values of `id`, contents those of `v`
 /// (see [`Names::content`](super::Names::content)).
 pub trait Member: Sized {

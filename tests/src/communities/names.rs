@@ -73,7 +73,7 @@ impl Names {
         ids.extend(ids.clone().iter().map(settlement_replica));
         let scope = Self::scope()?;
         let key_type = &scope.tables[0].columns[0].sql_type;
-        let mut probes = vec![ItemId::from_text("s")];
+        let mut probes = vec![ItemId::from_text("[s]")];
         for item in 0..items {
             let key = [(key_type, ValueRef::Integer(item as i64))];
             let id = row_id(&scope.tables[0].global_name, key.into_iter())?;
@@ -96,7 +96,7 @@ impl Names {
             ColumnDescription::key("id", "int".parse()?),
             ColumnDescription::new("v", "nvarchar(10)".parse()?),
         ];
-        let table = TableDescription::new(TableName::parse("t")?, "t", columns)?;
+        let table = TableDescription::new(TableName::parse("t")?, "[t]", columns)?;
         ScopeDescription::new("community", vec![table])
     }
 
