@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sync_knowledge::{Knowledge, ReplicaId, Tick, Version};
-use sync_metadata::Value;
+use sync_metadata::{Value, row_id};
 
 /// A version with its replica by id, so that replicas can be compared.
 pub(super) type GlobalVersion = (ReplicaId, Tick);
@@ -65,6 +65,21 @@ impl State {
             .key_map()
             .key(replica)
             .is_some_and(|key| self.knowledge.contains(&[], Version::new(key, *tick)))
+    }
+
+    /// Whether the knowledge contains a version of one row.
+    pub fn knows_of(&self, table: usize, key: &[Value], (replica, tick): &GlobalVersion) -> bool {
+        let description = super::neutral::description();
+        let table = &description.tables[table];
+        let types = table
+            .key_positions()
+            .map(|column| &table.columns[column].sql_type);
+        let id = row_id(&table.global_name, types.zip(key.iter().map(Value::as_ref)));
+        let id = id.expect("the key is short");
+        self.knowledge.key_map().key(replica).is_some_and(|key| {
+            self.knowledge
+                .contains(id.as_bytes(), Version::new(key, *tick))
+        })
     }
 }
 

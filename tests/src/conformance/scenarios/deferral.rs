@@ -1,16 +1,17 @@
 //! Rows that are left for later: by the policy, or because a constraint refuses them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sync_orchestrator::SyncDirectionOrder::{Download, Upload};
 use sync_provider::ConflictPolicy;
 
-use super::super::engine::{Engine, Layout};
+use super::super::engine::{Engine, Layout, TestReplica};
 use super::super::hooked::{Call, Hooked};
 use super::super::neutral::{ITEM, WORD, id, item, text};
 use super::super::state::{State, assert_converged};
 use super::{Pair, Verdict, between, shared};
-use crate::support::session::Session;
+use crate::support::session::{Report, Session};
 
 pub(super) fn by_policy(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
     let pair = Pair::new(local, remote);
@@ -178,6 +179,142 @@ pub(super) fn waiting_row_changes(local: &dyn Engine, remote: &dyn Engine) -> Ve
         &[(0, 1), (1, 2)],
     );
     Verdict::Passed
+}
+
+/// What happens at the source between its last changes and the rows that it is asked for by key.
+#[derive(Copy, Clone, Debug)]
+enum Meanwhile {
+    Nothing,
+    Change,
+    Delete,
+    /// A replica that the session has not heard of brings another content.
+    Stranger,
+    /// So does one, and then the row is changed once more at the source.
+    StrangerAndChange,
+    /// The destination's own content comes by another session.
+    Destination,
+}
+
+/// Rows wait at the destination and are asked for by key; what they are by then may be newer than all that the session teaches. Whatever is
+/// stored, nobody claims to know what it does not hold, and nobody sees a conflict where there was none.
+pub(super) fn waiting_row_changes_meanwhile(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
+    for meanwhile in [
+        Meanwhile::Nothing,
+        Meanwhile::Change,
+        Meanwhile::Delete,
+        Meanwhile::Stranger,
+        Meanwhile::StrangerAndChange,
+        Meanwhile::Destination,
+    ] {
+        // The row fails in this session, or it waits from an earlier one.
+        for earlier in [false, true] {
+            changes_meanwhile(local, remote, meanwhile, earlier);
+        }
+    }
+    Verdict::Passed
+}
+
+fn changes_meanwhile(local: &dyn Engine, remote: &dyn Engine, meanwhile: Meanwhile, earlier: bool) {
+    let context = format!("{meanwhile:?}, earlier {earlier}");
+    let pair = Pair::new(local, remote);
+    for n in 0..3 {
+        pair.local.write(ITEM, &item(n, "before"), 1);
+    }
+    pair.session().run();
+    let stranger = local.make(Layout::Neutral);
+    between(pair.local.as_ref(), stranger.as_ref()).run();
+    pair.remote.reject(ITEM, &id(1), true);
+    pair.local.write(ITEM, &item(1, "waits"), 2);
+    if earlier {
+        pair.session().run();
+    }
+    // What comes from elsewhere knows the row as it waits.
+    between(pair.local.as_ref(), stranger.as_ref()).run();
+    stranger.write(ITEM, &item(1, "stranger"), 3);
+    let source: Arc<dyn TestReplica> = Arc::from(pair.local);
+    let destination: Arc<dyn TestReplica> = Arc::from(pair.remote);
+    let stranger: Arc<dyn TestReplica> = Arc::from(stranger);
+    let happened = Arc::new(AtomicBool::new(false));
+    let hooked = {
+        let (source, destination) = (Arc::clone(&source), Arc::clone(&destination));
+        let (stranger, happened) = (Arc::clone(&stranger), Arc::clone(&happened));
+        Hooked::wrap(source.provider(), move |call| {
+            if let Call::Rows(_) = call {
+                happened.store(true, Ordering::SeqCst);
+                let (source, destination) = (Arc::clone(&source), Arc::clone(&destination));
+                let stranger = Arc::clone(&stranger);
+                // A session of its own needs a thread of its own.
+                let happens = move || match meanwhile {
+                    Meanwhile::Nothing => {}
+                    Meanwhile::Change => source.write(ITEM, &item(1, "changed"), 4),
+                    Meanwhile::Delete => source.delete(ITEM, &id(1), 4),
+                    Meanwhile::Stranger => {
+                        between(stranger.as_ref(), source.as_ref())
+                            .direction(Upload)
+                            .run();
+                    }
+                    Meanwhile::StrangerAndChange => {
+                        between(stranger.as_ref(), source.as_ref())
+                            .direction(Upload)
+                            .run();
+                        source.write(ITEM, &item(1, "changed"), 4);
+                    }
+                    Meanwhile::Destination => {
+                        between(destination.as_ref(), source.as_ref())
+                            .direction(Upload)
+                            .run();
+                    }
+                };
+                std::thread::spawn(happens).join().expect("it happens");
+            }
+            Ok(())
+        })
+    };
+    if earlier {
+        destination.reject(ITEM, &id(1), false);
+    }
+    let report = Session::new(hooked, destination.provider())
+        .direction(Upload)
+        .run();
+    assert_eq!(conflicts(&report), 0, "{context}");
+    let (here, there) = (source.state(), destination.state());
+    let key = super::super::state::entry_key(ITEM, &id(1));
+    let newest = &here.entries[&key];
+    assert_eq!(
+        there.knows_of(ITEM, &id(1), &newest.update),
+        there.entries[&key] == *newest,
+        "{context}: what is known is held"
+    );
+    if !earlier {
+        destination.reject(ITEM, &id(1), false);
+    }
+    // A destination need not ask in the session in which the row fails.
+    let by_stranger = matches!(
+        meanwhile,
+        Meanwhile::Stranger | Meanwhile::StrangerAndChange
+    );
+    if by_stranger && happened.load(Ordering::SeqCst) {
+        // The stranger's row is an ancestor of what the source has, or the same.
+        let report = between(stranger.as_ref(), destination.as_ref())
+            .direction(Upload)
+            .run();
+        assert_eq!(conflicts(&report), 0, "{context}");
+    }
+    for _ in 0..2 {
+        let report = between(source.as_ref(), destination.as_ref()).run();
+        assert_eq!(conflicts(&report), 0, "{context}");
+    }
+    assert_converged(&[source.state(), destination.state()]);
+    assert_eq!(
+        source.state().row(ITEM, &id(1)),
+        here.row(ITEM, &id(1)),
+        "{context}: the newest content stays"
+    );
+}
+
+/// Conflicts that a policy settled.
+fn conflicts(report: &Report) -> u64 {
+    report.directions().map(|one| one.conflicts).sum()
 }
 
 pub(super) fn waiting_delete(local: &dyn Engine, remote: &dyn Engine) -> Verdict {

@@ -64,6 +64,7 @@ pub const SCENARIOS: &[Scenario] = scenarios! {
     values::columns_in_another_order: "columns in another order",
     batches::small_batches: "batches of 1 KiB",
     batches::row_larger_than_a_batch: "a row larger than a batch",
+    batches::waiting_rows_in_batches: "waiting rows come in batches",
     batches::every_batch_size: "every batch size gives the same",
     grid::every_conflict: "conflict grid",
     conflicts::silent_settlement: "equal content settles silently",
@@ -86,6 +87,7 @@ pub const SCENARIOS: &[Scenario] = scenarios! {
     deferral::constraint_heals: "a failing row heals",
     deferral::asked_by_key: "waiting rows are asked for by key",
     deferral::waiting_row_changes: "a waiting row changes at the source",
+    deferral::waiting_row_changes_meanwhile: "a waiting row changes while the session runs",
     deferral::waiting_delete: "a deletion that waits",
     deferral::others_are_not_blocked: "failing rows block nothing",
 };
