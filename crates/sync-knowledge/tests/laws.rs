@@ -3,44 +3,22 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod model;
+mod strategies;
 
-use std::collections::BTreeSet;
-
-use model::{
-    Change, ITEMS, Model, REPLICAS, SINGLE, Sample, TICKS, UNITS, Universe, changes_of, number,
-    replica, samples, samples_of_one_owner, unit,
-};
+use model::laws::{self, check};
+use model::step::{Step, forgotten};
+use model::{Change, ITEMS, Model, REPLICAS, SINGLE, TICKS, UNITS, number, replica, unit};
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{select, subsequence};
+use strategies::{samples, samples_of_one_owner};
 use sync_knowledge::{
-    ForgottenKnowledge, ItemId, Knowledge, KnowledgeBlob, KnowledgeInspector, Override, Relation,
-    ReplicaKey, Version,
+    ForgottenKnowledge, ItemId, Knowledge, KnowledgeInspector, Override, Relation, ReplicaKey,
+    Version,
 };
-
-/// What is in the knowledge is what is in the model, and in the one form that it can have.
-#[track_caller]
-fn check(knowledge: &Knowledge, universe: &Universe, expected: &Model) {
-    assert_eq!(
-        Model::of(knowledge, universe),
-        *expected,
-        "in {knowledge:?}"
-    );
-    let rebuilt = expected.build(universe, knowledge.key_map());
-    assert_eq!(*knowledge, rebuilt);
-    assert_eq!(knowledge.to_bytes(), rebuilt.to_bytes());
-    assert_eq!(knowledge.is_uniform(), rebuilt.is_uniform());
-    let shape = |knowledge: &Knowledge| {
-        let inspector = KnowledgeInspector::new(knowledge);
-        let sets = inspector.column_sets();
-        let sets = sets.map(|set| (set.change_units().to_vec(), set.ranges().count()));
-        (knowledge.ranges().count(), sets.collect::<Vec<_>>())
-    };
-    assert_eq!(shape(knowledge), shape(&rebuilt));
-}
 
 fn settings() -> ProptestConfig {
     ProptestConfig {
-        cases: 500,
+        cases: 2000,
         ..ProptestConfig::default()
     }
 }
@@ -73,25 +51,7 @@ proptest! {
 
     #[test]
     fn combine_is_union([a, b] in samples()) {
-        let mut combined = a.knowledge.clone();
-        combined.combine(&b.knowledge);
-        check(&combined, &a.universe, &Model(&a.model.0 | &b.model.0));
-
-        prop_assert_eq!(&a.knowledge.combined(&b.knowledge), &combined);
-
-        let mut mapped = a.knowledge.clone();
-        let mapping = mapped.mapping_from(b.knowledge.key_map());
-        check(&mapped, &a.universe, &a.model);
-        prop_assert!(mapping.is_complete());
-        let local = mapped.map_remote_with(&b.knowledge, &mapping);
-        check(&local, &a.universe, &b.model);
-        prop_assert_eq!(&mapped.clone().map_remote_to_local(&b.knowledge), &local);
-        prop_assert_eq!(mapped.contains_knowledge_mapped(&b.knowledge, &mapping), b.model.0.is_subset(&a.model.0));
-        prop_assert_eq!(mapped.compare_mapped(&b.knowledge, &mapping), relation(&a, &b));
-        mapped.combine_mapped(&b.knowledge, &mapping);
-        prop_assert_eq!(&mapped, &combined);
-        prop_assert_eq!(mapped.to_bytes(), combined.to_bytes());
-        local.key_map().iter().for_each(|(key, id)| assert_eq!(combined.key_map().id(key), Some(id)));
+        laws::union(&a, &b);
     }
 
     #[test]
@@ -113,56 +73,12 @@ proptest! {
 
     #[test]
     fn intersection_and_complement([a, b] in samples()) {
-        let both = a.knowledge.intersection(&b.knowledge);
-        check(&both, &a.universe, &Model(&a.model.0 & &b.model.0));
-
-        let more = Model(&a.model.0 - &b.model.0);
-        let complement = a.knowledge.complement(&b.knowledge);
-        check(&complement, &a.universe, &more.closed());
-        let mut again = both.clone();
-        again.combine(&complement);
-        prop_assert_eq!(&again, &a.knowledge);
-
-        let mut gaps = BTreeSet::new();
-        for gap in a.knowledge.difference(&b.knowledge) {
-            let named = |unit: u8| gap.change_units.iter().any(|named| named.as_bytes() == [unit]);
-            let units: Vec<usize> = match gap.change_units[..] {
-                [] => {
-                    let known = |unit: u8| [&a, &b].into_iter().any(|sample| {
-                        KnowledgeInspector::new(&sample.knowledge).column_sets()
-                            .any(|set| set.change_units().iter().any(|named| named.as_bytes() == [unit]))
-                    });
-                    (0..UNITS.len()).filter(|unit| !known(UNITS[*unit])).collect()
-                }
-                _ => (0..UNITS.len()).filter(|unit| named(UNITS[*unit])).collect(),
-            };
-            let inside = |item: usize| {
-                let id = a.universe.item(item);
-                gap.lower_bound <= id && gap.upper_bound.as_ref().is_none_or(|upper| id < *upper)
-            };
-            prop_assert!(gap.after < gap.up_to);
-            let who = number(&a.knowledge, gap.replica);
-            for item in (0..ITEMS).filter(|item| inside(*item)) {
-                for unit in &units {
-                    for tick in gap.after + 1..=gap.up_to {
-                        prop_assert!(gaps.insert((item, *unit, who, tick)), "twice: {:?}", gap);
-                    }
-                }
-            }
-        }
-        prop_assert_eq!(gaps, more.0);
+        laws::difference(&a, &b);
     }
 
     #[test]
     fn containment([a, b] in samples()) {
-        prop_assert_eq!(a.knowledge.contains_knowledge(&b.knowledge), b.model.0.is_subset(&a.model.0));
-        prop_assert_eq!(a.knowledge.intersects(&b.knowledge), !a.model.0.is_disjoint(&b.model.0));
-        prop_assert_eq!(a.knowledge.compare(&b.knowledge), relation(&a, &b));
-        prop_assert_eq!(b.knowledge.compare(&a.knowledge), relation(&a, &b).reversed());
-        prop_assert_eq!(a.knowledge == b.knowledge, a.model == b.model);
-        prop_assert_eq!(a.knowledge.compare_to_cookie(&b.knowledge.cookie()), relation(&a, &b));
-        let lowest = b.model.0.difference(&a.model.0).next().map(|change| a.universe.item(change.0));
-        prop_assert_eq!(a.knowledge.lowest_uncontained_id(&b.knowledge), lowest);
+        laws::containment(&a, &b);
     }
 
     #[test]
@@ -250,12 +166,12 @@ proptest! {
         let mut set = a.knowledge.clone();
         set.set_local_tick(tick);
         let others = a.model.filter(|change| change.2 != own);
-        check(&set, &a.universe, &with(others, own, tick, |_| true));
+        check(&set, &a.universe, &others.with(own, tick, |_| true));
 
         let mut raised = a.knowledge.clone();
         raised.raise(key.unwrap_or(ReplicaKey(77)), tick);
         let tick = if key.is_some() { tick } else { 0 };
-        check(&raised, &a.universe, &with(a.model.clone(), who, tick, |_| true));
+        check(&raised, &a.universe, &a.model.clone().with(who, tick, |_| true));
     }
 
     #[test]
@@ -264,46 +180,27 @@ proptest! {
         let mut learned = a.knowledge.clone();
         let key = learned.find_or_add_replica(&replica(who));
         learned.learn_item(&a.universe.item(item), Version::new(key, tick));
-        check(&learned, &a.universe, &with(a.model.clone(), who, tick, |at| at == item));
+        check(&learned, &a.universe, &a.model.clone().with(who, tick, |at| at == item));
     }
 
     #[test]
     fn forgetting([a, b] in samples_of_one_owner(), who in 0..REPLICAS, tick in 1..=TICKS) {
-        let key = a.knowledge.key_map().key(&replica(who)).unwrap_or(ReplicaKey(77));
-        let mut forgotten = ForgottenKnowledge::from(b.knowledge.clone());
-        let before = forgotten.clone();
-        forgotten.forget_to(&a.knowledge, Version::new(key, tick));
-        prop_assert!(forgotten.knowledge().contains_knowledge(before.knowledge()));
-        // Every tombstone that the knowledge contains and whose version is not greater is covered.
-        for change in a.model.0.iter().filter(|change| change.2 == who && change.3 <= tick) {
-            prop_assert!(model::contains(forgotten.knowledge(), &a.universe, *change));
-        }
-        // And nothing else; of the change units of an item the most that is known counts.
-        let most = |model: &Model, change: Change| {
-            (0..UNITS.len()).any(|unit| model.0.contains(&(change.0, unit, change.2, change.3)))
-        };
-        for change in Model::of(forgotten.knowledge(), &a.universe).0 {
-            let now = change.2 == who && change.3 <= tick && most(&a.model, change);
-            prop_assert!(now || most(&b.model, change));
-        }
+        let forgotten = forgotten(b.knowledge.clone(), &a.knowledge, who, tick);
+        // Every tombstone that the knowledge contains and whose version is not greater is covered, and nothing else; of the
+        // change units of an item the most that is known counts.
+        check(forgotten.knowledge(), &a.universe, &b.model.forgetting(&a.model, who, tick));
+        prop_assert!(forgotten.knowledge().contains_knowledge(&b.knowledge));
+        let mut both = ForgottenKnowledge::from(a.knowledge.clone());
+        both.combine(&forgotten);
+        let most = Model(&a.model.most().0 | &b.model.forgetting(&a.model, who, tick).0);
+        check(both.knowledge(), &a.universe, &most);
         let bytes = forgotten.to_bytes();
         prop_assert_eq!(ForgottenKnowledge::from_bytes(&bytes), Ok(forgotten));
     }
 
     #[test]
     fn bytes([a] in samples()) {
-        // What all change units of an item have in common is written.
-        let written = Knowledge::from_bytes(&a.knowledge.to_bytes()).unwrap();
-        let common = |change: Change| {
-            (0..UNITS.len()).all(|unit| a.model.0.contains(&(change.0, unit, change.2, change.3)))
-        };
-        check(&written, &a.universe, &a.model.filter(common));
-        prop_assert!(a.knowledge.contains_knowledge(&written));
-        prop_assert_eq!(written.key_map(), a.knowledge.key_map());
-        let blob = KnowledgeBlob::parse(&a.knowledge.to_bytes()).unwrap();
-        prop_assert_eq!(&blob, &KnowledgeBlob::from(&a.knowledge));
-        prop_assert_eq!(&blob.to_bytes(), &a.knowledge.to_bytes());
-        prop_assert_eq!(blob.knowledge(), Ok(written));
+        laws::bytes(&a);
     }
 
     #[test]
@@ -349,30 +246,17 @@ proptest! {
 
     #[test]
     fn sequences_of_operations([a] in samples(), steps in proptest::collection::vec(step(), 1..12)) {
-        let Sample { universe, mut knowledge, mut model } = a;
+        let mut sample = a;
         for step in steps {
-            step.apply(&universe, &mut knowledge, &mut model);
-            check(&knowledge, &universe, &model);
+            step.apply(&mut sample);
+            check(&sample.knowledge, &sample.universe, &sample.model);
         }
     }
 }
 
-#[derive(Clone, Debug)]
-enum Step {
-    Raise(usize, u64),
-    LocalTick(u64),
-    Learn(usize, usize, u64),
-    Exclude(usize),
-    ExcludeRange(usize, usize),
-    ExcludeUnit(usize, usize),
-    ProjectRange(usize, usize),
-    Combine(Box<Sample>),
-    Intersect(Box<Sample>),
-    Complement(Box<Sample>),
-}
-
 fn step() -> impl Strategy<Value = Step> {
     let single = || select(&SINGLE);
+    let columns = || 0..2usize;
     let other = || samples().prop_map(|[sample]| Box::new(sample));
     prop_oneof![
         2 => (0..REPLICAS, 0..=TICKS).prop_map(|(who, tick)| Step::Raise(who, tick)),
@@ -380,84 +264,18 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (single(), 0..REPLICAS, 1..=TICKS).prop_map(|(item, who, tick)| Step::Learn(item, who, tick)),
         4 => single().prop_map(Step::Exclude),
         2 => (0..ITEMS, 0..=ITEMS).prop_map(|(from, to)| Step::ExcludeRange(from, to)),
-        1 => (single(), 0..2usize).prop_map(|(item, unit)| Step::ExcludeUnit(item, unit)),
+        1 => (single(), columns()).prop_map(|(item, unit)| Step::ExcludeUnit(item, unit)),
+        1 => single().prop_map(Step::ProjectItem),
         1 => (0..ITEMS, 0..=ITEMS).prop_map(|(from, to)| Step::ProjectRange(from, to)),
+        1 => (single(), columns()).prop_map(|(item, unit)| Step::ProjectUnit(item, unit)),
+        1 => subsequence(vec![0, 1], 0..=2).prop_map(Step::ProjectColumns),
+        1 => samples().prop_map(|others| Step::Prerequisite(Box::new(others))),
         2 => other().prop_map(Step::Combine),
+        2 => other().prop_map(Step::CombineMapped),
         1 => other().prop_map(Step::Intersect),
         1 => other().prop_map(Step::Complement),
+        1 => other().prop_map(Step::Map),
+        1 => (other(), 0..REPLICAS, 1..=TICKS).prop_map(|(other, who, tick)| Step::Forget(other, who, tick)),
+        1 => Just(Step::Reread),
     ]
-}
-
-impl Step {
-    fn apply(self, universe: &Universe, knowledge: &mut Knowledge, model: &mut Model) {
-        let bounds =
-            |from: usize, to: usize| (universe.item(from), (to < ITEMS).then(|| universe.item(to)));
-        // Knowledge of another universe says the same of items with other ids.
-        let moved = |sample: &Sample| sample.model.build(universe, sample.knowledge.key_map());
-        match self {
-            Step::Raise(who, tick) => {
-                let key = knowledge.find_or_add_replica(&replica(who));
-                knowledge.raise(key, tick);
-                *model = with(model.clone(), who, tick, |_| true);
-            }
-            Step::LocalTick(tick) => {
-                let own = number(knowledge, ReplicaKey::LOCAL);
-                knowledge.set_local_tick(tick);
-                *model = with(model.filter(|change| change.2 != own), own, tick, |_| true);
-            }
-            Step::Learn(item, who, tick) => {
-                let key = knowledge.find_or_add_replica(&replica(who));
-                knowledge.learn_item(&universe.item(item), Version::new(key, tick));
-                *model = with(model.clone(), who, tick, |at| at == item);
-            }
-            Step::Exclude(item) => {
-                knowledge.exclude_item(&universe.item(item));
-                *model = model.filter(|change| change.0 != item);
-            }
-            Step::ExcludeRange(from, to) => {
-                let (lower, upper) = bounds(from, to);
-                knowledge.exclude_range(&lower, upper.as_ref());
-                *model = model.filter(|change| !(from..to).contains(&change.0));
-            }
-            Step::ExcludeUnit(item, column) => {
-                knowledge.exclude_change_unit(&universe.item(item), &unit(column));
-                *model = model.filter(|change| (change.0, change.1) != (item, column));
-            }
-            Step::ProjectRange(from, to) => {
-                let (lower, upper) = bounds(from, to);
-                *knowledge = knowledge.project_onto_range(&lower, upper.as_ref());
-                *model = model.filter(|change| (from..to).contains(&change.0));
-            }
-            Step::Combine(other) => {
-                knowledge.combine(&moved(&other));
-                *model = Model(&model.0 | &other.model.0);
-            }
-            Step::Intersect(other) => {
-                *knowledge = knowledge.intersection(&moved(&other));
-                *model = Model(&model.0 & &other.model.0);
-            }
-            Step::Complement(other) => {
-                *knowledge = knowledge.complement(&moved(&other));
-                *model = Model(&model.0 - &other.model.0).closed();
-            }
-        }
-    }
-}
-
-/// The model with all changes of a replica up to a tick, for some items.
-fn with(mut model: Model, who: usize, tick: u64, wanted: impl Fn(usize) -> bool) -> Model {
-    for item in (0..ITEMS).filter(|item| wanted(*item)) {
-        for unit in 0..UNITS.len() {
-            let new = changes_of(item, unit).filter(|change| change.2 == who && change.3 <= tick);
-            model.0.extend(new);
-        }
-    }
-    model
-}
-
-fn relation(a: &Sample, b: &Sample) -> Relation {
-    Relation::from_containment(
-        b.model.0.is_subset(&a.model.0),
-        a.model.0.is_subset(&b.model.0),
-    )
 }

@@ -59,7 +59,7 @@ fn check(vector_found: &ClockVector, expected: &Ticks) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn clock_vectors(a in ticks(), b in ticks(), key in prop_oneof![0..210u32, Just(u32::MAX)], new in 0..7u64) {

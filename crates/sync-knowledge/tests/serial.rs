@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod model;
+mod strategies;
 
-use model::{Sample, samples};
+use model::Sample;
 use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
+use strategies::samples;
 use sync_knowledge::{
     ChangeUnitId, ClockVector, EnvelopeError, ForgottenKnowledge, Knowledge, KnowledgeBlob,
     ReplicaId, ReplicaKey, ReplicaKeyMap, Version, decode_envelope, encode_envelope,
@@ -25,7 +27,7 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: &
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn there_and_back([Sample { knowledge, .. }] in samples()) {

@@ -8,13 +8,15 @@
 )]
 
 mod model;
+mod strategies;
 
-use model::{Sample, samples};
+use model::Sample;
 use proptest::prelude::*;
+use strategies::samples;
 use sync_knowledge::{ItemId, Knowledge, ReplicaId, Version};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn there_and_back([Sample { knowledge, .. }] in samples()) {

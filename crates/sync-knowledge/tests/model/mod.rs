@@ -1,12 +1,14 @@
 //! Knowledge as what it stands for: a set of changes. Slow, and plain to see that it is right.
+//!
+//! It takes part in the property tests of this crate and in the fuzz targets of the workspace, so it knows nothing of how cases are made.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod laws;
+pub(crate) mod step;
+
 use std::collections::BTreeSet;
 
-use proptest::collection::{btree_map, vec};
-use proptest::prelude::*;
-use proptest::sample::subsequence;
 use sync_knowledge::{
     ChangeUnitId, ClockVector, IdFormat, IdFormatGroup, ItemId, Knowledge, KnowledgeBuilder,
     ReplicaId, ReplicaKey, ReplicaKeyMap, Version,
@@ -116,6 +118,31 @@ impl Model {
         Model(self.0.iter().copied().flat_map(below).collect())
     }
 
+    /// What is known of all change units of an item alike: what the binary form holds.
+    pub(crate) fn common(&self) -> Model {
+        let known =
+            |(i, _, r, t): Change| (0..UNITS.len()).all(|unit| self.0.contains(&(i, unit, r, t)));
+        self.filter(known)
+    }
+
+    /// Of every item, for all change units, what is known of one of them: how what was forgotten is counted.
+    pub(crate) fn most(&self) -> Model {
+        let spread = |(i, _, r, t): Change| (0..UNITS.len()).map(move |unit| (i, unit, r, t));
+        Model(self.0.iter().copied().flat_map(spread).collect())
+    }
+
+    /// With all changes of a replica up to a tick, for some items.
+    pub(crate) fn with(mut self, who: usize, tick: u64, wanted: impl Fn(usize) -> bool) -> Model {
+        for item in (0..ITEMS).filter(|item| wanted(*item)) {
+            for unit in 0..UNITS.len() {
+                let new =
+                    changes_of(item, unit).filter(|change| change.2 == who && change.3 <= tick);
+                self.0.extend(new);
+            }
+        }
+        self
+    }
+
     pub(crate) fn tick(&self, item: usize, unit: usize, replica: usize) -> u64 {
         (1..=TICKS)
             .filter(|tick| self.0.contains(&(item, unit, replica, *tick)))
@@ -173,101 +200,4 @@ pub(crate) struct Sample {
     pub(crate) universe: Universe,
     pub(crate) knowledge: Knowledge,
     pub(crate) model: Model,
-}
-
-type Ranges = std::collections::BTreeMap<usize, [u64; REPLICAS]>;
-
-/// A universe and some knowledges in it, each over a key map of its own.
-pub(crate) fn samples<const N: usize>() -> impl Strategy<Value = [Sample; N]> {
-    let universe = prop_oneof![Just(FIXED), Just(VARIABLE)];
-    let recipes: [_; N] = std::array::from_fn(|_| recipe());
-    (universe, recipes).prop_map(|(universe, recipes)| recipes.map(|recipe| recipe.cook(universe)))
-}
-
-/// Some knowledges over the same key map.
-pub(crate) fn samples_of_one_owner<const N: usize>() -> impl Strategy<Value = [Sample; N]> {
-    let universe = prop_oneof![Just(FIXED), Just(VARIABLE)];
-    let recipes: [_; N] = std::array::from_fn(|_| recipe());
-    (universe, recipes).prop_map(|(universe, mut recipes)| {
-        for at in 1..N {
-            recipes[at].replicas = recipes[0].replicas.clone();
-        }
-        recipes.map(|recipe| recipe.cook(universe))
-    })
-}
-
-#[derive(Clone, Debug)]
-struct Recipe {
-    /// The owner first.
-    replicas: Vec<usize>,
-    scope: Ranges,
-    columns: [Option<Ranges>; 2],
-}
-
-fn recipe() -> impl Strategy<Value = Recipe> {
-    let replicas = subsequence((0..REPLICAS).collect::<Vec<_>>(), 1..=REPLICAS).prop_shuffle();
-    let columns = prop_oneof![
-        3 => Just([None, None]),
-        2 => [proptest::option::of(ranges()), proptest::option::of(ranges())],
-    ];
-    (replicas, ranges(), columns).prop_map(|(replicas, scope, columns)| Recipe {
-        replicas,
-        scope,
-        columns,
-    })
-}
-
-/// Vectors by the item with which their range begins.
-fn ranges() -> impl Strategy<Value = Ranges> {
-    let tick = prop_oneof![1 => Just(0), 2 => 0..=TICKS];
-    let vector = vec(tick, REPLICAS).prop_map(|ticks| [ticks[0], ticks[1], ticks[2], ticks[3]]);
-    prop_oneof![
-        1 => vector.clone().prop_map(|vector| Ranges::from([(0, vector)])),
-        3 => btree_map(0..ITEMS, vector, 0..4),
-    ]
-}
-
-impl Recipe {
-    fn cook(&self, universe: Universe) -> Sample {
-        let ids: Vec<ReplicaId> = self
-            .replicas
-            .iter()
-            .map(|number| replica(*number))
-            .collect();
-        let key_map = ReplicaKeyMap::with_replicas(ids[0].clone(), ids[1..].iter().cloned());
-        let mut builder = KnowledgeBuilder::new(universe.formats(), key_map);
-        builder = self.add(builder, &universe, &self.scope);
-        for (number, ranges) in self.columns.iter().enumerate() {
-            if let Some(ranges) = ranges {
-                builder = builder.column_set([unit(number)]).unwrap();
-                builder = self.add(builder, &universe, ranges);
-            }
-        }
-        let known = |(item, unit, replica, tick): Change| {
-            let ranges = self
-                .columns
-                .get(unit)
-                .and_then(Option::as_ref)
-                .unwrap_or(&self.scope);
-            let vector = ranges.range(..=item).next_back();
-            self.replicas.contains(&replica)
-                && vector.is_some_and(|(_, vector)| tick <= vector[replica])
-        };
-        let model = Model(changes().filter(|change| known(*change)).collect());
-        Sample {
-            universe,
-            knowledge: builder.build(),
-            model,
-        }
-    }
-
-    fn add(&self, to: KnowledgeBuilder, universe: &Universe, ranges: &Ranges) -> KnowledgeBuilder {
-        ranges.iter().fold(to, |builder, (item, ticks)| {
-            let keys = self.replicas.iter().zip(0..);
-            let vector = keys
-                .map(|(number, key)| (ReplicaKey(key), ticks[*number]))
-                .collect();
-            builder.range(universe.item(*item), vector).unwrap()
-        })
-    }
 }
