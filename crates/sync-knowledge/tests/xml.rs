@@ -13,7 +13,9 @@ mod strategies;
 use model::Sample;
 use proptest::prelude::*;
 use strategies::samples;
-use sync_knowledge::{ItemId, Knowledge, ReplicaId, Version};
+use sync_knowledge::{
+    IdFormat, IdFormatGroup, ItemId, Knowledge, ReplicaId, ReplicaKeyMap, Version,
+};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
@@ -105,6 +107,27 @@ fn what_is_written() {
     assert_eq!(Knowledge::from_xml(&other).unwrap(), knowledge());
 }
 
+/// Every format that the binary form admits has an XML form, too.
+#[test]
+fn formats_at_their_limits() {
+    for (short, long) in [
+        (IdFormat::fixed(1), IdFormat::fixed(u16::MAX)),
+        (IdFormat::variable(1), IdFormat::variable(u16::MAX)),
+    ] {
+        let formats = IdFormatGroup {
+            item: long,
+            change_unit: long,
+            replica: short,
+        };
+        let own = ReplicaKeyMap::new(ReplicaId::from_bytes(&[7]));
+        let mut knowledge = Knowledge::with_formats(formats, own);
+        knowledge.set_local_tick(7);
+        let read = Knowledge::from_xml(&knowledge.to_xml()).unwrap();
+        assert_eq!(read.formats(), formats);
+        assert_eq!(read.to_bytes(), knowledge.to_bytes());
+    }
+}
+
 #[test]
 fn what_is_wrong_is_named() {
     let check = |from: &str, to: &str, reason: &str| {
@@ -145,7 +168,12 @@ fn what_is_wrong_is_named() {
     check(
         "maxLength=\"16\"",
         "maxLength=\"0\"",
-        "attribute maxLength of replicaIdFormat is \"0\": expected a number from 1 to 65533",
+        "attribute maxLength of replicaIdFormat is \"0\": expected a number from 1 to 65535",
+    );
+    check(
+        "maxLength=\"10240\"",
+        "maxLength=\"65534\"",
+        "attribute maxLength of itemIdFormat is \"65534\": expected a number from 1 to 65533",
     );
     check(
         "AQ==",

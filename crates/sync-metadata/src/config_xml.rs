@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use crate::{
     ColumnDescription, Identity, MetadataError, Naming, ObjectName, ObjectNames, ScopeDescription,
-    SqlKind, SqlType, TableDescription, TableName,
+    SqlKind, SqlType, TableDescription, TableName, table_name::check_identifier,
 };
 
 pub use fragment::XmlFragment;
@@ -172,8 +172,15 @@ impl ScopeConfig {
     }
 
     /// The configuration of a newly provisioned scope.
-    #[must_use]
-    pub fn from_description(scope: &ScopeDescription, naming: &Naming, form: ConfigForm) -> Self {
+    ///
+    /// # Errors
+    /// [`MetadataError::Name`] for an object whose name would be longer than SQL Server's 128 characters, because its table's nearly is: the
+    /// document could not be read again.
+    pub fn from_description(
+        scope: &ScopeDescription,
+        naming: &Naming,
+        form: ConfigForm,
+    ) -> Result<Self, MetadataError> {
         let provider = match form {
             ConfigForm::SqlServer { .. } | ConfigForm::Triggers => ConfigProvider::Sql {
                 is_template: Some(false),
@@ -184,12 +191,12 @@ impl ScopeConfig {
             .tables
             .iter()
             .map(|table| AdapterConfig::from_description(table, naming, form))
-            .collect();
-        Self {
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
             provider,
             adapters,
             other_attributes: Vec::new(),
-        }
+        })
     }
 
     /// The description of the scope, under the given name, that this configuration belongs to. Its comment is not part of the document.
@@ -225,15 +232,27 @@ impl ScopeConfig {
 
 impl AdapterConfig {
     /// The configuration of a newly provisioned table.
-    #[must_use]
-    pub fn from_description(table: &TableDescription, naming: &Naming, form: ConfigForm) -> Self {
+    ///
+    /// # Errors
+    /// See [`ScopeConfig::from_description`].
+    pub fn from_description(
+        table: &TableDescription,
+        naming: &Naming,
+        form: ConfigForm,
+    ) -> Result<Self, MetadataError> {
         let names = ObjectNames::for_table(&table.local_name, naming);
         let tracking_table = names.tracking_table.clone();
-        Self {
+        let mut objects = AdapterObjects::new(names, form);
+        let named = objects.entries().into_iter();
+        let named = named.filter_map(|(_, name)| name.as_ref().map(|name| &name.name));
+        for name in named.chain([&tracking_table.name]) {
+            check_identifier(name)?;
+        }
+        Ok(Self {
             name: table.local_name.clone(),
             global_name: table.global_name.clone(),
             tracking_table,
-            objects: AdapterObjects::new(names, form),
+            objects,
             columns: (1..)
                 .zip(&table.columns)
                 .map(|(n, column)| ColumnConfig::from_description(column, n))
@@ -243,7 +262,7 @@ impl AdapterConfig {
             filter_columns: Vec::new(),
             other_attributes: Vec::new(),
             other_elements: Vec::new(),
-        }
+        })
     }
 
     /// The table that this configuration describes.

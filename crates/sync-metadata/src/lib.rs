@@ -31,7 +31,7 @@
 //! let customer = TableDescription::new(TableName::parse("Sales.Customer")?, "[Sales].[Customer]", columns)?;
 //! let scope = ScopeDescription::new("customers", vec![customer])?;
 //!
-//! let config = ScopeConfig::from_description(&scope, &Naming::default(), ConfigForm::SqlServer { bulk: true });
+//! let config = ScopeConfig::from_description(&scope, &Naming::default(), ConfigForm::SqlServer { bulk: true })?;
 //! assert!(config.to_xml().contains(r#"TrackingTable="[Sales].[Customer_tracking]""#));
 //! assert_eq!(config.description("customers")?, scope);
 //! # Ok::<(), sync_metadata::MetadataError>(())

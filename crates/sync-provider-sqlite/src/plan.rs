@@ -204,9 +204,17 @@ impl<'a> Plan<'a> {
     }
 
     /// The scope's own rows.
-    pub(crate) fn scope_rows(&mut self, description: &ScopeDescription, replica: Uuid) {
+    pub(crate) fn scope_rows(
+        &mut self,
+        description: &ScopeDescription,
+        replica: Uuid,
+    ) -> Result<(), SqliteError> {
         let config =
             ScopeConfig::from_description(description, &self.store.naming, ConfigForm::Triggers)
+                .map_err(|error| {
+                    let object = format!("scope {}", description.name);
+                    SqliteError::unsuitable(object, error, "give the table a shorter name")
+                })?
                 .to_xml();
         let config_id = Uuid::new_v4();
         self.statements.push(format!(
@@ -225,6 +233,7 @@ impl<'a> Plan<'a> {
             text(&config_id.to_string()),
             text(&description.user_comment)
         ));
+        Ok(())
     }
 
     /// Whether a name is free, which it is not any more afterwards.

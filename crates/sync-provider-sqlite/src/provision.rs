@@ -155,7 +155,7 @@ impl Provisioning {
             plan.track(table)?;
         }
         let replica = Uuid::new_v4();
-        plan.scope_rows(&description, replica);
+        plan.scope_rows(&description, replica)?;
         Ok(Provisioned {
             description,
             replica,

@@ -59,11 +59,17 @@ fn formats(group: Node<'_>) -> Result<IdFormatGroup, XmlError> {
             "false" | "0" => Some(false),
             _ => None,
         })?;
-        let length = node.attribute("maxLength", "a number from 1 to 65533", |value| {
+        // Ids that differ in length are stored with their own, which takes two bytes of the same 65 535.
+        let (longest, expected) = if variable {
+            (65_533, "a number from 1 to 65533")
+        } else {
+            (65_535, "a number from 1 to 65535")
+        };
+        let length = node.attribute("maxLength", expected, |value| {
             value
                 .parse()
                 .ok()
-                .filter(|length| (1..=65_533).contains(length))
+                .filter(|length| (1..=longest).contains(length))
         })?;
         Ok::<_, XmlError>(IdFormat { variable, length })
     };

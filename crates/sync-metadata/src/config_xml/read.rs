@@ -219,6 +219,12 @@ impl<'a> Source<'a> {
                 ),
             });
         }
+        if let Some(position) = xml.find('\0') {
+            return Err(MetadataError::ConfigXml {
+                position: position as u64,
+                reason: "the document holds a NUL character, which XML does not know".to_owned(),
+            });
+        }
         let xml = xml.trim_start_matches('\u{feff}');
         Ok(Self {
             xml,

@@ -108,6 +108,7 @@ fn a_real_document_is_understood() {
         &Naming::default(),
         ConfigForm::SqlServer { bulk: true },
     );
+    let made = made.unwrap();
     assert_eq!(made.to_xml(), sql_server_document());
 }
 
@@ -116,7 +117,8 @@ fn a_compact_document_is_understood() {
     let config = ScopeConfig::parse(&compact_document()).unwrap();
     let scope = config.description("ProductsScope").unwrap();
     assert_eq!(scope.tables[0].columns[2].sql_type, sql_type("money"));
-    let made = ScopeConfig::from_description(&scope, &Naming::default(), ConfigForm::SqlCe);
+    let made =
+        ScopeConfig::from_description(&scope, &Naming::default(), ConfigForm::SqlCe).unwrap();
     assert_eq!(made.to_xml(), compact_document());
 }
 
@@ -210,6 +212,13 @@ fn documents_of_another_kind_are_refused() {
     check_refused(&in_document("&amp;"), "text stands");
     check_refused(&in_document("<Adapter"), "");
     check_refused(&format!("{}<x/>", in_document("")), "something follows");
+    // It has no form that writes it again.
+    check_refused(&in_table("<FilterClause>a\0b</FilterClause>"), "NUL");
+    check_refused(&in_table("<FilterClause>a&#0;b</FilterClause>"), "");
+    check_refused(
+        &in_table(r#"<Col name="a" type="int" default="&#x0;"/>"#),
+        "",
+    );
     check_refused("<SqlSyncProviderScopeConfiguration>", "ends inside");
     check_refused("<SqlSyncProviderScopeConfiguration></x>", "");
     check_refused(
@@ -318,6 +327,33 @@ fn hostile_documents_cost_nothing() {
     }
 }
 
+/// Either the objects of a table have names that the document can hold, or it is not made.
+#[test]
+fn names_that_grow_too_long_are_refused() {
+    let naming = Naming::default();
+    let check = |form, longest_suffix: &str| {
+        for length in 100..=128 {
+            let name = TableName::new(None, &"é".repeat(length)).unwrap();
+            let columns = vec![ColumnDescription::key("a", sql_type("int"))];
+            let table = TableDescription::new(name, "T", columns).unwrap();
+            let scope = ScopeDescription::new("s", vec![table]).unwrap();
+            let made = ScopeConfig::from_description(&scope, &naming, form);
+            assert_eq!(
+                made.is_ok(),
+                length + longest_suffix.len() <= 128,
+                "{made:?}"
+            );
+            match made {
+                Ok(made) => assert_eq!(ScopeConfig::parse(&made.to_xml()).unwrap(), made),
+                Err(error) => assert!(error.to_string().contains("longer than 128 characters")),
+            }
+        }
+    };
+    check(ConfigForm::SqlServer { bulk: true }, "_insert_trigger");
+    check(ConfigForm::Triggers, "_insert_trigger");
+    check(ConfigForm::SqlCe, "_tracking");
+}
+
 #[test]
 fn objects_follow_the_form() {
     let table = TableDescription::new(
@@ -331,7 +367,8 @@ fn objects_follow_the_form() {
     let scope = ScopeDescription::new("s", vec![table.unwrap()]).unwrap();
     let naming = Naming::new(Some("p"), None).unwrap();
     let check = |form, columns_and_objects: &str| {
-        let xml = ScopeConfig::from_description(&scope, &naming, form).to_xml();
+        let made = ScopeConfig::from_description(&scope, &naming, form).unwrap();
+        let xml = made.to_xml();
         assert!(xml.contains(columns_and_objects), "{xml}");
         assert_eq!(
             ScopeConfig::parse(&xml).unwrap().description("s").unwrap(),
@@ -416,7 +453,7 @@ proptest! {
 
     #[test]
     fn descriptions_survive_the_document(scope in any_scope(), form in any_form()) {
-        let config = ScopeConfig::from_description(&scope, &Naming::default(), form);
+        let config = ScopeConfig::from_description(&scope, &Naming::default(), form).unwrap();
         let xml = config.to_xml();
         let read = ScopeConfig::parse(&xml).unwrap();
         prop_assert_eq!(&read, &config);

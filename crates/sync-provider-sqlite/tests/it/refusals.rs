@@ -102,6 +102,13 @@ fn names() {
         &["table v", "is a view"],
     );
     check("", Tables::All, &["it has no tables"]);
+    // The names of its triggers could be written into the configuration, and not be read again.
+    let long = "t".repeat(120);
+    check(
+        &format!("CREATE TABLE {long} (id INTEGER PRIMARY KEY)"),
+        listed(&long),
+        &["scope s", "_trigger", "128 characters", "shorter name"],
+    );
 }
 
 #[test]
