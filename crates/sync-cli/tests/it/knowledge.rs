@@ -86,6 +86,63 @@ fn show() {
     );
 }
 
+/// Ids of varying length for replicas, one of them without bytes; ids of four bytes for items; ranges with the same vector, ticks of 0 and a
+/// replica of which nothing is known.
+const OTHER: &str = "00000005000000000000000100000000000000050101f6000000050004004100080042006f00620014005200650070006c00690063006100200043000400440002000000180101f600000400000100000015000000030000000100000000000000010000000300000000000000000000000500000001000000000000000000000003000001000000000000000001000000010000000100000000000000070000001700000001000000160000000400000000000000010000000a000000020000000b00000001ff0000000000000000000000000000190100000000";
+/// A database provider's, with twelve replicas and an exception for one row.
+const EXCEPTION: &str = "00000005000000000000000100000000000000050000100000000c0101010101010101010101010101010102020202020202020202020202020202030303030303030303030303030303030404040404040404040404040404040405050505050505050505050505050505060606060606060606060606060606060707070707070707070707070707070708080808080808080808080808080808090909090909090909090909090909090a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0000001800001001280200000100000015000000030000000100000000000000010000000c0000000000000000000000000000000100000000000000640000000200000000000000c800000003000000000000012c0000000400000000000001900000000500000000000001f40000000600000000000002580000000700000000000002bc0000000800000000000003200000000900000000000003840000000a00000000000003e80000000b000000000000044c00000001000000010000000000000000000000030000001700000001000000160000000300030000000001001a005b0063007500730074006f006d00650072005d002d003700000002001b005b0063007500730074006f006d00650072005d002d0037000000000100000000000000190100000000";
+
+#[test]
+fn other_shapes() {
+    let place = Place::new();
+    let show = |blob: &str| place.ok(&["knowledge", "show", blob]);
+    for blob in [OTHER, EXCEPTION] {
+        assert_eq!(
+            place
+                .ok(&["knowledge", "convert", blob, "--to", "5"])
+                .trim(),
+            blob,
+            "byte for byte"
+        );
+        assert_eq!(
+            place.json(&["knowledge", "compare", blob, blob], 0)["relation"],
+            "equal"
+        );
+    }
+    let told = show(OTHER);
+    for part in [
+        "ids: replicas up to 500 bytes, items 4 bytes, change units 1 byte",
+        "  1  0042006f0062  \"Bob\"\n",
+        "  4  an id without bytes\n",
+        "  from 0000000a\n    1  up to 7\n",
+        "    1  up to 0\n",
+        "  from ff000000\n       nothing is known\n",
+    ] {
+        assert!(told.contains(part), "{part:?} is not in\n{told}");
+    }
+    let told = show(EXCEPTION);
+    for part in [
+        "ids: replicas 16 bytes, items up to 10,240 bytes, change units 1 byte",
+        "  from 00\n",
+        "72005d002d0037  \"[customer]-7\"\n    0  up to 3\n",
+        "72005d002d003700  right after \"[customer]-7\"\n",
+    ] {
+        assert!(told.contains(part), "{part:?} is not in\n{told}");
+    }
+    // Combining says what both say, in the one form that there is: ticks of 0 go, replicas stay.
+    let combined = place.ok(&["knowledge", "combine", EXCEPTION, K1]);
+    let document = place.json(&["knowledge", "show", combined.trim()], 0);
+    assert_eq!(
+        document["replica_key_map"].as_array().map(Vec::len),
+        Some(14)
+    );
+    assert_eq!(
+        document["ranges"][1]["clock_vector"],
+        json!([[0, 3], [12, 634], [13, 2023]])
+    );
+    assert_eq!(document["ranges"][0]["clock_vector"][0], json!([1, 100]));
+}
+
 #[test]
 fn compare() {
     let place = Place::new();

@@ -3,7 +3,7 @@
 mod blob;
 
 use serde::Serialize;
-use sync_knowledge::{Knowledge, KnowledgeBlob, Relation};
+use sync_knowledge::{IdFormat, Knowledge, KnowledgeBlob, Relation};
 
 use crate::args::KnowledgeCommand;
 use crate::context::Context;
@@ -96,7 +96,15 @@ fn compare(out: &mut Output, relation: Relation, context: &Context) {
 }
 
 fn show(out: &mut Output, blob: &KnowledgeBlob) {
+    let formats = blob.id_formats();
     line!(out, "knowledge of version {}", blob.version());
+    line!(
+        out,
+        "ids: replicas {}, items {}, change units {}",
+        lengths(formats.replica),
+        lengths(formats.item),
+        lengths(formats.change_unit)
+    );
     line!(out);
     line!(
         out,
@@ -105,8 +113,12 @@ fn show(out: &mut Output, blob: &KnowledgeBlob) {
     );
     for (key, id) in blob.key_map().iter() {
         let owner = if key.0 == 0 { "  (the owner)" } else { "" };
-        let id = replica_text(blob.id_formats().replica, id);
-        line!(out, "  {key:>3}  {id}{owner}");
+        let name = match id.as_bytes() {
+            [] => "an id without bytes".to_owned(),
+            _ => replica_text(formats.replica, id),
+        };
+        let text = in_words(formats.replica, id.as_bytes());
+        line!(out, "  {key:>3}  {name}{}{owner}", paint::quiet(text));
     }
     line!(out);
     line!(
@@ -115,7 +127,9 @@ fn show(out: &mut Output, blob: &KnowledgeBlob) {
         paint::heading(plural(blob.ranges().len() as u64, "range"))
     );
     for range in blob.ranges() {
-        line!(out, "  from {}", hex(range.lower_bound.as_bytes()));
+        let bound = range.lower_bound.as_bytes();
+        let text = in_words(formats.item, bound);
+        line!(out, "  from {}{}", hex(bound), paint::quiet(text));
         let vector = blob.vector(range.vector);
         if vector.is_empty() {
             line!(out, "       {}", paint::quiet("nothing is known"));
@@ -124,4 +138,41 @@ fn show(out: &mut Output, blob: &KnowledgeBlob) {
             line!(out, "  {key:>3}  up to {}", count(*tick));
         }
     }
+}
+
+/// How long ids are, as a person says it.
+fn lengths(format: IdFormat) -> String {
+    let length = plural(format.length.into(), "byte");
+    if format.variable {
+        format!("up to {length}")
+    } else {
+        length
+    }
+}
+
+/// What an id of varying length says where it is text, as all ids are that the database providers make of rows; also of the id that follows
+/// such a one directly, where a range ends. Empty where it says nothing.
+fn in_words(format: IdFormat, id: &[u8]) -> String {
+    if !format.variable {
+        return String::new();
+    }
+    // `{:?}`, since whatever is in the blob reaches the terminal.
+    if let Some(text) = utf_16(id) {
+        return format!("  {text:?}");
+    }
+    match id.split_last() {
+        Some((0, before)) => {
+            utf_16(before).map_or_else(String::new, |text| format!("  right after {text:?}"))
+        }
+        _ => String::new(),
+    }
+}
+
+fn utf_16(bytes: &[u8]) -> Option<String> {
+    let (units, rest) = bytes.as_chunks::<2>();
+    if units.is_empty() || !rest.is_empty() {
+        return None;
+    }
+    let units = units.iter().map(|unit| u16::from_be_bytes(*unit));
+    char::decode_utf16(units).collect::<Result<_, _>>().ok()
 }
