@@ -24,6 +24,28 @@ pub(crate) enum Error {
         "{found} rule(s) of the layers broken; the table of layers is xtask/src/layers/rules.rs"
     )]
     Layers { found: usize },
+    #[error("{failed} fuzz target(s) failed; each input and how to try it again stands above")]
+    Fuzz { failed: usize },
+    #[error("no fuzz target is called `{0}`; `cargo run --package sync-fuzz -- list` names them")]
+    NoFuzzTarget(String),
+    #[error("libFuzzer is not used: {0}")]
+    NoLibFuzzer(String),
+    #[error(
+        "cargo-mutants is not installed, and only this command needs it: `cargo install --locked cargo-mutants --version {version}`"
+    )]
+    NoCargoMutants { version: &'static str },
+    #[error("cannot read the output of cargo-mutants: {0}")]
+    MutantsOutput(#[source] serde_json::Error),
+    #[error("no operation's name contains the filter's text")]
+    NoMutants,
+    #[error(
+        "operation `{operation}` has nothing to break: name its functions in xtask/src/mutants/operations.rs"
+    )]
+    NothingToBreak { operation: &'static str },
+    #[error(
+        "{survivors} mutant(s) survived: add the law that notices each, or say in docs/knowledge-proof.md why it changes nothing"
+    )]
+    Survivors { survivors: usize },
     #[error("no consumer crate in `{}`", .0.display())]
     NoConsumers(PathBuf),
 }

@@ -255,6 +255,7 @@ mod tests {
                 "sync-relational",
                 "sync-provider-sqlite",
                 "sync-orchestrator",
+                "sync-fuzz",
                 "xtask"
             ]
         );

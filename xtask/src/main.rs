@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask layers`, `test-matrix`, `package`, `consumers`.
+//! The project's own commands: `cargo xtask layers`, `test-matrix`, `fuzz`, `mutants`, `package`, `consumers`.
 //!
 //! They are a crate rather than scripts so that they run alike on every platform and need nothing but cargo.
 
@@ -11,7 +11,9 @@
 mod cargo;
 mod consumers;
 mod error;
+mod fuzz;
 mod layers;
+mod mutants;
 mod package;
 mod test_matrix;
 mod workspace;
@@ -36,6 +38,10 @@ enum Command {
     TestMatrix(test_matrix::Options),
     /// Package every published crate, build each from its package alone, then build the consumers.
     Package(package::Options),
+    /// Try inputs that nobody thought of on everything that reads bytes from outside, and on the algebra of knowledge.
+    Fuzz(fuzz::Options),
+    /// Break one comparison of each operation of the knowledge algebra, and show which law notices.
+    Mutants(mutants::Options),
     /// Build and run the small crates outside the workspace that use ours as anybody would.
     Consumers,
 }
@@ -45,6 +51,8 @@ fn main() -> ExitCode {
         Command::Layers => layers::run(),
         Command::TestMatrix(options) => return test_matrix::run(&options),
         Command::Package(options) => package::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
+        Command::Mutants(options) => mutants::run(&options),
         Command::Consumers => consumers::run(),
     };
     match outcome {

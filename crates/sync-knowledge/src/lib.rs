@@ -63,7 +63,9 @@
 //!
 //! Decoders check every length against the bytes that are there before they allocate, and take time
 //! and memory in proportion to them; they never panic. How large a blob is acceptable is for the
-//! caller to say: joining two knowledges can give as many vectors as both have ranges.
+//! caller to say: joining two knowledges can give as many vectors as both have ranges. Whoever reads
+//! bincode with serde, rather than the envelope, gives its configuration a limit: without one,
+//! bincode allocates what a length claims before it looks at what is there.
 //!
 //! # Sources
 //!

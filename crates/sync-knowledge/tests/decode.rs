@@ -202,6 +202,32 @@ fn every_changed_byte() {
     );
 }
 
+/// Every number of a blob that claims more than there is, at every place, in blobs of 40 bytes and whole: refused or read, and
+/// never paid for in advance.
+#[test]
+fn claims_cost_nothing() {
+    let blobs = samples().into_iter().chain([PARTS.bytes()]);
+    let (mut refused, mut most) = (0, 0);
+    for blob in blobs {
+        for claim in [0x8000_0000, 0x7fff_ffff, 0xffff_ffff_u32, 0x00ff_ffff] {
+            for at in 0..blob.len() - 4 {
+                for length in [40.max(at + 4), blob.len()] {
+                    let mut claiming = blob[..length].to_vec();
+                    claiming[at..at + 4].copy_from_slice(&claim.to_be_bytes());
+                    let mut read = false;
+                    let used = allocation_counter::measure(|| {
+                        read = Knowledge::from_bytes(&claiming).is_ok();
+                    });
+                    refused += usize::from(!read);
+                    most = most.max(used.bytes_max / claiming.len() as u64);
+                }
+            }
+        }
+    }
+    assert!(most <= 32, "{most} bytes of memory for a byte");
+    assert!(refused > 3000, "{refused} refused");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
 

@@ -16,11 +16,14 @@ use sync_knowledge::{
     Version,
 };
 
+/// Thousands of cases, unless the environment asks for another number.
 fn settings() -> ProptestConfig {
-    ProptestConfig {
-        cases: 2000,
-        ..ProptestConfig::default()
+    let chosen = std::env::var_os("PROPTEST_CASES").is_some();
+    let mut settings = ProptestConfig::default();
+    if !chosen {
+        settings.cases = 2000;
     }
+    settings
 }
 
 proptest! {

@@ -139,6 +139,33 @@ fn what_is_no_envelope() {
     ));
 }
 
+/// What an envelope claims of its lengths is believed only as far as there are bytes.
+#[test]
+fn claims_cost_nothing() {
+    let mut knowledge = Knowledge::new(ReplicaId::from_bytes(&[1; 16]));
+    knowledge.set_local_tick(7);
+    let item = sync_knowledge::ItemId::from_text("a");
+    knowledge.exclude_change_unit(&item, &ChangeUnitId::from(3));
+    let whole = encode_envelope(&knowledge).unwrap();
+    let mut most = 0;
+    for at in 6..whole.len() - 4 {
+        for claim in [1u64 << 31, 1 << 60, u64::MAX] {
+            // A number of eight bytes, as bincode writes it.
+            let mut claiming = whole[..at].to_vec();
+            claiming.push(253);
+            claiming.extend(claim.to_le_bytes());
+            claiming.extend(&whole[at + 1..whole.len() - 4]);
+            claiming.extend(crc_32(&claiming).to_be_bytes());
+            let used = allocation_counter::measure(|| {
+                let _ = decode_envelope(&claiming);
+            });
+            most = most.max(used.bytes_max);
+        }
+    }
+    // Serde itself sets aside a mebibyte at most for a list whose length is claimed.
+    assert!(most <= 2 << 20, "{most} bytes of memory");
+}
+
 #[test]
 fn parts_that_contradict_themselves() {
     let json = |text: &str| {

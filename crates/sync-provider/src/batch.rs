@@ -1,4 +1,6 @@
 //! Change batches and what a destination answers to them. Every value here is owned and serialisable, so that a provider can be a proxy.
+//! A proxy that reads them from a wire gives its decoder a limit (bincode's `with_limit`): what a length claims is allocated by the format
+//! before any of these types can object.
 
 use serde::{Deserialize, Serialize};
 use sync_knowledge::{ReplicaKey, Version};

@@ -163,6 +163,14 @@ pub(crate) const RULES: &[Rule] = &[
         for_tests: true,
     },
     Rule {
+        name: "sync-fuzz",
+        below: Below::Everything,
+        outside: Outside::AllBut(&[]),
+        unreached: DATABASES,
+        pure: false,
+        for_tests: true,
+    },
+    Rule {
         name: "xtask",
         // It must build, and say so, when nothing else does.
         below: Below::Only(&[]),

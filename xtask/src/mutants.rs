@@ -1,0 +1,105 @@
+//! `cargo xtask mutants`: one comparison of each operation of the knowledge algebra is broken, and some law has to notice.
+//!
+//! The laws are only worth what they notice. cargo-mutants changes the code and runs the tests; which mutants it makes, and what each
+//! operation is, stands here as data; which law noticed is read from the tests' own output.
+
+mod operations;
+mod outcome;
+mod table;
+
+use std::fs;
+use std::process::Stdio;
+
+use clap::Args;
+
+use crate::cargo;
+use crate::error::Error;
+use crate::workspace;
+use operations::{OPERATIONS, Pick};
+use outcome::Mutant;
+
+/// The version that this was written for; others probably do.
+const CARGO_MUTANTS: &str = "27.1.0";
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Every comparison and every condition of the crate instead of one for each operation: takes hours.
+    #[arg(long)]
+    all: bool,
+    /// Only the operations, or with --all the functions, whose name contains this.
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// How many mutants are built and tested at a time.
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
+    /// Print the table as Markdown, as docs/knowledge-proof.md has it.
+    #[arg(long)]
+    markdown: bool,
+}
+
+/// Breaks, tests, and prints a table.
+///
+/// # Errors
+/// If cargo-mutants is not there, an operation has nothing to break, or a mutant survives.
+pub(crate) fn run(options: &Options) -> Result<(), Error> {
+    ensure_installed()?;
+    let workspace = workspace::load()?;
+    let folder = workspace.target.join("mutants");
+    fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+
+    let possible = outcome::possible(&workspace.root)?;
+    let picks = if options.all {
+        operations::all(&possible)
+    } else {
+        operations::one_each(&possible)?
+    };
+    let picks: Vec<Pick> = picks
+        .into_iter()
+        .filter(|pick| {
+            options
+                .filter
+                .as_ref()
+                .is_none_or(|text| pick.matches(text))
+        })
+        .collect();
+    let mut mutants: Vec<&Mutant> = picks.iter().map(|pick| &pick.mutant).collect();
+    mutants.sort();
+    mutants.dedup();
+    if mutants.is_empty() {
+        return Err(Error::NoMutants);
+    }
+    println!(
+        "mutants: {} to break, for {} of {} operations",
+        mutants.len(),
+        picks.len(),
+        OPERATIONS.len()
+    );
+    let fates = outcome::of(&workspace.root, &folder, &mutants, options.jobs)?;
+    let rows = table::rows(&picks, &fates);
+    print!(
+        "{}",
+        if options.markdown {
+            table::markdown(&rows)
+        } else {
+            table::plain(&rows)
+        }
+    );
+    let survivors = rows.iter().filter(|row| row.survived()).count();
+    if survivors > 0 {
+        return Err(Error::Survivors { survivors });
+    }
+    println!("mutants: every one was noticed");
+    Ok(())
+}
+
+fn ensure_installed() -> Result<(), Error> {
+    let mut command = cargo::command();
+    command.args(["mutants", "--version"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err(Error::NoCargoMutants {
+            version: CARGO_MUTANTS,
+        }),
+    }
+}

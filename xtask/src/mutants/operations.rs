@@ -1,0 +1,182 @@
+//! The operations of the algebra, and where each compares.
+
+use super::outcome::Mutant;
+use crate::error::Error;
+
+/// An operation and the functions that do its comparing. The first function that has a comparison or a condition is broken there; one
+/// without either (it takes a maximum, or calls others) loses its result instead.
+#[derive(Debug)]
+pub(super) struct Operation {
+    name: &'static str,
+    functions: &'static [&'static str],
+}
+
+const fn operation(name: &'static str, functions: &'static [&'static str]) -> Operation {
+    Operation { name, functions }
+}
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    operation("combine", &["Knowledge::combine"]),
+    operation("combine, of vectors", &["ClockVector::merged"]),
+    operation("combine, mapped", &["ClockVector::merge_mapped"]),
+    operation("combined, mapped", &["ClockVector::merged_mapped"]),
+    operation("intersection", &["ClockVector::meet"]),
+    operation("complement", &["ClockVector::complement"]),
+    operation("difference", &["Knowledge::difference"]),
+    operation("contains (item, version)", &["ClockVector::contains"]),
+    operation("contains (item's range)", &["RangeSet::position"]),
+    operation(
+        "contains (change unit)",
+        &["Fragments::ranges_of", "Fragments::edit_unit"],
+    ),
+    operation("contains (knowledge)", &["ClockVector::contains_vector"]),
+    operation(
+        "contains (knowledge, mapped)",
+        &["ClockVector::contains_mapped"],
+    ),
+    operation("contains (knowledge), range by range", &["Fragments::all"]),
+    operation("compare", &["ClockVector::compare"]),
+    operation("compare, mapped", &["ClockVector::compare_mapped"]),
+    operation("compare, range by range", &["Knowledge::compare_with"]),
+    operation("equality", &["<impl PartialEq for Knowledge>::eq"]),
+    operation("intersects", &["ClockVector::intersects"]),
+    operation(
+        "lowest uncontained id",
+        &["Knowledge::lowest_uncontained_id"],
+    ),
+    operation(
+        "project onto item, exclude item, learn item",
+        &["Knowledge::item_region"],
+    ),
+    operation("project onto range, exclude range", &["Knowledge::region"]),
+    operation("project onto columns and change unit", &["joined"]),
+    operation("project onto knowledge with prerequisite", &["covers"]),
+    operation("exclude change unit", &["Fragments::edit_unit"]),
+    operation("exclude, in place", &["RangeSet::edit"]),
+    operation("exclude, cutting ranges", &["RangeSet::cut"]),
+    operation("exclude, joining neighbours", &["RangeSet::join"]),
+    operation(
+        "find-min-tick-count-for-replica",
+        &["Knowledge::find_min_tick_count_for_replica"],
+    ),
+    operation(
+        "greatest tick of some replicas",
+        &["Knowledge::max_tick_where"],
+    ),
+    operation("map-remote-to-local", &["KeyMapping::adding"]),
+    operation("mapping between key maps", &["KeyMapping::from_keys"]),
+    operation("mapping of fewer keys", &["KeyMapping::limited"]),
+    operation("mapping made before", &["Knowledge::usable"]),
+    operation("set-local-tick", &["ClockVector::set"]),
+    operation("set-local-tick, of nothing", &["Fragments::change_all"]),
+    operation("local tick", &["Knowledge::local_tick"]),
+    operation("raise", &["ClockVector::raise"]),
+    operation("forget_to", &["ForgottenKnowledge::forget_to"]),
+    operation("knowledge cookie", &["Seen::look"]),
+    operation("ranges within bounds", &["RangeSet::parts_within"]),
+    operation("key of a replica", &["Entry::order_alike", "Entry::order"]),
+    operation("id format", &["IdFormat::admits"]),
+    operation("successor of an id", &["ItemId::successor"]),
+    operation("bounds of other formats", &["ItemId::round_up"]),
+    operation("builder", &["KnowledgeBuilder::range"]),
+    operation("builder of column sets", &["KnowledgeBuilder::column_set"]),
+    operation("inspector", &["KnowledgeInspector<'a>::overrides"]),
+    operation("one form: vectors", &["VectorTable::intern"]),
+    operation("one form: neighbours", &["RangeSet::put"]),
+    operation("decode: counts", &["Reader<'a>::count"]),
+    operation("decode: vectors", &["Reader<'a>::vector"]),
+    operation("decode: ranges", &["Reader<'a>::ranges"]),
+    operation("decode: constants", &["Reader<'a>::require"]),
+    operation("decode: meaning", &["KnowledgeBlob::fragments"]),
+    operation("convert", &["KnowledgeBlob::convert"]),
+];
+
+/// A mutant, and what it is broken for.
+#[derive(Debug)]
+pub(super) struct Pick {
+    pub(super) operation: String,
+    pub(super) mutant: Mutant,
+}
+
+impl Pick {
+    pub(super) fn matches(&self, text: &str) -> bool {
+        self.operation.contains(text) || self.mutant.function.contains(text)
+    }
+}
+
+/// One mutant for each operation.
+///
+/// # Errors
+/// If none of an operation's functions is there: the table above is old.
+pub(super) fn one_each(possible: &[Mutant]) -> Result<Vec<Pick>, Error> {
+    OPERATIONS
+        .iter()
+        .map(|operation| operation.pick(possible))
+        .collect()
+}
+
+impl Operation {
+    fn pick(&self, possible: &[Mutant]) -> Result<Pick, Error> {
+        let own = || {
+            let functions = self.functions.iter();
+            functions.flat_map(|function| possible.iter().filter(move |m| m.function == *function))
+        };
+        let mutant = own()
+            .find(|mutant| mutant.turns_a_comparison())
+            .or_else(|| own().find(|mutant| mutant.is_comparison()))
+            .or_else(|| own().next())
+            .ok_or(Error::NothingToBreak {
+                operation: self.name,
+            })?;
+        Ok(Pick {
+            operation: self.name.to_owned(),
+            mutant: mutant.clone(),
+        })
+    }
+}
+
+/// Every comparison and condition, under the name of its function.
+pub(super) fn all(possible: &[Mutant]) -> Vec<Pick> {
+    let comparisons = possible.iter().filter(|mutant| mutant.is_comparison());
+    comparisons
+        .map(|mutant| Pick {
+            operation: mutant.function.clone(),
+            mutant: mutant.clone(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn operations_are_named_once() {
+        let names: BTreeSet<_> = OPERATIONS.iter().map(|operation| operation.name).collect();
+        assert_eq!(names.len(), OPERATIONS.len());
+    }
+
+    #[test]
+    fn a_comparison_is_turned_before_anything_else_is_broken() {
+        let possible: Vec<Mutant> = [
+            "FnValue: replace f with ()",
+            "BinaryOperator: replace < with == in f",
+            "BinaryOperator: replace < with > in f",
+        ]
+        .map(|text| {
+            let (genre, what) = text.split_once(": ").unwrap();
+            Mutant::new("a.rs:1:2", genre, what, "f")
+        })
+        .into();
+        let check = |of: &[Mutant], expected: &str| {
+            let operation = operation("x", &["none", "f"]);
+            let picked = operation.pick(of).unwrap();
+            assert_eq!(picked.mutant.what, expected);
+        };
+        check(&possible, "replace < with > in f");
+        check(&possible[..2], "replace < with == in f");
+        check(&possible[..1], "replace f with ()");
+        assert!(operation("x", &["g"]).pick(&possible).is_err());
+    }
+}
