@@ -11,9 +11,11 @@ pub mod communities;
 pub mod conformance;
 pub mod support;
 
-/// The examples of all READMEs that need more than their own crate, compiled.
+/// The examples of the tutorial, and of all READMEs that need more than their own crate, compiled.
 #[cfg(doctest)]
 mod readme_examples {
+    #[doc = include_str!("../../docs/knowledge.md")]
+    struct Knowledge;
     #[doc = include_str!("../../README.md")]
     struct Workspace;
     #[doc = include_str!("../../crates/sync-orchestrator/README.md")]
