@@ -26,9 +26,9 @@ pub(crate) struct Options {
     /// Every comparison and every condition of the crate instead of one for each operation: takes hours.
     #[arg(long)]
     all: bool,
-    /// Only the operations, or with --all the functions, whose name contains this.
+    /// Only the operations, or with --all the functions, whose name contains this. Can be repeated.
     #[arg(long, value_name = "TEXT")]
-    filter: Option<String>,
+    filter: Vec<String>,
     /// How many mutants are built and tested at a time.
     #[arg(long, default_value_t = 1)]
     jobs: usize,
@@ -56,10 +56,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let picks: Vec<Pick> = picks
         .into_iter()
         .filter(|pick| {
-            options
-                .filter
-                .as_ref()
-                .is_none_or(|text| pick.matches(text))
+            let filter = &options.filter;
+            filter.is_empty() || filter.iter().any(|text| pick.matches(text))
         })
         .collect();
     let mut mutants: Vec<&Mutant> = picks.iter().map(|pick| &pick.mutant).collect();

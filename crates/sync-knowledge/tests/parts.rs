@@ -333,6 +333,40 @@ fn differences_far_apart() {
     }
 }
 
+/// What a mapping does not lead to is not there, however much of it the other side has.
+#[test]
+fn mappings_of_fewer_keys() {
+    let id = |key: u32| ReplicaId::from_bytes(&key.to_be_bytes().repeat(4));
+    let even = |map: ReplicaKeyMap| {
+        let vector = (0..map.len() as u32).map(|key| (ReplicaKey(key), 5));
+        let builder = KnowledgeBuilder::new(IdFormatGroup::DATABASE, map);
+        let builder = builder.range(ItemId::zero(), vector.collect()).unwrap();
+        builder.build()
+    };
+    for length in [1, 2, 3, 64, 65, 200] {
+        let here = even(ReplicaKeyMap::with_replicas(id(0), (1..length).map(id)));
+        let theirs: Vec<ReplicaId> = (0..length).rev().map(id).collect();
+        let there = |first: usize| {
+            ReplicaKeyMap::with_replicas(theirs[0].clone(), theirs[1..first].to_vec())
+        };
+        let other = even(there(theirs.len()));
+        for first in [1, 2, theirs.len() - 1, theirs.len()] {
+            if first == 0 || first > theirs.len() {
+                continue;
+            }
+            let mapping = KeyMapping::between(&there(first), here.key_map());
+            let all = first == theirs.len();
+            assert_eq!(here.contains_knowledge_mapped(&other, &mapping), all);
+            let expected = if all {
+                Relation::Equal
+            } else {
+                Relation::Concurrent
+            };
+            assert_eq!(here.compare_mapped(&other, &mapping), expected);
+        }
+    }
+}
+
 #[test]
 fn successors() {
     let check = |id: &[u8], format: IdFormat, expected: Option<&[u8]>| {

@@ -4,7 +4,8 @@ use super::outcome::Mutant;
 use crate::error::Error;
 
 /// An operation and the functions that do its comparing. The first function that has a comparison or a condition is broken there; one
-/// without either (it takes a maximum, or calls others) loses its result instead.
+/// without either (it takes a maximum, or calls others) loses its result instead. Where the first comparison only chooses between two
+/// ways to the same result, what is broken is named behind a colon.
 #[derive(Debug)]
 pub(super) struct Operation {
     name: &'static str,
@@ -19,7 +20,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("combine", &["Knowledge::combine"]),
     operation("combine, of vectors", &["ClockVector::merged"]),
     operation("combine, mapped", &["ClockVector::merge_mapped"]),
-    operation("combined, mapped", &["ClockVector::merged_mapped"]),
+    operation(
+        "combined, mapped",
+        &["ClockVector::merged_mapped: replace == with !="],
+    ),
     operation("intersection", &["ClockVector::meet"]),
     operation("complement", &["ClockVector::complement"]),
     operation("difference", &["Knowledge::difference"]),
@@ -84,7 +88,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("one form: vectors", &["VectorTable::intern"]),
     operation("one form: neighbours", &["RangeSet::put"]),
     operation("decode: counts", &["Reader<'a>::count"]),
-    operation("decode: vectors", &["Reader<'a>::vector"]),
+    operation(
+        "decode: vectors",
+        // The other one reads as the beginning of a list of types.
+        &["Reader<'a>::vector: replace < with >"],
+    ),
     operation("decode: ranges", &["Reader<'a>::ranges"]),
     operation("decode: constants", &["Reader<'a>::require"]),
     operation("decode: meaning", &["KnowledgeBlob::fragments"]),
@@ -118,8 +126,11 @@ pub(super) fn one_each(possible: &[Mutant]) -> Result<Vec<Pick>, Error> {
 impl Operation {
     fn pick(&self, possible: &[Mutant]) -> Result<Pick, Error> {
         let own = || {
-            let functions = self.functions.iter();
-            functions.flat_map(|function| possible.iter().filter(move |m| m.function == *function))
+            self.functions.iter().flat_map(|wanted| {
+                let (function, what) = wanted.split_once(": ").unwrap_or((wanted, ""));
+                let mutants = possible.iter();
+                mutants.filter(move |m| m.function == function && m.what.starts_with(what))
+            })
         };
         let mutant = own()
             .find(|mutant| mutant.turns_a_comparison())
@@ -177,6 +188,11 @@ mod tests {
         check(&possible, "replace < with > in f");
         check(&possible[..2], "replace < with == in f");
         check(&possible[..1], "replace f with ()");
+        let named = operation("x", &["f: replace < with =="]);
+        assert_eq!(
+            named.pick(&possible).unwrap().mutant.what,
+            "replace < with == in f"
+        );
         assert!(operation("x", &["g"]).pick(&possible).is_err());
     }
 }

@@ -135,13 +135,10 @@ pub(super) fn of(
             .arg("--re")
             .arg(format!("^{}$", escaped(&mutant.name())));
     }
-    // It lets these through whatever the names to match are.
-    command.args(["--exclude-re", "delete field"]);
     // Building is what takes the time.
     command.args(["--cargo-arg=--config=profile.dev.package.sync-knowledge.opt-level=1"]);
-    command.arg("--");
     for test in TESTS {
-        command.args(["--test", test]);
+        command.arg(format!("--cargo-arg=--test={test}"));
     }
     command.current_dir(root);
     command.env("PROPTEST_CASES", CASES);
@@ -185,21 +182,31 @@ pub(super) fn of(
     Ok(fates)
 }
 
-/// The tests that failed, as `file::test`, in the words of the test harness.
+/// The tests that failed, as `file::test`, in the words of the test harness; of a process that ended, the signal.
 fn noticed_by(log: &str) -> Vec<String> {
     let mut file = "";
     let mut found = BTreeSet::new();
     for line in log.lines().map(str::trim) {
-        if let Some(rest) = line.strip_prefix("Running tests/") {
-            file = rest.split_once(".rs").map_or(rest, |(file, _)| file);
+        if let Some(program) = line.strip_prefix("Running `") {
+            // Compilers run, too.
+            file = test_file(program).unwrap_or(file);
         } else if let Some(test) = line
             .strip_prefix("test ")
             .and_then(|test| test.strip_suffix(" ... FAILED"))
         {
             found.insert(format!("{file}::{test}"));
+        } else if let Some((_, signal)) = line.split_once("` (signal: ") {
+            found.insert(format!("{file} ends ({}", signal));
         }
     }
     found.into_iter().collect()
+}
+
+/// `laws` of `.../deps/laws-0e5c6744d13a6b69`.
+fn test_file(program: &str) -> Option<&str> {
+    let (_, name) = program.strip_suffix('`')?.rsplit_once("/deps/")?;
+    let (name, hash) = name.rsplit_once('-')?;
+    hash.chars().all(|c| c.is_ascii_hexdigit()).then_some(name)
 }
 
 /// As a regular expression that matches this text alone.
@@ -266,16 +273,23 @@ mod tests {
     fn the_laws_are_named_by_the_harness() {
         let log = "\
             *** run cargo test\n\
-            \x20    Running tests/laws.rs (target/debug/deps/laws-1)\n\
+            \x20    Running `/bin/rustc --crate-name laws tests/laws.rs -C extra=-0e5c`\n\
+            \x20    Running `/tmp/target/debug/deps/laws-0e5c6744d13a6b69`\n\
             test ticks ... ok\n\
             test containment ... FAILED\n\
             test sequences ... FAILED\n\
-            \x20    Running tests/parts.rs (target/debug/deps/parts-1)\n\
+            \x20    Running `/tmp/target/debug/deps/parts-124c0c0beccbb7a1`\n\
             test key_maps ... FAILED\n\
-            test result: FAILED. 3 passed; 2 failed\n";
+            test result: FAILED. 3 passed; 2 failed\n\
+            \x20 process didn't exit successfully: `parts-1` (signal: 6, SIGABRT: process abort signal)\n";
         assert_eq!(
             noticed_by(log),
-            ["laws::containment", "laws::sequences", "parts::key_maps"]
+            [
+                "laws::containment",
+                "laws::sequences",
+                "parts ends (6, SIGABRT: process abort signal)",
+                "parts::key_maps"
+            ]
         );
     }
 
