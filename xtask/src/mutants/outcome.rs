@@ -274,11 +274,11 @@ mod tests {
         let log = "\
             *** run cargo test\n\
             \x20    Running `/bin/rustc --crate-name laws tests/laws.rs -C extra=-0e5c`\n\
-            \x20    Running `/tmp/target/debug/deps/laws-0e5c6744d13a6b69`\n\
+            \x20    Running `/x/target/debug/deps/laws-0e5c6744d13a6b69`\n\
             test ticks ... ok\n\
             test containment ... FAILED\n\
             test sequences ... FAILED\n\
-            \x20    Running `/tmp/target/debug/deps/parts-124c0c0beccbb7a1`\n\
+            \x20    Running `/x/target/debug/deps/parts-124c0c0beccbb7a1`\n\
             test key_maps ... FAILED\n\
             test result: FAILED. 3 passed; 2 failed\n\
             \x20 process didn't exit successfully: `parts-1` (signal: 6, SIGABRT: process abort signal)\n";
