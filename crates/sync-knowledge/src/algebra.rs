@@ -5,42 +5,29 @@ use alloc::sync::Arc;
 
 use crate::fragments::Fragments;
 use crate::knowledge::widen;
-use crate::{ClockVector, ItemId, KeyMapping, Knowledge, Relation, ReplicaKeyMap};
+use crate::{ClockVector, IdFormat, ItemId, KeyMapping, Knowledge, Relation, ReplicaKeyMap};
 
 impl Knowledge {
     /// Adds all that `other` contains: the least knowledge that contains both (Union). Replicas of
     /// `other` that are new here are added to the key map.
     pub fn combine(&mut self, other: &Knowledge) {
-        if Arc::ptr_eq(&self.key_map, &other.key_map) {
-            return self.join(other, None);
-        }
-        if !self.key_map.agrees_with(&other.key_map) {
-            let mapping = self.mapping_from(&other.key_map);
-            return self.join(other, Some(&mapping));
-        }
-        if self.key_map.len() <= other.key_map.len() {
-            // From now on both are seen to be the same at a glance.
-            self.key_map = Arc::clone(&other.key_map);
-            self.key_map
-                .iter()
-                .for_each(|(_, id)| widen(&mut self.formats.replica, id));
-        }
-        self.join(other, None);
+        let mapping = adopt_keys(&mut self.key_map, &mut self.formats.replica, other);
+        self.join(other, mapping.as_ref());
     }
 
     /// What either contains, over this key map with the other's new replicas added: what
     /// [`Self::combine`] makes of a copy, without making the copy first.
     #[must_use]
     pub fn combined(&self, other: &Knowledge) -> Knowledge {
-        match (self.fragments.as_uniform(), other.fragments.as_uniform()) {
-            (Some(mine), Some(theirs)) if Arc::ptr_eq(&self.key_map, &other.key_map) => {
-                self.with_fragments(Fragments::uniform(mine.merged(theirs)))
-            }
-            _ => {
-                let mut combined = self.clone();
-                combined.combine(other);
-                combined
-            }
+        if Arc::ptr_eq(&self.key_map, &other.key_map) {
+            return self.with_joined(other, None);
+        }
+        let (mut key_map, mut formats) = (Arc::clone(&self.key_map), self.formats);
+        let mapping = adopt_keys(&mut key_map, &mut formats.replica, other);
+        Knowledge {
+            formats,
+            key_map,
+            ..self.with_joined(other, mapping.as_ref())
         }
     }
 
@@ -49,6 +36,13 @@ impl Knowledge {
     pub fn combine_mapped(&mut self, remote: &Knowledge, mapping: &KeyMapping) {
         let mapping = self.usable(remote, mapping);
         self.join(remote, mapping.as_deref());
+    }
+
+    /// What [`Self::combine_mapped`] makes of a copy, without making the copy first.
+    #[must_use]
+    pub fn combined_mapped(&self, remote: &Knowledge, mapping: &KeyMapping) -> Knowledge {
+        let mapping = self.usable(remote, mapping);
+        self.with_joined(remote, mapping.as_deref())
     }
 
     /// What both contain: the greatest knowledge that both contain, over this key map.
@@ -75,7 +69,7 @@ impl Knowledge {
     pub fn intersects(&self, other: &Knowledge) -> bool {
         !self.all(other, |mine, theirs, mapping| match mapping {
             None => !mine.intersects(theirs),
-            Some(mapping) => !mine.intersects(&theirs.rekeyed(mapping)),
+            Some(mapping) => !mine.intersects_mapped(theirs, mapping),
         })
     }
 
@@ -144,13 +138,10 @@ impl Knowledge {
     /// The table from the keys of another owner's map to the keys of this one, to which the
     /// replicas that are new are added first.
     pub fn mapping_from(&mut self, remote: &ReplicaKeyMap) -> KeyMapping {
-        let known = self.key_map.len();
-        let mapping = KeyMapping::adding(remote, &mut self.key_map);
-        let added = self.key_map.iter().skip(known);
-        added.for_each(|(_, id)| widen(&mut self.formats.replica, id));
-        mapping
+        mapping_from(&mut self.key_map, &mut self.formats.replica, remote)
     }
 
+    #[inline]
     pub(crate) fn with_fragments(&self, fragments: Fragments) -> Knowledge {
         Knowledge {
             formats: self.formats,
@@ -197,12 +188,25 @@ impl Knowledge {
         if let Some(theirs) = other.fragments.as_uniform() {
             return self.fragments.change_all(|mine| merge(mine, theirs));
         }
-        self.fragments = self
-            .fragments
-            .lift(&self.fitted(other), |mine, theirs| match mapping {
-                None => mine.merged(theirs),
-                Some(mapping) => mine.merged_mapped(theirs, mapping),
-            });
+        self.fragments = self.joined(other, mapping);
+    }
+
+    /// What joining makes, over this key map.
+    fn with_joined(&self, other: &Knowledge, mapping: Option<&KeyMapping>) -> Knowledge {
+        // Where all is in one range the result is put together in place: moving it would cost a
+        // small community more than joining its ticks.
+        match (self.fragments.as_uniform(), other.fragments.as_uniform()) {
+            (Some(mine), Some(theirs)) => {
+                self.with_fragments(Fragments::uniform(joined(mine, theirs, mapping)))
+            }
+            _ => self.with_fragments(self.joined(other, mapping)),
+        }
+    }
+
+    fn joined(&self, other: &Knowledge, mapping: Option<&KeyMapping>) -> Fragments {
+        let theirs = self.fitted(other);
+        let join = |mine: &ClockVector, theirs: &ClockVector| joined(mine, theirs, mapping);
+        self.fragments.lift(&theirs, join)
     }
 
     fn lifted(
@@ -269,6 +273,44 @@ impl PartialEq for Knowledge {
 }
 
 impl Eq for Knowledge {}
+
+fn joined(mine: &ClockVector, theirs: &ClockVector, mapping: Option<&KeyMapping>) -> ClockVector {
+    match mapping {
+        None => mine.merged(theirs),
+        Some(mapping) => mine.merged_mapped(theirs, mapping),
+    }
+}
+
+/// Adds the other's new replicas to a key map, whose ids have this format. Gives the mapping of its
+/// keys, `None` where both have the same, as far as both have any.
+fn adopt_keys(
+    key_map: &mut Arc<ReplicaKeyMap>,
+    format: &mut IdFormat,
+    other: &Knowledge,
+) -> Option<KeyMapping> {
+    if Arc::ptr_eq(key_map, &other.key_map) {
+        return None;
+    }
+    if !key_map.agrees_with(&other.key_map) {
+        return Some(mapping_from(key_map, format, &other.key_map));
+    }
+    if key_map.len() <= other.key_map.len() {
+        // From now on both are seen to be the same at a glance.
+        *key_map = Arc::clone(&other.key_map);
+        key_map.iter().for_each(|(_, id)| widen(format, id));
+    }
+    None
+}
+
+fn mapping_from(
+    key_map: &mut Arc<ReplicaKeyMap>,
+    format: &mut IdFormat,
+    remote: &ReplicaKeyMap,
+) -> KeyMapping {
+    KeyMapping::adding(remote, key_map, |added| {
+        added.iter().for_each(|id| widen(format, id));
+    })
+}
 
 fn covers(mine: &ClockVector, theirs: &ClockVector, mapping: Option<&KeyMapping>) -> bool {
     match mapping {

@@ -55,6 +55,7 @@ impl ClockVector {
     }
 
     /// The tick up to which the changes of `replica` are contained, 0 if none is.
+    #[inline]
     pub fn tick(&self, replica: ReplicaKey) -> Tick {
         match &self.repr {
             Repr::Dense(ticks) => ticks.get(replica.0 as usize).copied().unwrap_or(0),
@@ -114,6 +115,7 @@ impl ClockVector {
     }
 
     /// Whether a version is contained. A tick of 0 always is.
+    #[inline]
     pub fn contains(&self, version: Version) -> bool {
         version.tick <= self.tick(version.replica)
     }

@@ -32,6 +32,7 @@ pub(crate) struct Column {
 
 impl Fragments {
     /// The same is known of everything.
+    #[inline]
     pub(crate) fn uniform(vector: ClockVector) -> Self {
         let (table, slot) = VectorTable::single(vector);
         Fragments {
@@ -68,6 +69,7 @@ impl Fragments {
     }
 
     /// The vector of everything, if it is the same everywhere.
+    #[inline]
     pub(crate) fn as_uniform(&self) -> Option<&ClockVector> {
         self.uniform_slot().map(|slot| self.table.vector(slot))
     }
@@ -281,6 +283,7 @@ impl Fragments {
         core::iter::once(scope).chain(columns).collect()
     }
 
+    #[inline]
     fn uniform_slot(&self) -> Option<u32> {
         self.scope.as_uniform().filter(|_| self.columns.is_empty())
     }

@@ -34,6 +34,7 @@ impl IdFormat {
     }
 
     /// Whether an id of `length` bytes has this format.
+    #[inline]
     pub const fn admits(self, length: usize) -> bool {
         if self.variable {
             length >= 1 && length <= self.length as usize

@@ -63,6 +63,7 @@ impl ItemId {
     }
 
     /// The bytes of the id, without any length.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Repr::Zeros(length) => &ZEROS[..usize::from(*length)],

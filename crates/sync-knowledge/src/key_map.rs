@@ -1,9 +1,23 @@
 //! From replica ids to the short keys that stand for them, and back.
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 
+use once_cell::race::OnceBox;
+
+use crate::id_index::{IdIndex, Ids};
+use crate::id_match::{Indexed, shared};
 use crate::{ReplicaId, ReplicaKey};
+
+/// Up to so many ids are looked through one by one: that is quicker than an index, and needs none.
+pub(crate) const FEW: usize = 16;
+
+/// From so many ids on, a shared map is continued rather than copied.
+const MANY: usize = 32;
+
+/// How many keys are looked at between two visits to the ids behind them.
+const CHUNK: usize = 64;
 
 /// The replicas that an owner knows of, each with its key: the owner is key 0, the others follow in
 /// the order in which they were met.
@@ -19,78 +33,71 @@ use crate::{ReplicaId, ReplicaKey};
 /// assert_eq!(map.find_or_add(&spoke), ReplicaKey(1));
 /// assert_eq!(map.id(ReplicaKey(1)), Some(&spoke));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ReplicaKeyMap {
-    /// By key; never empty.
+    /// The map that this one continues, so that meeting new replicas does not copy the old ones. It
+    /// continues none itself.
+    begin: Option<Arc<ReplicaKeyMap>>,
+    /// The ids of the keys that follow those of `begin`. Both together hold at least one.
     ids: Vec<ReplicaId>,
-    /// By id, ascending. A sorted array rather than a hash table: nobody can choose ids that make
-    /// it slow, and two maps are matched by walking along both.
-    sorted: Vec<Entry>,
-}
-
-/// An id's first bytes beside its key, so that one seldom has to look at the id itself.
-#[derive(Copy, Clone, Debug)]
-struct Entry {
-    high: u64,
-    low: u64,
-    length: u32,
-    key: u32,
+    /// Of all ids, made when somebody asks for the key of one: knowledge that is only combined and
+    /// written down never pays for it.
+    index: OnceBox<Arc<IdIndex>>,
 }
 
 impl ReplicaKeyMap {
     /// The map of an owner who knows nobody else.
     pub fn new(own: ReplicaId) -> Self {
-        let sorted = [Entry::new(&own, 0)].into();
-        ReplicaKeyMap {
-            ids: [own].into(),
-            sorted,
-        }
+        ReplicaKeyMap::of([own].into())
     }
 
     /// The map of `own` and `others`, keys in this order. An id that comes twice keeps its first
     /// place.
     pub fn with_replicas(own: ReplicaId, others: impl IntoIterator<Item = ReplicaId>) -> Self {
-        let all: Vec<ReplicaId> = core::iter::once(own).chain(others).collect();
-        let mut sorted = sorted(&all);
-        sorted.dedup_by(|later, first| later.order(first, &all, &all).is_eq());
-        let mut keys = alloc::vec![None; all.len()];
-        for entry in &sorted {
-            keys[entry.key as usize] = Some(0);
+        let mut all: Vec<ReplicaId> = core::iter::once(own).chain(others).collect();
+        let ids = Ids {
+            old: &[],
+            new: &all,
+        };
+        let index = IdIndex::of(ids);
+        let mut repeated: Vec<u32> = index.repeated(ids).collect();
+        if repeated.is_empty() {
+            return ReplicaKeyMap::indexed(all, index);
         }
-        for (key, new) in keys.iter_mut().flatten().zip(0..) {
-            *key = new;
-        }
-        for entry in &mut sorted {
-            entry.key = keys[entry.key as usize].unwrap_or_default();
-        }
-        let kept = all.into_iter().zip(&keys).filter(|(_, key)| key.is_some());
-        ReplicaKeyMap {
-            ids: kept.map(|(id, _)| id).collect(),
-            sorted,
-        }
+        repeated.sort_unstable();
+        let (mut repeated, mut keys) = (repeated.into_iter().peekable(), 0..);
+        all.retain(|_| {
+            repeated
+                .next_if_eq(&keys.next().unwrap_or_default())
+                .is_none()
+        });
+        ReplicaKeyMap::of(all)
     }
 
     /// The owner's id, that of key 0.
     pub fn own(&self) -> &ReplicaId {
-        &self.ids[0]
+        match &self.begin {
+            Some(begin) => &begin.ids[0],
+            None => &self.ids[0],
+        }
     }
 
     /// How many replicas the map holds, the owner included.
     #[allow(clippy::len_without_is_empty, reason = "a map always holds its owner")]
+    #[inline]
     pub fn len(&self) -> usize {
-        self.ids.len()
+        self.ids().len()
     }
 
     /// The id behind a key.
+    #[inline]
     pub fn id(&self, key: ReplicaKey) -> Option<&ReplicaId> {
-        self.ids.get(key.0 as usize)
+        self.ids().id(key.0)
     }
 
     /// The key of an id.
     pub fn key(&self, id: &ReplicaId) -> Option<ReplicaKey> {
-        self.position(id)
-            .ok()
-            .map(|at| ReplicaKey(self.sorted[at].key))
+        self.find(id).ok()
     }
 
     /// The key of an id, which is added if it is new.
@@ -98,24 +105,27 @@ impl ReplicaKeyMap {
     /// Adding moves the entries behind it in an array; a great many ids at once are better given to
     /// [`Self::with_replicas`].
     pub fn find_or_add(&mut self, id: &ReplicaId) -> ReplicaKey {
-        match self.position(id) {
-            Ok(at) => ReplicaKey(self.sorted[at].key),
-            Err(at) => {
-                // More than 2^32 ids do not fit into any memory.
-                let key = self.ids.len() as u32;
-                self.sorted.insert(at, Entry::new(id, key));
-                self.ids.push(id.clone());
-                ReplicaKey(key)
+        self.find(id).unwrap_or_else(|place| {
+            // More than 2^32 ids do not fit into any memory.
+            let key = self.len() as u32;
+            self.ids.push(id.clone());
+            if let Some(index) = self.index.get() {
+                let mut index = Arc::clone(index);
+                // With the map's own reference gone there is nothing to copy.
+                self.index = OnceBox::new();
+                Arc::make_mut(&mut index).insert(place, id, key);
+                self.index = OnceBox::with_value(Box::new(index));
             }
-        }
+            ReplicaKey(key)
+        })
     }
 
     /// All replicas, by ascending key.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (ReplicaKey, &ReplicaId)> {
-        self.ids
-            .iter()
-            .enumerate()
-            .map(|(key, id)| (ReplicaKey(key as u32), id))
+        Iter {
+            next: 0,
+            ids: self.ids(),
+        }
     }
 
     /// The map of these ids in this order, or the place of the first that repeats an earlier one.
@@ -124,157 +134,191 @@ impl ReplicaKeyMap {
         if ids.is_empty() {
             return Err(None);
         }
-        let sorted = sorted(&ids);
-        let repeats = |pair: &&[Entry]| pair[0].order(&pair[1], &ids, &ids).is_eq();
-        match sorted
-            .windows(2)
-            .filter(repeats)
-            .map(|pair| pair[1].key)
-            .min()
-        {
+        if ids.len() <= FEW {
+            let repeats = |at: &usize| ids[..*at].contains(&ids[*at]);
+            return match (1..ids.len()).find(repeats) {
+                Some(at) => Err(Some(at)),
+                None => Ok(ReplicaKeyMap::of(ids)),
+            };
+        }
+        let all = Ids {
+            old: &[],
+            new: &ids,
+        };
+        let index = IdIndex::of(all);
+        let repeated = index.repeated(all).min();
+        match repeated {
             Some(key) => Err(Some(key as usize)),
-            None => Ok(ReplicaKeyMap { ids, sorted }),
+            None => Ok(ReplicaKeyMap::indexed(ids, index)),
         }
     }
 
     /// Adds those replicas of `other` whose place in `keys` is `unknown`, in the order of their
-    /// keys there, and puts their new keys into these places.
-    pub(crate) fn grow(&mut self, other: &ReplicaKeyMap, keys: &mut [u32], unknown: u32) {
-        let old = self.ids.len();
-        for (key, id) in keys
-            .iter_mut()
-            .zip(&other.ids)
-            .filter(|(key, _)| **key == unknown)
-        {
-            *key = self.ids.len() as u32;
-            self.ids.push(id.clone());
-        }
-        let mut added = Vec::with_capacity(self.ids.len() - old);
-        let rekeyed = other.sorted.iter().map(|entry| Entry {
-            key: keys[entry.key as usize],
-            ..*entry
-        });
-        added.extend(rekeyed.filter(|entry| entry.key as usize >= old));
-        // From the end, so that nothing is overwritten before it has been moved.
-        self.sorted.extend_from_slice(&added);
-        let (mut mine, mut free) = (old, self.sorted.len());
-        while let [before @ .., last] = &added[..] {
-            free -= 1;
-            let order = |at: usize| self.sorted[at].order(last, &self.ids, &self.ids);
-            if mine > 0 && order(mine - 1).is_gt() {
-                mine -= 1;
-                self.sorted[free] = self.sorted[mine];
-            } else {
-                self.sorted[free] = *last;
-                added.truncate(before.len());
+    /// keys there, and puts their new keys into these places. Gives the ids that were added.
+    pub(crate) fn grow<'a>(
+        this: &'a mut Arc<Self>,
+        other: &ReplicaKeyMap,
+        keys: &mut [u32],
+        unknown: u32,
+    ) -> &'a [ReplicaId] {
+        let count = keys.iter().filter(|key| **key == unknown).count();
+        let mut known = this.len() as u32;
+        let map = ReplicaKeyMap::with_room(this, count);
+        let begin = map.ids.len();
+        let theirs = other.ids();
+        let (old, new) = keys.split_at_mut(theirs.old.len());
+        for (ids, keys) in [(theirs.old, old), (theirs.new, new)] {
+            for (ids, keys) in ids.chunks(CHUNK).zip(keys.chunks_mut(CHUNK)) {
+                // Which ones are new cannot be predicted: their places are collected without a
+                // branch.
+                let (mut places, mut found) = ([0; CHUNK], 0);
+                for (key, place) in keys.iter_mut().zip(0..) {
+                    let new = *key == unknown;
+                    places[found % CHUNK] = place;
+                    *key = if new { known } else { *key };
+                    known += u32::from(new);
+                    found += usize::from(new);
+                }
+                let places = places[..found].iter();
+                map.ids
+                    .extend(places.map(|place: &usize| ids[*place].clone()));
             }
         }
+        &map.ids[begin..]
     }
 
-    /// A copy that can take `more` replicas without being moved.
-    pub(crate) fn with_room(&self, more: usize) -> Self {
-        let mut copy = ReplicaKeyMap {
-            ids: Vec::with_capacity(self.ids.len() + more),
-            sorted: Vec::with_capacity(self.ids.len() + more),
-        };
-        copy.ids.extend_from_slice(&self.ids);
-        copy.sorted.extend_from_slice(&self.sorted);
-        copy
+    /// The map itself where nobody shares it, otherwise a copy of it, with room for `more` and
+    /// without an index.
+    fn with_room(this: &mut Arc<Self>, more: usize) -> &mut Self {
+        if Arc::get_mut(this).is_none() {
+            let (begin, copied) = match &this.begin {
+                Some(begin) => (Some(Arc::clone(begin)), &this.ids[..]),
+                None if this.ids.len() >= MANY => (Some(Arc::clone(this)), &[][..]),
+                None => (None, &this.ids[..]),
+            };
+            let mut ids = Vec::with_capacity(copied.len() + more);
+            ids.extend_from_slice(copied);
+            *this = Arc::new(ReplicaKeyMap {
+                begin,
+                ids,
+                index: OnceBox::new(),
+            });
+        }
+        let map = Arc::make_mut(this);
+        map.ids.reserve_exact(more);
+        map.index = OnceBox::new();
+        map
     }
 
     /// Whether keys that both maps have mean the same replicas.
     pub(crate) fn agrees_with(&self, other: &ReplicaKeyMap) -> bool {
-        self.ids
-            .iter()
-            .zip(&other.ids)
-            .all(|(mine, theirs)| mine == theirs)
+        let agree = |(mine, theirs): (&ReplicaId, &ReplicaId)| mine == theirs;
+        if self.begin.is_none() && other.begin.is_none() {
+            return self.ids.iter().zip(&other.ids).all(agree);
+        }
+        self.ids().iter().zip(other.ids().iter()).all(agree)
     }
 
-    /// Walks along the ids of both maps and calls `met` with each key of `other` and the key of the
-    /// same id here.
+    /// Calls `met` with each key of `other` and the key of the same id here.
+    #[inline]
     pub(crate) fn match_with(&self, other: &ReplicaKeyMap, mut met: impl FnMut(u32, u32)) {
-        let (mut mine, mut theirs) = (&self.sorted[..], &other.sorted[..]);
-        while let ([a, after_a @ ..], [b, after_b @ ..]) = (mine, theirs) {
-            let order = a.order(b, &self.ids, &other.ids);
-            if order.is_eq() {
-                met(b.key, a.key);
-                (mine, theirs) = (after_a, after_b);
-                continue;
+        // Maps of a few continue none.
+        if self.len().max(other.len()) <= FEW {
+            for (theirs, id) in (0..).zip(&other.ids) {
+                let known = (0..).zip(&self.ids).find(|(_, known)| *known == id);
+                if let Some((mine, _)) = known {
+                    met(theirs, mine);
+                }
             }
-            // Which one is less cannot be predicted, so there is no branch.
-            mine = if order.is_lt() { after_a } else { mine };
-            theirs = if order.is_lt() { theirs } else { after_b };
+            return;
+        }
+        shared(self.with_index(), other.with_index(), |mine, theirs| {
+            met(theirs, mine)
+        });
+    }
+
+    fn of(ids: Vec<ReplicaId>) -> Self {
+        ReplicaKeyMap {
+            begin: None,
+            ids,
+            index: OnceBox::new(),
         }
     }
 
-    fn position(&self, id: &ReplicaId) -> Result<usize, usize> {
-        let wanted = Entry::new(id, 0);
-        let id = core::slice::from_ref(id);
-        self.sorted
-            .binary_search_by(|entry| entry.order(&wanted, &self.ids, id))
-    }
-}
-
-impl Entry {
-    fn new(id: &ReplicaId, key: u32) -> Self {
-        let bytes = id.as_bytes();
-        let word = |from: usize| {
-            let mut word = [0; 8];
-            let part = bytes.get(from..).unwrap_or_default();
-            let length = part.len().min(8);
-            word[..length].copy_from_slice(&part[..length]);
-            u64::from_be_bytes(word)
-        };
-        Entry {
-            high: word(0),
-            low: word(8),
-            length: bytes.len() as u32,
-            key,
+    fn indexed(ids: Vec<ReplicaId>, index: IdIndex) -> Self {
+        ReplicaKeyMap {
+            begin: None,
+            ids,
+            index: OnceBox::with_value(Box::new(Arc::new(index))),
         }
     }
 
-    /// The order of the ids behind the keys.
-    #[inline]
-    fn order(&self, other: &Entry, ids: &[ReplicaId], other_ids: &[ReplicaId]) -> Ordering {
-        match self.begin().cmp(&other.begin()) {
-            Ordering::Equal if self.length == 16 && other.length == 16 => Ordering::Equal,
-            Ordering::Equal => self.order_alike(other, ids, other_ids),
-            order => order,
+    /// The key of an id, or its place in the index.
+    fn find(&self, id: &ReplicaId) -> Result<ReplicaKey, usize> {
+        if self.len() <= FEW && self.index.get().is_none() {
+            let at = self.ids().iter().position(|known| known == id);
+            return at.map(|at| ReplicaKey(at as u32)).ok_or(0);
         }
+        self.with_index().index.find(id, self.ids()).map(ReplicaKey)
     }
 
-    /// The order of ids that begin alike and are not both GUIDs.
-    #[cold]
-    fn order_alike(&self, other: &Entry, ids: &[ReplicaId], other_ids: &[ReplicaId]) -> Ordering {
-        if self.length.max(other.length) <= 16 {
-            // The rest of the longer one is zeros.
-            return self.length.cmp(&other.length);
+    fn with_index(&self) -> Indexed<'_> {
+        let ids = self.ids();
+        let make = || Box::new(Arc::new(IdIndex::of(ids)));
+        Indexed {
+            index: self.index.get_or_init(make),
+            ids,
         }
-        ids[self.key as usize].cmp(&other_ids[other.key as usize])
     }
 
     #[inline]
-    fn begin(&self) -> u128 {
-        u128::from(self.high) << 64 | u128::from(self.low)
+    fn ids(&self) -> Ids<'_> {
+        Ids {
+            old: self.begin.as_ref().map_or(&[], |begin| &begin.ids),
+            new: &self.ids,
+        }
     }
 }
 
-/// The entries of ids with their places as keys, by id and then by place.
-fn sorted(ids: &[ReplicaId]) -> Vec<Entry> {
-    let mut sorted: Vec<Entry> = ids
-        .iter()
-        .zip(0..)
-        .map(|(id, key)| Entry::new(id, key))
-        .collect();
-    sorted.sort_unstable_by(|a, b| a.order(b, ids, ids).then(a.key.cmp(&b.key)));
-    sorted
+impl Clone for ReplicaKeyMap {
+    fn clone(&self) -> Self {
+        let index = self.index.get().map(|index| Box::new(Arc::clone(index)));
+        ReplicaKeyMap {
+            begin: self.begin.clone(),
+            ids: self.ids.clone(),
+            index: index.map_or_else(OnceBox::new, OnceBox::with_value),
+        }
+    }
 }
 
 /// The same replicas under the same keys.
 impl PartialEq for ReplicaKeyMap {
     fn eq(&self, other: &Self) -> bool {
-        self.ids == other.ids
+        self.len() == other.len() && self.agrees_with(other)
     }
 }
 
 impl Eq for ReplicaKeyMap {}
+
+struct Iter<'a> {
+    next: u32,
+    ids: Ids<'a>,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (ReplicaKey, &'a ReplicaId);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let key = self.next;
+        let id = self.ids.id(key)?;
+        self.next += 1;
+        Some((ReplicaKey(key), id))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.ids.len() - self.next as usize;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}

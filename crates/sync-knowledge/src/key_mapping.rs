@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::{ReplicaKey, ReplicaKeyMap, Version};
+use crate::{ReplicaId, ReplicaKey, ReplicaKeyMap, Version};
 
 /// The mark of a remote key that has no local one.
 pub(crate) const UNKNOWN: u32 = u32::MAX;
@@ -31,8 +31,12 @@ pub struct KeyMapping {
     keys: Keys,
     /// The least length of a local map in which all of `keys` have a meaning.
     bound: u32,
+    complete: bool,
     identity: bool,
 }
+
+/// How many keys are held in place.
+const FEW: usize = 8;
 
 /// Local keys by remote key. A few are held in place: small communities map without allocating.
 #[derive(Clone, Debug)]
@@ -41,53 +45,56 @@ enum Keys {
     Many(Vec<u32>),
 }
 
-const FEW: usize = 16;
-
 impl KeyMapping {
     /// The mapping from the keys of `remote` to those of `local`, as far as `local` knows the
     /// replicas.
     pub fn between(remote: &ReplicaKeyMap, local: &ReplicaKeyMap) -> Self {
-        let mut keys = match remote.len() {
-            few @ ..=FEW => Keys::Few([UNKNOWN; FEW], few),
-            many => Keys::Many(alloc::vec![UNKNOWN; many]),
+        let mut mapping = KeyMapping {
+            keys: match remote.len() {
+                few @ ..=FEW => Keys::Few([UNKNOWN; FEW], few),
+                many => Keys::Many(alloc::vec![UNKNOWN; many]),
+            },
+            bound: 0,
+            complete: false,
+            identity: false,
         };
-        let table = keys.as_mut();
+        let table = mapping.keys.as_mut();
         local.match_with(remote, |theirs, ours| table[theirs as usize] = ours);
-        KeyMapping::from_keys(keys)
+        mapping.summarize();
+        mapping
     }
 
     /// The mapping from all keys of `remote` to those of `local`, to which it adds the replicas
-    /// that are new.
-    pub(crate) fn adding(remote: &ReplicaKeyMap, local: &mut Arc<ReplicaKeyMap>) -> Self {
+    /// that are new. `added` gets their ids.
+    pub(crate) fn adding(
+        remote: &ReplicaKeyMap,
+        local: &mut Arc<ReplicaKeyMap>,
+        added: impl FnOnce(&[ReplicaId]),
+    ) -> Self {
         let mut mapping = KeyMapping::between(remote, local);
-        let unknown = mapping
-            .table()
-            .iter()
-            .filter(|key| **key == UNKNOWN)
-            .count();
-        if unknown > 0 {
-            if Arc::get_mut(local).is_none() {
-                *local = Arc::new(local.with_room(unknown));
-            }
-            Arc::make_mut(local).grow(remote, mapping.keys.as_mut(), UNKNOWN);
-            mapping = KeyMapping::from_keys(mapping.keys);
+        if !mapping.complete {
+            let keys = mapping.keys.as_mut();
+            added(ReplicaKeyMap::grow(local, remote, keys, UNKNOWN));
+            mapping.summarize();
         }
         mapping
     }
 
-    fn from_keys(mut keys: Keys) -> Self {
-        let table = &*keys.as_mut();
-        let known = |key: &u32| if *key == UNKNOWN { 0 } else { key + 1 };
-        let bound = table.iter().map(known).max().unwrap_or(0);
-        let identity = table.iter().zip(0..).all(|(ours, theirs)| *ours == theirs);
-        KeyMapping {
-            keys,
-            bound,
-            identity,
+    /// Finds out what can be said of all keys.
+    fn summarize(&mut self) {
+        let (mut bound, mut complete, mut identity) = (0, true, true);
+        // Nothing stops early: so it becomes vector instructions.
+        for (ours, theirs) in self.keys.as_mut().iter().zip(0..) {
+            // The mark of unknown keys wraps to 0.
+            bound = bound.max(ours.wrapping_add(1));
+            complete &= *ours != UNKNOWN;
+            identity &= *ours == theirs;
         }
+        (self.bound, self.complete, self.identity) = (bound, complete, identity);
     }
 
     /// The local key of a remote one, or `None` if the local map did not know that replica.
+    #[inline]
     pub fn key(&self, remote: ReplicaKey) -> Option<ReplicaKey> {
         self.table()
             .get(remote.0 as usize)
@@ -97,19 +104,21 @@ impl KeyMapping {
 
     /// A remote version in terms of local keys, or `None` if the local map did not know its
     /// replica.
+    #[inline]
     pub fn version(&self, remote: Version) -> Option<Version> {
         self.key(remote.replica)
             .map(|key| Version::new(key, remote.tick))
     }
 
     /// Whether every remote key means the same replica here, so that nothing has to be translated.
+    #[inline]
     pub fn is_identity(&self) -> bool {
         self.identity
     }
 
     /// Whether every remote replica has a local key.
     pub fn is_complete(&self) -> bool {
-        !self.table().contains(&UNKNOWN)
+        self.complete
     }
 
     /// The same for a local map of `length` replicas: keys beyond it have no meaning there.
@@ -127,10 +136,12 @@ impl KeyMapping {
             .as_mut()
             .iter_mut()
             .for_each(|key| *key = known(*key));
-        KeyMapping::from_keys(limited.keys)
+        limited.summarize();
+        limited
     }
 
     /// The table by remote key, with [`UNKNOWN`] where there is no local key.
+    #[inline]
     pub(crate) fn table(&self) -> &[u32] {
         match &self.keys {
             Keys::Few(keys, length) => &keys[..*length],
@@ -138,6 +149,7 @@ impl KeyMapping {
         }
     }
 
+    #[inline]
     pub(crate) fn bound(&self) -> usize {
         self.bound as usize
     }

@@ -152,7 +152,15 @@ impl Knowledge {
     ///
     /// Costs the logarithms of the number of ranges and of replicas; a single range is not searched
     /// for, see [`Self::is_uniform`].
+    #[inline]
     pub fn contains(&self, item: &[u8], version: Version) -> bool {
+        match self.fragments.as_uniform() {
+            Some(vector) => vector.contains(version),
+            None => self.contains_in_range(item, version),
+        }
+    }
+
+    fn contains_in_range(&self, item: &[u8], version: Version) -> bool {
         self.fragments.sets().all(|ranges| {
             self.fragments
                 .table
@@ -250,6 +258,7 @@ impl Knowledge {
 }
 
 /// Makes a replica format admit an id. Unlike items, replicas may have an id without bytes.
+#[inline]
 pub(crate) fn widen(format: &mut IdFormat, id: &ReplicaId) {
     let length = id.as_bytes().len();
     if !format.admits(length) {

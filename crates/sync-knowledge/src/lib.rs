@@ -94,6 +94,8 @@ mod envelope;
 mod forgotten;
 mod fragments;
 mod id_format;
+mod id_index;
+mod id_match;
 mod inspector;
 mod item_id;
 mod key_map;

@@ -36,6 +36,7 @@ impl RangeSet {
     }
 
     /// The slot of all items, if they share one.
+    #[inline]
     pub(crate) fn as_uniform(&self) -> Option<u32> {
         self.rest.is_empty().then_some(self.first)
     }
@@ -46,6 +47,7 @@ impl RangeSet {
     }
 
     /// The slot of an item.
+    #[inline]
     pub(crate) fn slot_of(&self, item: &[u8]) -> u32 {
         self.slot_at(self.position(item))
     }

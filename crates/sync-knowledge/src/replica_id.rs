@@ -23,7 +23,6 @@ const MAX_LENGTH: usize = u16::MAX as usize - 2;
 /// assert_eq!(id.to_string(), "f5d67568-36c4-41ba-8b43-349c4bb7767f");
 /// assert_eq!(ReplicaId::from_bytes(&[0x0a, 0xff]).to_string(), "0aff");
 /// ```
-#[derive(Clone)]
 pub struct ReplicaId {
     guid: [u8; 16],
     /// The bytes of an id that is not 16 bytes long; `guid` has no meaning then.
@@ -62,8 +61,15 @@ impl ReplicaId {
     }
 
     /// The bytes of the id, as they are written.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         self.other.as_ref().map_or(&self.guid, |other| &other.0)
+    }
+
+    /// Whether the id is 16 bytes long.
+    #[inline]
+    pub(crate) fn is_guid(&self) -> bool {
+        self.other.is_none()
     }
 }
 
@@ -73,9 +79,26 @@ impl From<Uuid> for ReplicaId {
     }
 }
 
+impl Clone for ReplicaId {
+    #[inline]
+    fn clone(&self) -> Self {
+        ReplicaId {
+            guid: self.guid,
+            other: self.other.clone(),
+        }
+    }
+}
+
 impl PartialEq for ReplicaId {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
+        // Most ids that differ are GUIDs that differ.
+        self.guid == other.guid
+            && match (&self.other, &other.other) {
+                (None, None) => true,
+                (Some(mine), Some(theirs)) => mine.0 == theirs.0,
+                _ => false,
+            }
     }
 }
 

@@ -38,6 +38,7 @@ impl VectorTable {
     }
 
     /// The table of one vector, used once, and its slot.
+    #[inline]
     pub(crate) fn single(vector: ClockVector) -> (Self, u32) {
         let slot = if vector.is_empty() { EMPTY } else { 1 };
         let first = Slot {
@@ -84,6 +85,7 @@ impl VectorTable {
     }
 
     /// The vector in a slot.
+    #[inline]
     pub(crate) fn vector(&self, slot: u32) -> &ClockVector {
         match slot {
             EMPTY => &NOTHING,

@@ -64,7 +64,14 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "sync-knowledge",
         below: Below::Only(&[]),
-        outside: Outside::Only(&["bincode", "quick-xml", "serde", "thiserror", "uuid"]),
+        outside: Outside::Only(&[
+            "bincode",
+            "once_cell",
+            "quick-xml",
+            "serde",
+            "thiserror",
+            "uuid",
+        ]),
         unreached: IO,
         pure: true,
         for_tests: false,
@@ -169,6 +176,15 @@ pub(crate) const RULES: &[Rule] = &[
         unreached: DATABASES,
         pure: false,
         for_tests: true,
+    },
+    Rule {
+        name: "sync-knowledge-benches",
+        // It must build in seconds: the instruction counts are checked with every change.
+        below: Below::Only(&["sync-knowledge"]),
+        outside: Outside::Only(&[]),
+        unreached: IO,
+        pure: false,
+        for_tests: false,
     },
     Rule {
         name: "xtask",

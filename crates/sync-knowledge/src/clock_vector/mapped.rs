@@ -74,6 +74,12 @@ impl ClockVector {
                 })
     }
 
+    /// [`ClockVector::intersects`] with a vector over the keys of `mapping`.
+    pub(crate) fn intersects_mapped(&self, other: &ClockVector, mapping: &KeyMapping) -> bool {
+        let mut local = other.iter().filter_map(|(key, _)| mapping.key(key));
+        local.any(|key| self.tick(key) > 0)
+    }
+
     /// [`ClockVector::compare`] to a vector over the keys of `mapping`.
     pub(crate) fn compare_mapped(&self, other: &ClockVector, mapping: &KeyMapping) -> Relation {
         let mut seen = Seen {

@@ -1,0 +1,136 @@
+//! The pieces of work whose cost is watched: fixed inputs, known by name.
+
+use std::hint::black_box;
+
+use sync_knowledge::{Knowledge, ReplicaKey, Version};
+
+use crate::sample::{self, Case};
+
+/// A piece of work, its input ready. Gives a number that depends on the result.
+pub type Work = Box<dyn FnMut() -> u64>;
+
+/// What makes a piece of work ready.
+pub type Make = fn() -> Work;
+
+/// Replicas a side, for what is done with two sides.
+const REPLICAS: usize = 1024;
+
+/// All of them: the name, and what makes it ready.
+pub const ALL: &[(&str, Make)] = &[
+    ("merge-same-map", || merge(Case::SameMap)),
+    ("merge-other-order", || merge(Case::OtherOrder)),
+    ("merge-half-shared", || merge(Case::HalfShared)),
+    ("merge-other-order-reused", || {
+        merge_mapped(Case::OtherOrder)
+    }),
+    ("merge-half-shared-reused", || {
+        merge_mapped(Case::HalfShared)
+    }),
+    ("merge-eight", merge_eight),
+    ("compare-same-map", || compare(Case::SameMap)),
+    ("compare-half-shared", || compare(Case::HalfShared)),
+    ("contains-versions", contains_versions),
+    ("contains-in-10000-exceptions", contains_in_exceptions),
+    ("combine-100-exceptions", || combine_exceptions(100)),
+    ("combine-10000-exceptions", || combine_exceptions(10_000)),
+    ("encode-1024-replicas", || encode(wide())),
+    ("decode-1024-replicas", || decode(&wide())),
+    ("encode-10000-exceptions", || encode(deep())),
+    ("decode-10000-exceptions", || decode(&deep())),
+];
+
+/// The work of a name, ready.
+pub fn ready(name: &str) -> Option<Work> {
+    let (_, make) = ALL.iter().find(|(known, _)| *known == name)?;
+    Some(make())
+}
+
+/// Knowledge of many replicas, the same of all items.
+pub fn wide() -> Knowledge {
+    sample::knowledge(Case::SameMap, REPLICAS).0
+}
+
+/// Knowledge of few replicas with 10 000 items that are exceptions.
+pub fn deep() -> Knowledge {
+    sample::with_exceptions(10_000, 1)
+}
+
+fn merge(case: Case) -> Work {
+    let (mine, theirs) = sample::knowledge(case, REPLICAS);
+    Box::new(move || size(&black_box(&mine).combined(black_box(&theirs))))
+}
+
+fn merge_mapped(case: Case) -> Work {
+    let (mut mine, theirs) = sample::knowledge(case, REPLICAS);
+    let mapping = mine.mapping_from(theirs.key_map());
+    Box::new(move || {
+        size(&black_box(&mine).combined_mapped(black_box(&theirs), black_box(&mapping)))
+    })
+}
+
+fn merge_eight() -> Work {
+    let (mine, theirs) = sample::knowledge(Case::HalfShared, 8);
+    Box::new(move || {
+        (0..100)
+            .map(|_| size(&black_box(&mine).combined(black_box(&theirs))))
+            .sum()
+    })
+}
+
+fn compare(case: Case) -> Work {
+    let (mine, theirs) = sample::knowledge(case, REPLICAS);
+    let both = mine.combined(&theirs);
+    Box::new(move || black_box(&both).compare(black_box(&theirs)) as u64)
+}
+
+fn contains_versions() -> Work {
+    let (mine, theirs) = sample::sides(Case::SameMap, REPLICAS);
+    let (both, versions) = (mine.knowledge(), sample::versions(&theirs));
+    let item = sample::item(7);
+    Box::new(move || {
+        let contained = versions
+            .iter()
+            .filter(|version| black_box(&both).contains(item.as_bytes(), **version));
+        contained.count() as u64
+    })
+}
+
+fn contains_in_exceptions() -> Work {
+    let (knowledge, items) = (deep(), items());
+    let version = Version::new(ReplicaKey(3), 5);
+    Box::new(move || {
+        let contained = items
+            .iter()
+            .filter(|item| black_box(&knowledge).contains(item.as_bytes(), version));
+        contained.count() as u64
+    })
+}
+
+fn combine_exceptions(exceptions: usize) -> Work {
+    let (mine, theirs) = (
+        sample::with_exceptions(exceptions, 1),
+        sample::with_exceptions(exceptions, 2),
+    );
+    Box::new(move || size(&black_box(&mine).combined(black_box(&theirs))))
+}
+
+fn encode(knowledge: Knowledge) -> Work {
+    Box::new(move || black_box(&knowledge).to_bytes().len() as u64)
+}
+
+fn decode(knowledge: &Knowledge) -> Work {
+    let bytes = knowledge.to_bytes();
+    Box::new(move || {
+        Knowledge::from_bytes(black_box(&bytes)).map_or(0, |knowledge| size(&knowledge))
+    })
+}
+
+/// A thousand items, in no order.
+pub fn items() -> Vec<sync_knowledge::ItemId> {
+    let mut random = sample::Random::new(3);
+    (0..1000).map(|_| sample::item(random.next())).collect()
+}
+
+fn size(knowledge: &Knowledge) -> u64 {
+    knowledge.key_map().len() as u64 + knowledge.local_tick()
+}
