@@ -37,7 +37,12 @@ pub(crate) fn ensure_success(command: &Command, status: ExitStatus) -> Result<()
 
 /// The command as a person would type it.
 fn shown(command: &Command) -> String {
-    let mut text = String::from("cargo");
+    let program = command.get_program();
+    let mut text = if env::var_os("CARGO").is_some_and(|cargo| cargo == program) {
+        String::from("cargo")
+    } else {
+        program.to_string_lossy().into_owned()
+    };
     for argument in command.get_args() {
         text.push(' ');
         text.push_str(&argument.to_string_lossy());

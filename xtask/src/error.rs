@@ -46,6 +46,14 @@ pub(crate) enum Error {
         "{survivors} mutant(s) survived: add the law that notices each, or say in docs/knowledge-proof.md why it changes nothing"
     )]
     Survivors { survivors: usize },
+    #[error(
+        "{found} piece(s) of work take more instructions than committed; if that is meant, `cargo xtask bench instructions --update` and say why in the commit"
+    )]
+    Instructions { found: usize },
+    #[error("`{}` has a line that is no count: {line}", path.display())]
+    Counts { path: PathBuf, line: String },
+    #[error("callgrind gave no count: {0}")]
+    NoCount(String),
     #[error("no consumer crate in `{}`", .0.display())]
     NoConsumers(PathBuf),
 }

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask layers`, `test-matrix`, `fuzz`, `mutants`, `package`, `consumers`.
+//! The project's own commands: `cargo xtask layers`, `test-matrix`, `fuzz`, `mutants`, `bench`, `package`, `consumers`.
 //!
 //! They are a crate rather than scripts so that they run alike on every platform and need nothing but cargo.
 
@@ -8,6 +8,7 @@
     reason = "a command of the project speaks on its standard streams"
 )]
 
+mod bench;
 mod cargo;
 mod consumers;
 mod error;
@@ -44,6 +45,9 @@ enum Command {
     Mutants(mutants::Options),
     /// Build and run the small crates outside the workspace that use ours as anybody would.
     Consumers,
+    /// Measure, and compare instruction counts with those committed.
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Mutants(options) => mutants::run(&options),
         Command::Consumers => consumers::run(),
+        Command::Bench(bench) => bench::run(&bench),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
