@@ -256,6 +256,7 @@ mod tests {
                 "sync-provider-sqlite",
                 "sync-orchestrator",
                 "sync-fuzz",
+                "sync-knowledge-benches",
                 "xtask"
             ]
         );

@@ -322,3 +322,138 @@ impl<'a> Iterator for Iter<'a> {
 }
 
 impl ExactSizeIterator for Iter<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{KeyMapping, Knowledge};
+
+    /// GUIDs, many of which begin alike, and now and then an id of another length, which may begin
+    /// like a GUID, too.
+    fn id() -> impl Strategy<Value = ReplicaId> {
+        let guid = (0..4_u64, any::<u8>(), 0..3_u64).prop_map(|(alike, head, tail)| {
+            let head = if alike == 0 { 7 } else { u64::from(head) << 56 };
+            [head.to_be_bytes(), tail.to_be_bytes()].concat()
+        });
+        let other = vec(0..2_u8, 0..20);
+        prop_oneof![30 => guid, 1 => other].prop_map(|bytes| ReplicaId::from_bytes(&bytes))
+    }
+
+    /// GUIDs that nearly always differ at the beginning, or ids as they come.
+    fn ids() -> impl Strategy<Value = Vec<ReplicaId>> {
+        let guid = (any::<u8>(), 0..40_u8).prop_map(|(head, tail)| {
+            let mut bytes = [head; 16];
+            bytes[15] = u8::from(tail == 0);
+            ReplicaId::from_bytes(&bytes)
+        });
+        prop_oneof![vec(guid, 1..90), vec(id(), 1..60)]
+    }
+
+    /// What a map has to be like: each id with its key, in the order in which they were met.
+    fn check(map: &ReplicaKeyMap, model: &[ReplicaId], others: &[ReplicaId]) {
+        let ids: Vec<_> = map.iter().map(|(_, id)| id.clone()).collect();
+        assert_eq!(ids, model);
+        let keys: BTreeMap<_, _> = model.iter().zip(0..).collect();
+        for id in model.iter().chain(others) {
+            assert_eq!(map.key(id).map(|key| key.0), keys.get(id).copied(), "{id}");
+        }
+    }
+
+    fn add(model: &mut Vec<ReplicaId>, ids: &[ReplicaId]) {
+        for id in ids {
+            if !model.contains(id) {
+                model.push(id.clone());
+            }
+        }
+    }
+
+    /// Two maps of the same ids but one, which differs at its end only: wherever it lies, it is not
+    /// taken for the other.
+    #[test]
+    fn an_id_that_ends_otherwise_is_another() {
+        let map = |changed: u8| {
+            let ids = (0..40).map(|head| {
+                let mut bytes = [head; 16];
+                bytes[15] ^= u8::from(head == changed);
+                ReplicaId::from_bytes(&bytes)
+            });
+            ReplicaKeyMap::from_distinct(ids.collect()).unwrap()
+        };
+        let usual = map(u8::MAX);
+        for changed in 0..40 {
+            let mapping = KeyMapping::between(&map(changed), &usual);
+            for key in (0..40).map(ReplicaKey) {
+                let same = key.0 != u32::from(changed);
+                assert_eq!(mapping.key(key), same.then_some(key));
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// However a map came about (made at once, one by one, or by meeting other maps, shared or
+        /// not), it has every id once, in the order in which they were met, and finds each.
+        #[test]
+        fn a_map_has_what_it_met(
+            begin in ids(),
+            rounds in vec((ids(), any::<[bool; 3]>()), 0..4),
+            others in ids(),
+        ) {
+            let mut model = Vec::new();
+            add(&mut model, &begin);
+            let map = ReplicaKeyMap::with_replicas(begin[0].clone(), begin[1..].iter().cloned());
+            check(&map, &model, &others);
+            let mut knowledge = Knowledge::with_formats(crate::IdFormatGroup::DATABASE, map);
+            for (ids, [one_by_one, share, ask]) in rounds {
+                let before = share.then(|| (knowledge.clone(), model.clone()));
+                let remote = ReplicaKeyMap::with_replicas(ids[0].clone(), ids[1..].iter().cloned());
+                let partial = KeyMapping::between(&remote, knowledge.key_map());
+                for (key, id) in remote.iter() {
+                    prop_assert_eq!(partial.key(key), knowledge.key_map().key(id));
+                }
+                add(&mut model, &ids);
+                if one_by_one {
+                    for id in &ids {
+                        knowledge.find_or_add_replica(id);
+                    }
+                } else {
+                    let mapping = knowledge.mapping_from(&remote);
+                    prop_assert!(mapping.is_complete());
+                    for (key, id) in remote.iter() {
+                        let local = mapping.key(key).and_then(|key| knowledge.key_map().id(key));
+                        prop_assert_eq!(local, Some(id));
+                    }
+                }
+                if ask {
+                    check(knowledge.key_map(), &model, &others);
+                }
+                if let Some((before, model)) = before {
+                    check(before.key_map(), &model, &others);
+                }
+            }
+            check(knowledge.key_map(), &model, &others);
+            let again = ReplicaKeyMap::from_distinct(model.clone()).unwrap();
+            prop_assert_eq!(&again, knowledge.key_map());
+            prop_assert!(again.agrees_with(knowledge.key_map()));
+        }
+
+        /// Ids that are to be distinct and are not: the first that repeats an earlier one is named.
+        #[test]
+        fn a_repeated_id_is_named(ids in prop_oneof![ids(), vec(id(), 0..20)]) {
+            let first = (0..ids.len()).find(|at| ids[..*at].contains(&ids[*at]));
+            match ReplicaKeyMap::from_distinct(ids.clone()) {
+                Ok(map) => {
+                    prop_assert_eq!(first, None);
+                    check(&map, &ids, &[]);
+                }
+                Err(found) => prop_assert_eq!(found, first),
+            }
+        }
+    }
+}
