@@ -185,6 +185,10 @@ impl SyncProvider for FaultyProvider {
     async fn end_session(&self, session: SessionId, ending: Ending) -> Result<(), ProviderError> {
         self.sessions.end_session(session, ending).await
     }
+
+    fn abandon(&self, session: SessionId) {
+        self.sessions.abandon(session);
+    }
 }
 
 struct FaultyStore {
