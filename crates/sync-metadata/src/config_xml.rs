@@ -11,8 +11,8 @@ mod write;
 use std::collections::HashSet;
 
 use crate::{
-    ColumnDescription, Identity, MetadataError, Naming, ObjectName, ObjectNames, ScopeDescription,
-    SqlKind, SqlType, TableDescription, TableName, table_name::check_identifier,
+    ColumnDescription, Identity, KeyEquality, MetadataError, Naming, ObjectName, ObjectNames,
+    ScopeDescription, SqlKind, SqlType, TableDescription, TableName, table_name::check_identifier,
 };
 
 pub use fragment::XmlFragment;
@@ -364,6 +364,7 @@ impl ColumnConfig {
             primary_key: self.primary_key,
             default: self.default.clone(),
             identity,
+            key_equality: KeyEquality::default(),
         }
     }
 }

@@ -41,6 +41,7 @@ mod canonical;
 mod config_xml;
 mod decimal;
 mod error;
+mod key_equality;
 mod names;
 mod row_id;
 mod schema;
@@ -59,6 +60,7 @@ pub use config_xml::{
 };
 pub use decimal::Decimal;
 pub use error::MetadataError;
+pub use key_equality::KeyEquality;
 pub use names::{Naming, ObjectName, ObjectNames, StoreNames};
 pub use row_id::{row_id, table_id_range, write_row_id};
 pub use schema::{ColumnDescription, Identity, ScopeDescription, TableDescription};

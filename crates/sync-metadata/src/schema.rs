@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::table_name::check_identifier;
-use crate::{MetadataError, SqlType, TableName};
+use crate::{KeyEquality, MetadataError, SqlType, TableName};
 
 /// The longest scope name, in characters: `sync_scope_name` is `nvarchar(100)`.
 const MAX_SCOPE_NAME: usize = 100;
@@ -34,6 +34,8 @@ pub struct ColumnDescription {
     pub default: Option<String>,
     /// Set where the database counts the values up.
     pub identity: Option<Identity>,
+    /// When the database takes two texts in this column for one key. Not part of a stored configuration: the provider puts it in.
+    pub key_equality: KeyEquality,
 }
 
 impl ColumnDescription {
@@ -47,6 +49,7 @@ impl ColumnDescription {
             primary_key: false,
             default: None,
             identity: None,
+            key_equality: KeyEquality::Exact,
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use sync_metadata::{ColumnDescription, Identity};
+use sync_metadata::{ColumnDescription, Identity, KeyEquality};
 
 use crate::error::{At, SqliteError};
 use crate::index_columns::index_expressions;
@@ -73,6 +73,16 @@ impl TableInfo {
         matches!(self.key[..], [only] if !self.indexed_key && self.columns[only].declared.eq_ignore_ascii_case("INTEGER"))
     }
 
+    /// How the key compares the texts of a column; `None` for a collation that is not SQLite's own.
+    pub(crate) fn key_equality(&self, column: usize) -> Option<KeyEquality> {
+        match &self.columns[column].key_collation {
+            None => Some(KeyEquality::Exact),
+            Some(name) if name.eq_ignore_ascii_case("NOCASE") => Some(KeyEquality::NoCase),
+            Some(name) if name.eq_ignore_ascii_case("RTRIM") => Some(KeyEquality::RTrim),
+            Some(_) => None,
+        }
+    }
+
     /// The description of a column.
     pub(crate) fn describe(&self, column: usize) -> ColumnDescription {
         let info = &self.columns[column];
@@ -85,6 +95,7 @@ impl TableInfo {
         };
         described.nullable = !is_key && !info.not_null;
         described.default.clone_from(&info.default);
+        described.key_equality = self.key_equality(column).unwrap_or_default();
         if is_key && self.autoincrement {
             described.identity = Some(Identity { seed: 1, step: 1 });
         }
@@ -289,6 +300,16 @@ pub(crate) fn is_view(db: &Connection, path: &Path, name: &str) -> Result<bool, 
 pub(crate) fn is_empty(db: &Connection, path: &Path) -> Result<bool, SqliteError> {
     let sql = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)";
     db.query_row(sql, [], |row| row.get(0)).at(path)
+}
+
+/// Whether a table has a unique index beside its primary key.
+pub(crate) fn has_other_unique_index(
+    db: &Connection,
+    path: &Path,
+    table: &str,
+) -> Result<bool, SqliteError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE \"unique\" = 1 AND origin <> 'pk')";
+    db.query_row(sql, [table], |row| row.get(0)).at(path)
 }
 
 /// Whether an object of any type has this name.

@@ -49,9 +49,14 @@ pub(crate) fn bind<'a>(value: ValueRef<'a>, affinity: Affinity) -> Result<Bound<
                 "the column would turn {value} into a floating-point number and lose digits"
             ));
         }
+        // Numbers are converted here as SQLite converts them on storing, so that a key that is bound is spelled as it will be stored.
+        ValueRef::Integer(value) if affinity == Affinity::Real => Bound::Real(value as f64),
         ValueRef::Integer(value) => Bound::Integer(value),
         ValueRef::Real(value) if value.is_nan() => return Err("SQLite stores no NaN".into()),
-        ValueRef::Real(value) => Bound::Real(value),
+        ValueRef::Real(value) => match (affinity, whole(value)) {
+            (Affinity::Integer | Affinity::Numeric, Some(whole)) => Bound::Integer(whole),
+            _ => Bound::Real(value),
+        },
         ValueRef::Text(text) if becomes_number(text, affinity) => {
             return Err(format!(
                 "the column would turn the text {text:?} into a number; declare it TEXT"
@@ -71,6 +76,13 @@ pub(crate) fn bind<'a>(value: ValueRef<'a>, affinity: Affinity) -> Result<Bound<
 fn is_exact_real(value: i64) -> bool {
     // The conversion back saturates, and i64::MAX itself is no exact real.
     value != i64::MAX && (value as f64) as i64 == value
+}
+
+/// The integer that a real is, in the range in which SQLite takes it for one.
+fn whole(value: f64) -> Option<i64> {
+    const EXACT: f64 = (1i64 << 51) as f64;
+    let whole = value as i64;
+    (value.abs() < EXACT && whole as f64 == value).then_some(whole)
 }
 
 /// Whether SQLite would store a number in place of the text: any that reads as a number, in a column of numeric affinity.

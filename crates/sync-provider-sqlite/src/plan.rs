@@ -418,8 +418,15 @@ fn check_key(info: &TableInfo) -> Result<(), SqliteError> {
             "give it one",
         ));
     }
-    for &column in &info.key {
-        let column = &info.columns[column];
+    for &position in &info.key {
+        let column = &info.columns[position];
+        if info.key_equality(position).is_none() {
+            return Err(SqliteError::refused(
+                format!("column {} of table {}", column.name, info.name),
+                "it is part of the primary key and has a collation that is not SQLite's own",
+                "declare it with BINARY, NOCASE or RTRIM",
+            ));
+        }
         if !column.not_null && !info.without_rowid && !info.has_rowid_key() {
             return Err(SqliteError::refused(
                 format!("column {} of table {}", column.name, info.name),

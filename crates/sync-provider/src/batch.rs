@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use sync_knowledge::{ReplicaKey, Version};
 
 use crate::conflict::ConflictRecord;
+use crate::error::ProviderError;
 use crate::row_set::RowSet;
+use crate::verdict::TableShape;
 
 /// What a source needs to know of a destination (`GetSyncBatchParameters`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +47,8 @@ pub struct ChangeBatch {
     pub examined: u64,
     /// Live tracking rows without their base row, which are skipped and reported: (global table name, count).
     pub orphans: Vec<(String, u64)>,
+    /// Rows that the destination needs and the source cannot read.
+    pub unsent: Vec<Unsent>,
 }
 
 /// Which part of a direction a batch is.
@@ -88,6 +92,50 @@ pub struct TableChanges {
     pub heads: Vec<RowHead>,
     /// The rows.
     pub rows: RowSet,
+}
+
+/// Rows that a destination needs and the source cannot send as they are: they stay unknown to the destination and wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsent {
+    /// Global name of the table.
+    pub table: String,
+    /// Which rows.
+    pub rows: UnsentRows,
+    /// The version of the last change of the row, or of the first of them.
+    pub version: Version,
+    /// What is wrong with them, naming the column and the way out.
+    pub reason: String,
+}
+
+/// Which rows are not sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UnsentRows {
+    /// The row with this key, its cells in key order.
+    One(RowSet),
+    /// So many rows whose keys cannot be read either. Nobody can ask for them, so the whole table stays unlearned.
+    Nameless(u32),
+}
+
+impl Unsent {
+    /// Index of the table among the shapes.
+    ///
+    /// # Errors
+    /// [`ProviderError::Malformed`] where the table is not among them or the key is not one of its keys.
+    pub fn table_index(&self, shapes: &[TableShape]) -> Result<usize, ProviderError> {
+        let found = shapes
+            .iter()
+            .position(|shape| shape.global_name.eq_ignore_ascii_case(&self.table));
+        let fits = |table: &usize| match &self.rows {
+            UnsentRows::One(key) => key.width() == shapes[*table].key.len() && key.len() == 1,
+            UnsentRows::Nameless(_) => true,
+        };
+        found.filter(fits).ok_or_else(|| {
+            ProviderError::malformed(
+                format!("table {}", self.table),
+                "a batch names rows that were not sent, and they are none of the scope",
+            )
+        })
+    }
 }
 
 /// What travels with a row besides its cells. Replica keys are those of the source's made-with knowledge.

@@ -53,6 +53,19 @@ fn check_table(local: &TableDescription, remote: &TableDescription) -> Result<()
                     "give both tables the same primary key",
                 ));
             }
+            if column.primary_key && twin.key_equality != column.key_equality {
+                return Err(ProviderError::refused(
+                    object(),
+                    format!(
+                        "it is part of the primary key and compares as {} on the {} side and as {} on the {side} side, so that two rows \
+                         of one side could be one at the other",
+                        column.key_equality.name(),
+                        if side == "remote" { "local" } else { "remote" },
+                        twin.key_equality.name(),
+                    ),
+                    "declare it with the same collation on both sides",
+                ));
+            }
             if !go_together(column.sql_type.family(), twin.sql_type.family()) {
                 return Err(ProviderError::refused(
                     object(),
@@ -118,18 +131,26 @@ fn missing_table(table: &str, scope: &str, side: &str) -> ProviderError {
 
 #[cfg(test)]
 mod tests {
-    use sync_metadata::TableName;
+    use sync_metadata::{KeyEquality, TableName};
 
     use super::*;
 
-    /// A scope of one table `t` with these columns; a `*` marks a key column.
+    /// A scope of one table `t` with these columns; a `*` marks a key column, a `~` one that tells no case apart.
     fn scope(columns: &str) -> ScopeDescription {
         let columns = columns.split(',').map(|column| {
             let (name, sql_type) = column.split_once(' ').unwrap();
             let sql_type = sql_type.parse().unwrap();
-            match name.strip_prefix('*') {
+            let key_equality = match name.starts_with('~') {
+                true => KeyEquality::NoCase,
+                false => KeyEquality::Exact,
+            };
+            let column = match name.strip_prefix(['*', '~']) {
                 Some(name) => ColumnDescription::key(name, sql_type),
                 None => ColumnDescription::new(name, sql_type),
+            };
+            ColumnDescription {
+                key_equality,
+                ..column
             }
         });
         let name = TableName::parse("t").unwrap();
@@ -161,5 +182,11 @@ mod tests {
             Some("column a of table [t]"),
         );
         check("*a int,*b int", "*b int,*a int", Some("table [t]"));
+        check("*a int,~b nvarchar(9)", "*a int,~b nvarchar(9)", None);
+        check(
+            "*a int,~b nvarchar(9)",
+            "*a int,*b nvarchar(9)",
+            Some("column b of table [t]"),
+        );
     }
 }

@@ -125,6 +125,11 @@ impl Judge<'_> {
         enumerated == Some(update) || self.made_with.contains(item, update)
     }
 
+    /// Whether the destination knows a version of a row, so that there is nothing to decide.
+    pub fn knows(&self, item: &[u8], version: Version) -> bool {
+        self.known.contains(item, version)
+    }
+
     /// Decides about `remote`, where `local` is what the destination has under the same key (a row or a tombstone).
     ///
     /// `item` is the row id, read only unless [`Judge::ignores_ids`]. `sameness` compares the contents and is called only where the
@@ -136,7 +141,7 @@ impl Judge<'_> {
         remote: RowFacts,
         sameness: impl FnOnce() -> Sameness,
     ) -> Decision {
-        if self.known.contains(item, remote.update)
+        if self.knows(item, remote.update)
             || local.is_some_and(|local| local.update == remote.update)
         {
             return Decision::NotNeeded;

@@ -16,6 +16,8 @@ mod error;
 mod learn;
 #[cfg(feature = "memory")]
 pub mod memory;
+mod normal_key;
+mod outside;
 mod policy;
 mod provider;
 mod row_set;
@@ -26,7 +28,7 @@ mod verdict;
 
 pub use batch::{
     BatchKind, BatchOutcome, ChangeBatch, ChangeBatchRequest, Next, RowHead, SyncBatchParameters,
-    TableChanges, TableKeys,
+    TableChanges, TableKeys, Unsent, UnsentRows,
 };
 pub use columns::ColumnMap;
 pub use compatible::check_compatible;
@@ -34,12 +36,16 @@ pub use conflict::{ConflictRecord, ConflictSide, ConflictType};
 pub use decide::{Decision, Judge, RowFacts, Rules, Sameness, Stamp, Stamper};
 pub use error::ProviderError;
 pub use learn::{Lesson, is_alone, learn, worth_storing};
+pub use normal_key::NormalKey;
+pub use outside::{head_from_outside, knowledge_from_outside, version_from_outside};
 pub use policy::{ConflictPolicy, Contender, Winner};
 pub use provider::{Ending, SyncProvider};
 pub use row_set::{Cells, RowRef, RowSet, RowWriter};
-pub use select::{Selection, check_not_outdated, knowledge_from_outside};
+pub use select::{Selection, check_not_outdated};
 pub use session::{BeginSession, Position, ReplicaInfo, SessionId};
 pub use settlement::{
     greatest_settlement_tick, is_settlement, settlement_order, settlement_replica,
 };
-pub use verdict::{Arbiter, IncomingRow, LocalRow, Outcome, TableShape, Verdict, failure_record};
+pub use verdict::{
+    Arbiter, IncomingRow, LocalRow, Outcome, TableShape, Verdict, failure_record, unsent_record,
+};

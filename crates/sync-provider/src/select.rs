@@ -5,6 +5,7 @@ use sync_metadata::table_id_range;
 
 use crate::error::ProviderError;
 use crate::learn::is_alone;
+use crate::outside::knowledge_from_outside;
 
 /// The destination's knowledge as a source looks at it: in the source's own key map.
 #[derive(Clone, Debug)]
@@ -81,30 +82,6 @@ impl Selection {
     }
 }
 
-/// Decodes knowledge that another replica sent; `object` names it in an error.
-///
-/// # Errors
-/// It does not decode, or holds a tick above half of what a signed 64-bit column takes: ticks are stored in such columns, and those issued
-/// after one that was learned are higher still.
-pub fn knowledge_from_outside(
-    object: &'static str,
-    bytes: &[u8],
-) -> Result<Knowledge, ProviderError> {
-    let knowledge = Knowledge::from_bytes(bytes)
-        .map_err(|error| ProviderError::malformed(object, error.to_string()))?;
-    let greatest = knowledge.max_tick_where(|_| true);
-    if greatest > GREATEST_TICK {
-        return Err(ProviderError::malformed(
-            object,
-            format!("it holds tick {greatest}, and the greatest that can be is {GREATEST_TICK}"),
-        ));
-    }
-    Ok(knowledge)
-}
-
-/// The greatest tick that is taken in from outside.
-const GREATEST_TICK: Tick = i64::MAX.unsigned_abs() / 2;
-
 /// Checks that the source has not forgotten deletions that the destination never heard of.
 ///
 /// A destination that knows no replica but itself is new rather than outdated.
@@ -150,6 +127,7 @@ pub fn check_not_outdated(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outside::GREATEST_TICK;
     use sync_knowledge::ReplicaId;
     use uuid::Uuid;
 

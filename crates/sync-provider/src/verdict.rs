@@ -2,9 +2,10 @@
 
 use std::cmp::Ordering;
 
-use sync_knowledge::{Knowledge, ReplicaKey, Version};
-use sync_metadata::{SqlType, TableDescription, ValueRef, content_cmp, content_eq};
+use sync_knowledge::{Knowledge, ReplicaId, ReplicaKey, Version};
+use sync_metadata::{KeyEquality, SqlType, TableDescription, ValueRef, content_cmp, content_eq};
 
+use crate::batch::{Unsent, UnsentRows};
 use crate::conflict::{ConflictRecord, ConflictSide, ConflictType};
 use crate::decide::{Decision, Judge, RowFacts, Sameness, Stamper};
 use crate::policy::{ConflictPolicy, Contender, Winner};
@@ -22,6 +23,8 @@ pub struct TableShape {
     pub types: Vec<SqlType>,
     /// Positions of the key columns, in key order.
     pub key: Vec<usize>,
+    /// How the database compares the texts of each of them, in the same order.
+    pub key_equality: Vec<KeyEquality>,
 }
 
 impl TableShape {
@@ -40,6 +43,10 @@ impl TableShape {
                 .map(|column| column.sql_type.clone())
                 .collect(),
             key: table.key_positions().collect(),
+            key_equality: table
+                .key_columns()
+                .map(|column| column.key_equality)
+                .collect(),
         }
     }
 
@@ -113,8 +120,8 @@ pub struct Outcome {
 pub enum Verdict {
     /// Known already.
     NotNeeded,
-    /// The local row stays as it is.
-    Keep,
+    /// The local row stays as it is, under its own version; with the record of the conflict that was settled by it, if there was one.
+    Keep(Option<Box<ConflictRecord>>),
     /// This is to be written; with the record of the conflict that was settled by it, if there was one.
     Write(Outcome, Option<Box<ConflictRecord>>),
     /// The policy leaves the conflict for the next session.
@@ -152,7 +159,7 @@ impl Arbiter<'_> {
                 });
         match (decision, local) {
             (Decision::NotNeeded, _) => Verdict::NotNeeded,
-            (Decision::Keep, _) => Verdict::Keep,
+            (Decision::Keep, _) => Verdict::Keep(None),
             (Decision::Apply { content }, _) => {
                 Verdict::Write(take(&remote, remote.facts.update, content), None)
             }
@@ -173,8 +180,7 @@ impl Arbiter<'_> {
         }
     }
 
-    /// The later of two settlements stays as it is. Where that is the local one, it is written once more, so that the record has an
-    /// outcome to go with.
+    /// The later of two settlements stays as it is.
     fn outrank(
         &self,
         table: &TableShape,
@@ -194,11 +200,11 @@ impl Arbiter<'_> {
             winning,
             reason,
         );
-        let outcome = match (winner, local) {
-            (Winner::Local, Some(local)) => keep(&local, local.facts.update),
-            _ => take(&remote, remote.facts.update, true),
-        };
-        Verdict::Write(outcome, Some(Box::new(record)))
+        let record = Some(Box::new(record));
+        match winner {
+            Winner::Local => Verdict::Keep(record),
+            Winner::Remote => Verdict::Write(take(&remote, remote.facts.update, true), record),
+        }
     }
 
     fn settle_conflict(
@@ -259,6 +265,39 @@ impl Arbiter<'_> {
         };
         Verdict::Write(outcome, Some(record))
     }
+}
+
+/// The record of rows that the source could not send. `version` is theirs in the destination's key map; one whose key cannot be read has none here.
+pub fn unsent_record(
+    known: &Knowledge,
+    table: &TableShape,
+    unsent: &Unsent,
+    version: Version,
+) -> ConflictRecord {
+    let key = match &unsent.rows {
+        UnsentRows::One(key) => key.row(0).values().map(|cell| cell.to_owned()).collect(),
+        UnsentRows::Nameless(_) => Vec::new(),
+    };
+    ConflictRecord {
+        table: table.global_name.clone(),
+        columns: table.columns.clone(),
+        key,
+        conflict: ConflictType::ErrorsOccurred,
+        local: None,
+        remote: ConflictSide {
+            replica: replica_id(known, version),
+            tick: version.tick,
+            deleted: false,
+            row: None,
+        },
+        winner: None,
+        reason: unsent.reason.clone(),
+    }
+}
+
+fn replica_id(known: &Knowledge, version: Version) -> ReplicaId {
+    let map = known.key_map();
+    map.id(version.replica).unwrap_or_else(|| map.own()).clone()
 }
 
 fn take(remote: &IncomingRow<'_>, update: Version, base: bool) -> Outcome {
@@ -362,11 +401,7 @@ fn record(
     reason: &str,
 ) -> ConflictRecord {
     let side = |facts: RowFacts, cells: Option<RowRef<'_>>| ConflictSide {
-        replica: known
-            .key_map()
-            .id(facts.update.replica)
-            .cloned()
-            .unwrap_or_else(|| known.key_map().own().clone()),
+        replica: replica_id(known, facts.update),
         tick: facts.update.tick,
         deleted: facts.tombstone,
         row: cells.map(|cells| cells.values().map(|cell| cell.to_owned()).collect()),

@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sync_knowledge::{ItemId, KeyMapping, Knowledge, ReplicaId, Version};
-use sync_metadata::table_id_range;
 use sync_provider::{
     Arbiter, BatchOutcome, ChangeBatch, ColumnMap, ConflictPolicy, ConflictRecord, IncomingRow,
-    Judge, Lesson, Next, Position, ProviderError, RowFacts, RowHead, RowRef, RowSet, Rules,
-    Stamper, TableChanges, TableKeys, TableShape, Verdict, failure_record, is_alone, learn,
-    settlement_replica, worth_storing,
+    Judge, Lesson, LocalRow, Next, Position, ProviderError, RowFacts, RowHead, RowRef, RowSet,
+    Rules, Stamper, TableChanges, TableKeys, TableShape, Unsent, UnsentRows, Verdict,
+    failure_record, head_from_outside, is_alone, learn, settlement_replica, unsent_record,
+    version_from_outside, worth_storing,
 };
 
 use crate::aside::{Aside, Failed};
 use crate::caution::Caution;
-use crate::item_id::{ids_are_unique, item_id_of_packed, write_item_id};
+use crate::item_id::{ids_are_unique, write_item_id};
 use crate::meeting::{Meeting, source_key};
+use crate::remember::{Remembered, forget, key_of_waiting};
+use crate::row_key::RowKey;
 use crate::store::{Attempt, Commit, Learned, LocalSlice, Patience, Slice, Store, Waiting, Write};
 
 /// Rows that are decided and written together.
@@ -44,13 +46,15 @@ pub(crate) struct Applying {
     stamper: Stamper,
     lesson: Lesson,
     waiting: Vec<Waiting>,
-    /// Waiting rows to ask for by key: (table, packed key). One that came and was decided in this direction is not asked for again.
-    overdue: BTreeSet<(usize, Vec<u8>)>,
+    /// Waiting rows to ask for: (table, key). One that came and was decided in this direction is not asked for again.
+    overdue: BTreeSet<(usize, RowKey)>,
     caution: Caution,
     /// Rows to try again after all others, and rows for a later direction.
     aside: Aside,
     /// Rows that failed when they came again: records of those that will have failed for good if none of them comes once more.
     failures: Vec<ConflictRecord>,
+    /// Records of rows that cannot come again, since their keys cannot be read.
+    nameless: Vec<ConflictRecord>,
     moved: u64,
     examined: u64,
     asked: bool,
@@ -119,12 +123,14 @@ impl Applying {
             lesson: Lesson::default(),
             overdue: waiting
                 .iter()
-                .map(|waiting| (waiting.table, waiting.key.clone()))
+                .filter(|waiting| !waiting.key.is_empty())
+                .map(|waiting| (waiting.table, key_of_waiting(store.shapes(), waiting)))
                 .collect(),
             waiting,
             caution,
             aside: Aside::default(),
             failures: Vec::new(),
+            nameless: Vec::new(),
             moved: 0,
             examined: 0,
             asked: false,
@@ -139,11 +145,14 @@ impl Applying {
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Step, ProviderError> {
         let mut outcome = BatchOutcome::default();
-        self.examined += batch.examined;
+        self.examined = self.examined.saturating_add(batch.examined);
         let repeats = batch.kind.is_repeated();
         for changes in &batch.tables {
             self.apply_changes(store, changes, repeats, &mut outcome, cancelled)
                 .await?;
+        }
+        for unsent in &batch.unsent {
+            self.leave_unsent(store.shapes(), unsent, repeats)?;
         }
         self.moved += outcome.offered;
         self.progress |= repeats && outcome.applied > 0;
@@ -160,6 +169,7 @@ impl Applying {
             return Ok(Step::Going(self, outcome));
         }
         outcome.records.append(&mut self.failures);
+        outcome.records.append(&mut self.nameless);
         self.finish(store, outcome).await
     }
 
@@ -175,7 +185,7 @@ impl Applying {
             .iter()
             .filter(|_| !self.asked)
             .map(|(table, key)| (*table, key));
-        let keys: BTreeSet<(usize, &Vec<u8>)> = self.aside.expect_failed().chain(overdue).collect();
+        let keys: BTreeSet<(usize, &RowKey)> = self.aside.expect_failed().chain(overdue).collect();
         let mut wanted: BTreeMap<usize, TableKeys> = BTreeMap::new();
         for (table, key) in keys {
             let shape = &shapes[table];
@@ -184,7 +194,7 @@ impl Applying {
                 columns: shape.key_columns(),
                 keys: RowSet::new(shape.key.len()),
             });
-            entry.keys.push_encoded(key);
+            entry.keys.push_encoded(key.spelled());
         }
         wanted.into_values().collect()
     }
@@ -262,13 +272,13 @@ impl Applying {
                     if slice.repeated {
                         let (row, cells) = (write.row, slice.rows.row(write.row));
                         let remote = self
-                            .incoming(slice, &heads[row], cells)
+                            .incoming(slice, &heads[row], cells)?
                             .unwrap_or_else(|| self.unknown(slice, &heads[row], cells));
                         let (known, here) = (&self.known_and_own, local.row(row));
                         let record = failure_record(known, &shape, here, remote, reason);
                         self.failures.push(record);
                     }
-                    let key = || packed_key(&shape, slice, slice.rows.row(write.row));
+                    let key = || RowKey::of_row(&shape, slice, slice.rows.row(write.row));
                     let row = Failed {
                         reason: reason.clone(),
                         enumerated: enumerated[write.row],
@@ -291,7 +301,7 @@ impl Applying {
         rows.map(|(head, cells)| match slice.repeated {
             true => self
                 .aside
-                .came(slice.table, packed_key(shape, slice, cells)),
+                .came(slice.table, RowKey::of_row(shape, slice, cells)),
             false => self.mapping.version(head.update),
         })
         .collect()
@@ -323,13 +333,17 @@ impl Applying {
         let mut id = Vec::new();
         let mut held_back = Vec::new();
         let mut failures = Vec::new();
+        let unreadable: BTreeMap<usize, &str> = (local.unreadable.iter())
+            .map(|failure| (failure.row, failure.reason.as_str()))
+            .collect();
         for (row, head) in heads.iter().enumerate() {
             let cells = slice.rows.row(row);
             if !judge.ignores_ids() {
                 id.clear();
                 write_id(&mut id, shape, slice, cells);
             }
-            let incoming = self.incoming(slice, head, cells);
+            let incoming = self.incoming(slice, head, cells)?;
+            let here = local.row(row);
             let as_enumerated = |update: Version| {
                 !slice.repeated || judge.is_as_enumerated(&id, update, enumerated[row])
             };
@@ -337,24 +351,36 @@ impl Applying {
                 Some(known) if as_enumerated(known.facts.update) => known,
                 changed if slice.repeated => {
                     let remote = changed.unwrap_or_else(|| self.unknown(slice, head, cells));
-                    let (known, here) = (&self.known_and_own, local.row(row));
+                    let known = &self.known_and_own;
                     failures.push(failure_record(known, shape, here, remote, CHANGED));
                     held_back.push((row, CHANGED.to_owned()));
                     continue;
                 }
                 _ => return Err(unknown_key(head)),
             };
-            let verdict =
-                arbiter.verdict(shape, &id, local.row(row), remote, || remote.facts.update);
+            if let Some(reason) = unreadable.get(&row) {
+                let is_here = |local: LocalRow<'_>| local.facts.update == remote.facts.update;
+                if !judge.knows(&id, remote.facts.update) && !here.is_some_and(is_here) {
+                    if slice.repeated {
+                        let known = &self.known_and_own;
+                        failures.push(failure_record(known, shape, here, remote, reason));
+                    }
+                    held_back.push((row, (*reason).to_owned()));
+                }
+                continue;
+            }
+            let verdict = arbiter.verdict(shape, &id, here, remote, || remote.facts.update);
             match verdict {
                 Verdict::NotNeeded => {}
-                Verdict::Keep => {
+                Verdict::Keep(record) => {
                     outcome.offered += 1;
                     outcome.applied += 1;
+                    outcome.conflicts += u64::from(record.is_some());
+                    outcome.records.extend(record.map(|record| *record));
                 }
                 Verdict::Write(write, record) => {
                     if !slice.repeated && !self.caution.withholds_none() {
-                        let key = packed_key(shape, slice, cells);
+                        let key = RowKey::of_row(shape, slice, cells);
                         if let Some(reason) = self.caution.withholds(slice.table, key) {
                             held_back.push((row, reason.to_owned()));
                             continue;
@@ -369,7 +395,7 @@ impl Applying {
                     }
                 }
                 Verdict::Defer(record) => {
-                    let key = || packed_key(shape, slice, cells);
+                    let key = || RowKey::of_row(shape, slice, cells);
                     if self.aside.defer(slice.table, key) {
                         outcome.offered += 1;
                         outcome.conflicts += 1;
@@ -382,7 +408,7 @@ impl Applying {
         self.stamper = arbiter.stamper;
         self.failures.append(&mut failures);
         for (row, reason) in held_back {
-            let key = || packed_key(shape, slice, slice.rows.row(row));
+            let key = || RowKey::of_row(shape, slice, slice.rows.row(row));
             let enumerated = enumerated[row];
             let failed = Failed { reason, enumerated };
             self.aside.fail(slice.table, key, failed);
@@ -396,22 +422,18 @@ impl Applying {
         slice: Slice<'_>,
         head: &RowHead,
         cells: RowRef<'r>,
-    ) -> Option<IncomingRow<'r>> {
-        let facts = RowFacts {
-            create: self.mapping.version(head.create)?,
-            update: self.mapping.version(head.update)?,
-            tombstone: slice.deleted,
-        };
-        let writer = match head.writer {
-            Some(writer) => Some(self.mapping.key(writer)?),
-            None => None,
-        };
-        Some(IncomingRow {
-            facts,
+    ) -> Result<Option<IncomingRow<'r>>, ProviderError> {
+        let head = head_from_outside(&self.mapping, head)?;
+        Ok(head.map(|head| IncomingRow {
+            facts: RowFacts {
+                create: head.create,
+                update: head.update,
+                tombstone: slice.deleted,
+            },
             time: head.time,
-            writer,
+            writer: head.writer,
             cells,
-        })
+        }))
     }
 
     /// The same for a record, where its versions cannot be told.
@@ -431,8 +453,43 @@ impl Applying {
                 return;
             }
             self.overdue
-                .remove(&(slice.table, packed_key(shape, slice, cells)));
+                .remove(&(slice.table, RowKey::of_row(shape, slice, cells)));
         }
+    }
+
+    /// Rows that the source cannot send are left aside like rows that cannot be written.
+    fn leave_unsent(
+        &mut self,
+        shapes: &[TableShape],
+        unsent: &Unsent,
+        repeated: bool,
+    ) -> Result<(), ProviderError> {
+        let table = unsent.table_index(shapes)?;
+        let enumerated = version_from_outside(&self.mapping, unsent.version)?;
+        let untold = || RowFacts::untold(source_key(&self.mapping), false).update;
+        let (known, version) = (&self.known_and_own, enumerated.unwrap_or_else(untold));
+        let record = unsent_record(known, &shapes[table], unsent, version);
+        match &unsent.rows {
+            UnsentRows::One(key) => {
+                let key = RowKey::of_packed(&shapes[table], key.row(0).as_bytes().to_vec());
+                self.overdue.remove(&(table, key.clone()));
+                let enumerated = match repeated {
+                    true => {
+                        self.failures.push(record);
+                        self.aside.came(table, key.clone())
+                    }
+                    false => enumerated,
+                };
+                let reason = unsent.reason.clone();
+                let failed = Failed { reason, enumerated };
+                self.aside.fail(table, || key, failed);
+            }
+            UnsentRows::Nameless(rows) => {
+                self.nameless.push(record);
+                self.aside.fail_nameless(table, *rows, &unsent.reason);
+            }
+        }
+        Ok(())
     }
 
     /// Remembers a row that is stored under a version above the mark of its source: the made-with knowledge does not claim it.
@@ -473,27 +530,13 @@ impl Applying {
         outcome.deferred += failed;
         self.moved += failed;
         let shapes = store.shapes().to_vec();
-        let mut remember = Vec::new();
-        let mut without_id = BTreeSet::new();
-        let deferred = self.aside.deferred();
-        let deferred = deferred.map(|(table, key)| (table, key, "conflict deferred"));
-        for (table, key, reason) in self.aside.failed().chain(deferred) {
-            let Some(id) = item_id_of_packed(&shapes[table], key) else {
-                without_id.insert(table);
-                continue;
-            };
-            remember.push(Waiting {
-                id,
-                table,
-                key: key.clone(),
-                reason: reason.to_owned(),
-            });
-        }
-        for table in self.aside.unlearned().chain(without_id) {
-            let (from, to) = table_id_range(&shapes[table].global_name);
-            self.lesson.rejected_ranges.push((from, Some(to)));
-        }
-        self.lesson.rejected = remember.iter().map(|waiting| waiting.id.clone()).collect();
+        let Remembered {
+            rows: remember,
+            rejected,
+            ranges,
+        } = Remembered::of(&self.aside, &shapes);
+        self.lesson.rejected = rejected;
+        self.lesson.rejected_ranges.extend(ranges);
         if self.lesson.settlement.is_some() {
             self.known.find_or_add_replica(&self.settlement);
         }
@@ -503,13 +546,8 @@ impl Applying {
         // A row waits as long as its id is an exception in the knowledge.
         let exceptions: BTreeSet<&ItemId> =
             learned.ranges().map(|range| range.lower_bound).collect();
-        let forget = self
-            .waiting
-            .iter()
-            .map(|waiting| &waiting.id)
-            .filter(|id| store_it && !exceptions.contains(id))
-            .cloned()
-            .collect();
+        let waits = |id: &ItemId| !store_it || exceptions.contains(id);
+        let forget = forget(&self.waiting, &remember, &shapes, waits);
         let changes = Learned {
             knowledge: store_it.then(|| learned.to_bytes()),
             remember,
@@ -522,7 +560,7 @@ impl Applying {
             }
             Commit::Broken(breach) => {
                 let findings = breach.findings.clone();
-                match self.caution.after(breach) {
+                match self.caution.after(breach, &shapes) {
                     Some(caution) => Ok(Step::Again(caution)),
                     None => Err(ProviderError::database(
                         format!("scope {}", store.scope().description.name),
@@ -542,14 +580,6 @@ impl Applying {
 struct Plan {
     writes: Vec<Write>,
     records: BTreeMap<usize, ConflictRecord>,
-}
-
-fn packed_key(shape: &TableShape, slice: Slice<'_>, cells: RowRef<'_>) -> Vec<u8> {
-    if slice.deleted {
-        cells.as_bytes().to_vec()
-    } else {
-        shape.key_of(cells).row(0).as_bytes().to_vec()
-    }
 }
 
 /// As [`write_item_id`], of a row of a slice.

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sync_knowledge::Version;
 
+use crate::row_key::RowKey;
+
 /// Rows of one table that are remembered by key; beyond that the whole table stays unlearned instead.
 const MOST_REMEMBERED: usize = 10_000;
 
@@ -12,7 +14,9 @@ const MOST_REMEMBERED: usize = 10_000;
 pub(crate) struct Aside {
     tables: BTreeMap<usize, OfTable>,
     /// Failed rows that were asked for by key and have not come yet.
-    expected: BTreeMap<(usize, Vec<u8>), Failed>,
+    expected: BTreeMap<(usize, RowKey), Failed>,
+    /// Rows that nobody can name, for their keys cannot be read: how many of a table, and why.
+    nameless: BTreeMap<usize, (u64, String)>,
 }
 
 /// A row that failed.
@@ -26,10 +30,10 @@ pub(crate) struct Failed {
 
 #[derive(Debug)]
 enum OfTable {
-    /// By packed key: rows that failed and why, and rows whose conflict is deferred.
+    /// By key: rows that failed and why, and rows whose conflict is deferred.
     Remembered {
-        failed: BTreeMap<Vec<u8>, Failed>,
-        deferred: BTreeSet<Vec<u8>>,
+        failed: BTreeMap<RowKey, Failed>,
+        deferred: BTreeSet<RowKey>,
     },
     /// Too many: the table stays unlearned, and only the failures are counted.
     Unlearned { failed: u64 },
@@ -46,7 +50,7 @@ impl Default for OfTable {
 
 impl Aside {
     /// Sets a row aside that failed. `key` is made only where the row is remembered.
-    pub(crate) fn fail(&mut self, table: usize, key: impl FnOnce() -> Vec<u8>, row: Failed) {
+    pub(crate) fn fail(&mut self, table: usize, key: impl FnOnce() -> RowKey, row: Failed) {
         let of_table = self.tables.entry(table).or_default();
         match of_table {
             OfTable::Remembered { failed, .. } => {
@@ -58,7 +62,7 @@ impl Aside {
     }
 
     /// Sets a row aside whose conflict is deferred, and says whether that is news.
-    pub(crate) fn defer(&mut self, table: usize, key: impl FnOnce() -> Vec<u8>) -> bool {
+    pub(crate) fn defer(&mut self, table: usize, key: impl FnOnce() -> RowKey) -> bool {
         let of_table = self.tables.entry(table).or_default();
         let new = match of_table {
             OfTable::Remembered { deferred, .. } => deferred.insert(key()),
@@ -68,8 +72,21 @@ impl Aside {
         new
     }
 
-    /// Takes the failed rows that are remembered out, for they are asked for by key now, and gives their tables and packed keys.
-    pub(crate) fn expect_failed(&mut self) -> impl Iterator<Item = (usize, &Vec<u8>)> {
+    /// Takes note of rows whose keys cannot be read: the table stays unlearned.
+    pub(crate) fn fail_nameless(&mut self, table: usize, rows: u32, reason: &str) {
+        let first = || (0, reason.to_owned());
+        let (count, _) = self.nameless.entry(table).or_insert_with(first);
+        *count += u64::from(rows);
+    }
+
+    /// The tables with such rows, and why, as it was first heard.
+    pub(crate) fn nameless(&self) -> impl Iterator<Item = (usize, &str)> {
+        let tables = self.nameless.iter();
+        tables.map(|(table, (_, reason))| (*table, reason.as_str()))
+    }
+
+    /// Takes the failed rows that are remembered out, for they are asked for by key now, and gives their tables and keys.
+    pub(crate) fn expect_failed(&mut self) -> impl Iterator<Item = (usize, &RowKey)> {
         for (table, of_table) in &mut self.tables {
             if let OfTable::Remembered { failed, .. } = of_table {
                 let rows = std::mem::take(failed).into_iter();
@@ -81,7 +98,7 @@ impl Aside {
     }
 
     /// A row has come that may have been asked for; says what it was enumerated with, if it failed then.
-    pub(crate) fn came(&mut self, table: usize, key: Vec<u8>) -> Option<Version> {
+    pub(crate) fn came(&mut self, table: usize, key: RowKey) -> Option<Version> {
         self.expected.remove(&(table, key))?.enumerated
     }
 
@@ -92,8 +109,8 @@ impl Aside {
         }
     }
 
-    /// The failed rows that are remembered: table, packed key and reason.
-    pub(crate) fn failed(&self) -> impl Iterator<Item = (usize, &Vec<u8>, &str)> {
+    /// The failed rows that are remembered: table, key and reason.
+    pub(crate) fn failed(&self) -> impl Iterator<Item = (usize, &RowKey, &str)> {
         self.tables.iter().flat_map(|(table, of_table)| {
             let failed = match of_table {
                 OfTable::Remembered { failed, .. } => Some(failed),
@@ -104,8 +121,8 @@ impl Aside {
         })
     }
 
-    /// The deferred rows that are remembered: table and packed key.
-    pub(crate) fn deferred(&self) -> impl Iterator<Item = (usize, &Vec<u8>)> {
+    /// The deferred rows that are remembered: table and key.
+    pub(crate) fn deferred(&self) -> impl Iterator<Item = (usize, &RowKey)> {
         self.tables.iter().flat_map(|(table, of_table)| {
             let deferred = match of_table {
                 OfTable::Remembered { deferred, .. } => Some(deferred),
@@ -117,7 +134,9 @@ impl Aside {
 
     /// How many rows failed, remembered or not.
     pub(crate) fn failures(&self) -> u64 {
-        self.tables.values().map(OfTable::failures).sum()
+        let named: u64 = self.tables.values().map(OfTable::failures).sum();
+        let nameless = self.nameless.values().map(|(rows, _)| rows);
+        named + nameless.sum::<u64>()
     }
 
     /// The tables that stay unlearned as a whole.
@@ -126,6 +145,7 @@ impl Aside {
             .iter()
             .filter(|(_, of_table)| matches!(of_table, OfTable::Unlearned { .. }))
             .map(|(table, _)| *table)
+            .chain(self.nameless.keys().copied())
     }
 }
 
@@ -155,11 +175,12 @@ impl OfTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::row_key::number;
 
     const KEYS: u32 = MOST_REMEMBERED as u32;
 
-    fn key(number: u32) -> impl FnOnce() -> Vec<u8> {
-        move || number.to_be_bytes().to_vec()
+    fn key(number: u32) -> impl FnOnce() -> RowKey {
+        move || self::number(number.into())
     }
 
     fn no() -> Failed {
@@ -199,6 +220,18 @@ mod tests {
             assert_eq!(aside.failures(), 0);
         }
         assert_eq!(aside.unlearned().count(), 0);
+    }
+
+    #[test]
+    fn rows_without_a_name_leave_the_table_unlearned_and_the_others_remembered() {
+        let mut aside = Aside::default();
+        aside.fail(0, key(1), no());
+        aside.fail_nameless(0, 2, "unreadable");
+        aside.fail_nameless(0, 1, "unreadable as well");
+        assert_eq!(aside.failures(), 4);
+        assert_eq!(aside.unlearned().collect::<Vec<_>>(), [0]);
+        assert_eq!(aside.nameless().collect::<Vec<_>>(), [(0, "unreadable")]);
+        assert_eq!(aside.expect_failed().count(), 1);
     }
 
     #[test]

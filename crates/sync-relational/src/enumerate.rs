@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use sync_knowledge::Knowledge;
 use sync_provider::{
     BatchKind, ChangeBatch, ProviderError, RowHead, RowSet, Selection, SyncBatchParameters,
-    TableChanges, TableKeys, check_not_outdated,
+    TableChanges, TableKeys, UnsentRows, check_not_outdated,
 };
 
 use crate::scope::own_knowledge;
@@ -151,7 +151,7 @@ impl Enumeration {
             if page.rows.bytes() > left && (page.heads.len() > 1 || !batch.tables.is_empty()) {
                 self.left_over = take_last(&mut page, part);
             }
-            left = left.saturating_sub(page.rows.bytes());
+            left = left.saturating_sub(page.bytes());
             if let Some(cursor) = page.next.take() {
                 self.current = Some((part, Some(cursor)));
                 left = 0;
@@ -181,7 +181,7 @@ impl Enumeration {
                     return Ok(Attempt::Busy(error));
                 }
             };
-            let bytes = found.deleted.rows.bytes() + found.live.rows.bytes();
+            let bytes = found.deleted.bytes() + found.live.bytes();
             if bytes > left && !batch.tables.is_empty() {
                 // A single row that is larger than what is left: it is looked up again for the next batch.
                 self.wanted.push_front((table, keys, first));
@@ -214,6 +214,7 @@ impl Enumeration {
             tables: Vec::new(),
             examined: 0,
             orphans: Vec::new(),
+            unsent: Vec::new(),
         }
     }
 }
@@ -255,6 +256,15 @@ fn take_last(page: &mut Page, part: Part) -> Option<LeftOver> {
 fn push_page(batch: &mut ChangeBatch, store: &dyn Store, part: Part, page: Page) {
     let shape = &store.shapes()[part.table];
     batch.examined += page.examined;
+    if let Some(first) = page.unsent.first() {
+        let key: Option<Vec<_>> = match &first.rows {
+            UnsentRows::One(key) => Some(key.row(0).values().collect()),
+            UnsentRows::Nameless(_) => None,
+        };
+        let entries = page.unsent.len();
+        tracing::warn!(table = %shape.global_name, entries, first_key = ?key, reason = %first.reason, "rows cannot be read and are not sent");
+    }
+    batch.unsent.extend(page.unsent);
     if page.orphans > 0 {
         tracing::warn!(table = %shape.global_name, rows = page.orphans, "tracked rows without a base row are skipped");
         batch

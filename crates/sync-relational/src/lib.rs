@@ -16,6 +16,8 @@ mod inspect;
 mod item_id;
 mod meeting;
 mod page;
+mod remember;
+mod row_key;
 mod scope;
 mod session;
 mod sessions;

@@ -13,7 +13,8 @@ pub(crate) async fn is_idle(
     store: &mut dyn Store,
     batch: &ChangeBatch,
 ) -> Result<bool, ProviderError> {
-    if batch.kind != BatchKind::LastChanges || !batch.tables.is_empty() {
+    if batch.kind != BatchKind::LastChanges || !batch.tables.is_empty() || !batch.unsent.is_empty()
+    {
         return Ok(false);
     }
     let (state, waiting) = store.state().await?;

@@ -1,8 +1,8 @@
 //! Filling a page from tracking rows: the same rules for every engine.
 
 use sync_knowledge::ReplicaKey;
-use sync_metadata::{TrackingRow, ValueRef};
-use sync_provider::{RowFacts, RowHead, Selection, TableShape};
+use sync_metadata::{TrackingRow, ValueRef, table_id_range};
+use sync_provider::{RowFacts, RowHead, RowSet, Selection, TableShape, Unsent, UnsentRows};
 
 use crate::item_id::write_item_id;
 use crate::store::Page;
@@ -79,6 +79,13 @@ impl<'a> Needed<'a> {
         self.selection.ignores_ids()
     }
 
+    /// Whether the destination may need a row in this state whose key cannot be read. It has no id of its own; as for keys that are too long,
+    /// the first id of the table stands for it.
+    pub fn is_nameless(&self, facts: RowFacts) -> bool {
+        let (first, _) = table_id_range(&self.shape.global_name);
+        self.selection.needs(first.as_bytes(), facts.update)
+    }
+
     /// Whether the destination needs a row with this key in this state.
     pub fn is<'v>(&mut self, facts: RowFacts, key: impl Iterator<Item = ValueRef<'v>>) -> bool {
         if !self.selection.ignores_ids() {
@@ -93,6 +100,54 @@ impl Page {
     pub fn pop(&mut self) {
         self.heads.pop();
         self.rows.pop();
+    }
+
+    /// Bytes that the page takes: its rows, and what it says of those it cannot send.
+    pub fn bytes(&self) -> usize {
+        self.rows.bytes() + self.unsent_bytes
+    }
+
+    /// Adds a row with this key that is needed and cannot be read.
+    pub fn push_unsent(
+        &mut self,
+        shape: &TableShape,
+        key: RowSet,
+        facts: RowFacts,
+        reason: String,
+    ) {
+        self.unsent_bytes += key.bytes() + reason.len();
+        self.unsent.push(Unsent {
+            table: shape.global_name.clone(),
+            rows: UnsentRows::One(key),
+            version: facts.update,
+            reason,
+        });
+    }
+
+    /// Adds a row whose very key cannot be read. Such rows of a page are counted together, under the reason of the first.
+    pub fn push_nameless(
+        &mut self,
+        shape: &TableShape,
+        facts: RowFacts,
+        reason: impl FnOnce() -> String,
+    ) {
+        if let Some(Unsent {
+            rows: UnsentRows::Nameless(rows),
+            ..
+        }) = self.unsent.first_mut()
+        {
+            *rows = rows.saturating_add(1);
+            return;
+        }
+        self.unsent.insert(
+            0,
+            Unsent {
+                table: shape.global_name.clone(),
+                rows: UnsentRows::Nameless(1),
+                version: facts.update,
+                reason: reason(),
+            },
+        );
     }
 
     /// Adds the head of a row; its cells follow in `rows`.

@@ -5,6 +5,7 @@ use sync_knowledge::{ItemId, ReplicaId, ReplicaKey, Tick};
 use sync_metadata::ScopeDescription;
 use sync_provider::{
     LocalRow, Outcome, ProviderError, RowFacts, RowHead, RowRef, RowSet, Selection, TableShape,
+    Unsent,
 };
 
 /// A scope as it is stored: who this replica is and which tables it holds. It does not change during a session.
@@ -38,7 +39,8 @@ pub struct Waiting {
     pub id: ItemId,
     /// Its table.
     pub table: usize,
-    /// Its key, as one packed row ([`RowRef::as_bytes`]).
+    /// Its key, as one packed row ([`RowRef::as_bytes`]); empty where it stands for all rows of the table whose keys cannot be read, under the
+    /// first id of the table.
     pub key: Vec<u8>,
     /// Why it waits.
     pub reason: String,
@@ -81,6 +83,10 @@ pub struct Page {
     pub examined: u64,
     /// Live tracking rows without a base row.
     pub orphans: u64,
+    /// Rows that are needed and cannot be read.
+    pub unsent: Vec<Unsent>,
+    /// About how many bytes these take.
+    pub(crate) unsent_bytes: usize,
     /// Where to go on; `None` when the part is done.
     pub next: Option<Cursor>,
 }
@@ -93,6 +99,8 @@ impl Page {
             rows: RowSet::new(width),
             examined: 0,
             orphans: 0,
+            unsent: Vec::new(),
+            unsent_bytes: 0,
             next: None,
         }
     }
@@ -165,6 +173,8 @@ pub struct LocalSlice {
     pub entries: Vec<Option<LocalEntry>>,
     /// Cells of the live rows among them.
     pub cells: RowSet,
+    /// Rows of the slice whose counterpart here cannot be read, and why: nothing can be decided about them.
+    pub unreadable: Vec<RowFailure>,
 }
 
 /// A row or tombstone at the destination.
@@ -221,8 +231,8 @@ pub struct Learned {
     pub knowledge: Option<Vec<u8>>,
     /// Rows to remember.
     pub remember: Vec<Waiting>,
-    /// Row ids that need not be remembered any longer.
-    pub forget: Vec<ItemId>,
+    /// Rows that need not be remembered any longer: row id and packed key. They go before others are remembered.
+    pub forget: Vec<(ItemId, Vec<u8>)>,
 }
 
 /// How a commit went.

@@ -10,7 +10,7 @@ use sync_metadata::{Value, ValueRef};
 use sync_provider::{ProviderError, RowRef};
 
 use crate::inspect::{ReplicaReader, ReplicaRow};
-use crate::item_id::write_item_id;
+use crate::item_id::{fold_key, write_item_id};
 use fingerprint::Fingerprints;
 use pair::{Pair, pair_tables};
 
@@ -282,9 +282,16 @@ impl<'p> Comparison<'p> {
         });
     }
 
+    /// Spellings of one key are one row.
     fn key(&mut self, key: &[ValueRef<'_>]) -> u128 {
-        self.fingerprints
-            .of(self.pair.key_types().zip(key.iter().copied()))
+        let shape = self.pair.shape;
+        if shape.has_exact_keys() {
+            let cells = key.iter().copied();
+            return self.fingerprints.of(self.pair.key_types().zip(cells));
+        }
+        let folded = fold_key(shape, key.iter().copied());
+        let cells = folded.iter().map(Value::as_ref);
+        self.fingerprints.of(self.pair.key_types().zip(cells))
     }
 
     fn content(&mut self, side: usize, cells: Option<RowRef<'_>>) -> Option<u128> {

@@ -196,6 +196,32 @@ fn names_that_are_not_there() {
 }
 
 #[test]
+fn sides_whose_keys_compare_differently() {
+    let place = Place::new();
+    for (name, collation) in [("a.db", "BINARY"), ("b.db", "NOCASE")] {
+        place.sql(
+            name,
+            &format!(
+                "CREATE TABLE t (id TEXT NOT NULL COLLATE {collation} PRIMARY KEY); INSERT INTO t VALUES ('abc')"
+            ),
+        );
+        place.ok(&["provision", name, "--scope", "s", "--all-tables"]);
+    }
+    for (command, message) in [
+        (
+            "sync",
+            "column id of table [t]: it is part of the primary key and compares as BINARY on the local side and as NOCASE on the remote side",
+        ),
+        (
+            "verify",
+            "column id of table [t]: it is part of the primary key and compares as BINARY in A and as NOCASE in B",
+        ),
+    ] {
+        check_failure(&place, &[command, "a.db", "b.db"], 3, message);
+    }
+}
+
+#[test]
 fn sides_whose_schemas_differ() {
     let place = Place::new();
     place.sql("a.db", SHOP);

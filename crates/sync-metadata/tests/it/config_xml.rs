@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use sync_metadata::{
-    ColumnDescription, ConfigForm, ConfigProvider, Identity, MetadataError, Naming, ScopeConfig,
-    ScopeDescription, SqlKind, SqlType, TableDescription, TableName, XmlFragment,
+    ColumnDescription, ConfigForm, ConfigProvider, Identity, KeyEquality, MetadataError, Naming,
+    ScopeConfig, ScopeDescription, SqlKind, SqlType, TableDescription, TableName, XmlFragment,
 };
 
 use crate::samples::{any_type, sql_type};
@@ -415,6 +415,7 @@ fn any_column() -> impl Strategy<Value = ColumnDescription> {
                 primary_key,
                 default,
                 identity,
+                key_equality: KeyEquality::default(),
             },
         )
 }

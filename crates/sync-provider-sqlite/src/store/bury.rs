@@ -11,12 +11,16 @@ use sync_provider::{ProviderError, RowRef, RowSet};
 use sync_relational::{LocalSlice, RowFailure, Slice, Write};
 
 use crate::ident::{bound, join};
+use crate::store::SqliteStore;
+use crate::store::readable::push_key;
 use crate::store::scan::bind_key;
 use crate::store::write::Written;
-use crate::store::{SqliteStore, push_cells};
 
 /// A row by its table and its packed key, as it is stored here.
 pub(super) type RowKey = (usize, Vec<u8>);
+
+/// The packed key of a row that is there; `None` where it cannot be read.
+type ReadKey = Option<Vec<u8>>;
 
 impl SqliteStore {
     /// Takes note of refused deletions that other rows hold back and, where they come again, carries out those that only hold back each
@@ -29,7 +33,7 @@ impl SqliteStore {
         failures: Vec<RowFailure>,
     ) -> Result<Vec<RowFailure>, ProviderError> {
         for failure in &failures {
-            if let Some(key) = self.stored_key(slice, slice.rows.row(failure.row))?
+            if let Some(Some(key)) = self.stored_key(slice, slice.rows.row(failure.row))?
                 && let Some(apply) = &mut self.apply
             {
                 apply.held_back.insert((slice.table, key));
@@ -39,29 +43,56 @@ impl SqliteStore {
             return Ok(failures);
         }
         let doomed = self.closed_circle()?;
-        if doomed.is_empty() || !self.delete_all(&doomed)? {
+        if doomed.is_empty() {
             return Ok(failures);
         }
-        if let Some(apply) = &mut self.apply {
-            apply.held_back.retain(|row| !doomed.contains(row));
+        let marked = self.applying()?.marked;
+        self.execute("SAVEPOINT sync_bury")?;
+        let left = match self.delete_all(&doomed)? {
+            true => self.write_tombstones(slice, local, writes, &failures)?,
+            false => None,
+        };
+        if let Some(left) = left {
+            self.execute("RELEASE sync_bury")?;
+            if let Some(apply) = &mut self.apply {
+                apply.held_back.retain(|row| !doomed.contains(row));
+            }
+            return Ok(left);
         }
+        self.execute("ROLLBACK TO sync_bury; RELEASE sync_bury")?;
+        if let Some(apply) = &mut self.apply {
+            // What `applying` names was rolled back with the rest.
+            apply.marked = marked;
+        }
+        Ok(failures)
+    }
+
+    /// Writes the rows of a slice that failed once more, after others were deleted. Gives those that still fail; `None` where one of them is
+    /// deleted by now, which must not stay so without its tombstone.
+    fn write_tombstones(
+        &mut self,
+        slice: Slice<'_>,
+        local: &LocalSlice,
+        writes: &[Write],
+        failures: &[RowFailure],
+    ) -> Result<Option<Vec<RowFailure>>, ProviderError> {
         self.mark_table(slice.table)?;
         let mut statements = self.statements(slice.table);
         let mut left = Vec::new();
-        for failure in failures {
-            let Some(write) = writes.iter().find(|write| write.row == failure.row) else {
+        for RowFailure { row, .. } in failures {
+            let Some(write) = writes.iter().find(|write| write.row == *row) else {
                 continue;
             };
             if let Written::Refused { reason, .. } =
                 self.write_row(&mut statements, slice, local, write)?
             {
-                left.push(RowFailure {
-                    row: failure.row,
-                    reason,
-                });
+                if self.is_gone(slice, slice.rows.row(*row))? {
+                    return Ok(None);
+                }
+                left.push(RowFailure { row: *row, reason });
             }
         }
-        Ok(left)
+        Ok(Some(left))
     }
 
     /// Whether the base row of a row of a slice is not there.
@@ -69,11 +100,12 @@ impl SqliteStore {
         Ok(self.stored_key(slice, row)?.is_none())
     }
 
+    /// The key of the base row as it is spelled here, where there is that row.
     fn stored_key(
         &self,
         slice: Slice<'_>,
         row: RowRef<'_>,
-    ) -> Result<Option<Vec<u8>>, ProviderError> {
+    ) -> Result<Option<ReadKey>, ProviderError> {
         let table = &self.tables[slice.table];
         let sql = format!(
             "SELECT {} FROM {} t WHERE {}",
@@ -113,7 +145,7 @@ impl SqliteStore {
         }
     }
 
-    /// The rows that refer to a row; `None` where one of them is in a table outside the scope.
+    /// The rows that refer to a row; `None` where one of them is in a table outside the scope, or its key cannot be read.
     fn children_of(&self, row: &RowKey) -> Result<Option<Vec<RowKey>>, ProviderError> {
         let (table, shape) = (&self.tables[row.0], &self.shapes[row.0]);
         let mut key = RowSet::new(shape.key.len());
@@ -134,11 +166,13 @@ impl SqliteStore {
         }
         let mut found = Vec::new();
         for (child, sql) in self.child_key_queries(row.0) {
-            found.extend(
-                self.keys(child, &sql, bind)?
-                    .into_iter()
-                    .map(|key| (child, key)),
-            );
+            for key in self.keys(child, &sql, bind)? {
+                // A row whose key cannot be read is not among those that are to go.
+                let Some(key) = key else {
+                    return Ok(None);
+                };
+                found.push((child, key));
+            }
         }
         Ok(Some(found))
     }
@@ -149,23 +183,23 @@ impl SqliteStore {
         table: usize,
         sql: &str,
         bind: impl Fn(&mut rusqlite::Statement<'_>) -> Result<(), ProviderError>,
-    ) -> Result<Vec<Vec<u8>>, ProviderError> {
+    ) -> Result<Vec<ReadKey>, ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let shape = &self.shapes[table];
         let mut statement = self.db().prepare_cached(sql).map_err(fail)?;
         bind(&mut statement)?;
         let mut rows = statement.raw_query();
-        let mut keys = RowSet::new(shape.key.len());
+        let mut keys = Vec::new();
         while let Some(row) = rows.next().map_err(fail)? {
-            push_cells(row, 0, shape.key.len(), &mut keys, shape)?;
+            let mut key = RowSet::new(shape.key.len());
+            let read = push_key(row, 0, &mut key, shape);
+            keys.push(read.is_ok().then(|| key.row(0).as_bytes().to_vec()));
         }
-        Ok(keys.iter().map(|key| key.as_bytes().to_vec()).collect())
+        Ok(keys)
     }
 
-    /// Deletes base rows, all of them or none; says whether it could.
+    /// Deletes base rows until one is refused; says whether none was.
     fn delete_all(&mut self, doomed: &BTreeSet<RowKey>) -> Result<bool, ProviderError> {
-        let marked = self.applying()?.marked;
-        self.execute("SAVEPOINT sync_bury")?;
         for (table, key) in doomed {
             self.mark_table(*table)?;
             let mut row = RowSet::new(self.shapes[*table].key.len());
@@ -196,15 +230,9 @@ impl SqliteStore {
                 Err(error) => return Err(self.fail(&error)),
             };
             if refused {
-                self.execute("ROLLBACK TO sync_bury; RELEASE sync_bury")?;
-                if let Some(apply) = &mut self.apply {
-                    // What `applying` names was rolled back with the rest.
-                    apply.marked = marked;
-                }
                 return Ok(false);
             }
         }
-        self.execute("RELEASE sync_bury")?;
         Ok(true)
     }
 }

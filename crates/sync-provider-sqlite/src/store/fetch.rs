@@ -1,11 +1,12 @@
 //! Rows by key, for a destination that asks for them.
 
-use sync_provider::ProviderError;
+use sync_provider::{ProviderError, RowSet};
 use sync_relational::{Attempt, Fetch, Fetched, Needed, Page};
 
+use crate::store::SqliteStore;
 use crate::store::lock::is_busy;
+use crate::store::readable::push_cells;
 use crate::store::scan::{bind_key, tracking_row};
-use crate::store::{SqliteStore, push_cells};
 
 impl SqliteStore {
     /// In the snapshot that is open or, where none is, in one that ends with the call.
@@ -50,7 +51,7 @@ impl SqliteStore {
             if !needed.is(facts, key.values()) {
                 continue;
             }
-            let before = found.deleted.rows.bytes() + found.live.rows.bytes();
+            let before = found.deleted.bytes() + found.live.bytes();
             let page = if tracking.tombstone {
                 found.deleted.rows.push_row(key);
                 &mut found.deleted
@@ -61,11 +62,21 @@ impl SqliteStore {
                     found.live.orphans += 1;
                     continue;
                 };
-                push_cells(cells, 0, shape.columns.len(), &mut found.live.rows, shape)?;
+                if let Err(unreadable) = push_cells(cells, 0, &mut found.live.rows, shape) {
+                    let mut own = RowSet::new(shape.key.len());
+                    own.push_row(key);
+                    let reason = unreadable.reason(shape);
+                    found.live.push_unsent(shape, own, facts, reason);
+                    if found.deleted.bytes() + found.live.bytes() >= fetch.budget {
+                        found.end = index + 1;
+                        break;
+                    }
+                    continue;
+                }
                 &mut found.live
             };
             page.push_head(facts, self.lens.written(&tracking, attributes));
-            let bytes = found.deleted.rows.bytes() + found.live.rows.bytes();
+            let bytes = found.deleted.bytes() + found.live.bytes();
             if bytes >= fetch.budget {
                 let too_many = bytes > fetch.budget && before > 0;
                 if too_many {

@@ -7,13 +7,14 @@
 use std::collections::BTreeSet;
 
 use rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
-use sync_metadata::ValueRef;
+use sync_metadata::{KeyEquality, ValueRef};
 use sync_provider::{ProviderError, RowSet, TableShape};
 use sync_relational::Breach;
 
 use crate::catalog::{ForeignKey, TableInfo};
 use crate::ident::{bound, ident, join};
-use crate::store::{SqliteStore, push_cells};
+use crate::store::SqliteStore;
+use crate::store::readable::push_key;
 
 /// Statements about the foreign keys of one table.
 #[derive(Debug, Default)]
@@ -42,15 +43,30 @@ pub(super) struct MissingParent {
     pub(super) from: Vec<usize>,
     /// Positions of the referenced columns, where the table refers to itself.
     pub(super) within: Option<Vec<usize>>,
+    /// How the referenced columns compare texts, as far as they are of the key.
+    equality: Vec<KeyEquality>,
 }
 
 impl MissingParent {
     /// Whether the row refers to itself, so that it brings its parent along.
     pub(super) fn is_its_own(&self, cells: &[ValueRef<'_>]) -> bool {
-        self.within.as_ref().is_some_and(|to| {
-            let mut columns = self.from.iter().zip(to);
-            columns.all(|(&from, &to)| cells[from] == cells[to])
-        })
+        self.within
+            .as_ref()
+            .is_some_and(|to| self.referenced(cells, &self.from) == self.referenced(cells, to))
+    }
+
+    /// What the columns `at` of a row say of a parent in its own table, packed: equal where SQLite takes them for one parent.
+    pub(super) fn referenced(&self, cells: &[ValueRef<'_>], at: &[usize]) -> Vec<u8> {
+        let mut packed = RowSet::new(at.len());
+        let mut row = packed.start_row();
+        for (&column, equality) in at.iter().zip(&self.equality) {
+            match cells[column] {
+                ValueRef::Text(text) => row.cell(ValueRef::Text(&equality.fold(text))),
+                other => row.cell(other),
+            }
+        }
+        drop(row);
+        packed.row(0).as_bytes().to_vec()
     }
 }
 
@@ -132,11 +148,18 @@ impl References {
                 );
                 let within = key.parent.eq_ignore_ascii_case(&info.name);
                 let within = within.then(|| key.to.iter().map(position).collect());
+                let within: Option<Vec<usize>> = within.flatten();
+                let equality_at = |column: &usize| {
+                    let place = shape.key.iter().position(|key| key == column);
+                    place.map_or(KeyEquality::Exact, |place| shape.key_equality[place])
+                };
+                let equality = within.iter().flatten().map(equality_at).collect();
                 references.missing_parent.push(MissingParent {
                     sql,
                     parent: key.parent.clone(),
                     from,
-                    within: within.flatten(),
+                    within,
+                    equality,
                 });
             }
         }
@@ -215,7 +238,10 @@ impl SqliteStore {
         let mut rows = statement.query([tick]).map_err(fail)?;
         while let Some(row) = rows.next().map_err(fail)? {
             let mut key = RowSet::new(shape.key.len());
-            push_cells(row, 0, shape.key.len(), &mut key, shape)?;
+            // A row whose key cannot be read did not come through the session.
+            if push_key(row, 0, &mut key, shape).is_err() {
+                continue;
+            }
             found.push((table, key.row(0).as_bytes().to_vec(), reason.to_owned()));
         }
         Ok(())
@@ -248,7 +274,9 @@ impl SqliteStore {
                 let mut rows = statement.raw_query();
                 while let Some(row) = rows.next().map_err(fail)? {
                     let mut key = RowSet::new(shape.key.len());
-                    push_cells(row, 0, shape.key.len(), &mut key, shape)?;
+                    if push_key(row, 0, &mut key, shape).is_err() {
+                        continue;
+                    }
                     let key = key.row(0).as_bytes().to_vec();
                     if seen.insert((child, key.clone())) {
                         found.push((child, key, reason.clone()));

@@ -2,10 +2,11 @@
 
 use sync_metadata::ValueRef;
 use sync_provider::{ProviderError, RowRef, RowSet, TableShape};
-use sync_relational::{LocalEntry, LocalSlice, Slice};
+use sync_relational::{LocalEntry, LocalSlice, RowFailure, Slice};
 
+use crate::store::SqliteStore;
+use crate::store::readable::push_cells;
 use crate::store::scan::{bind_key, tracking_row};
-use crate::store::{SqliteStore, push_cells};
 
 impl SqliteStore {
     pub(super) fn read_local(&mut self, slice: Slice<'_>) -> Result<LocalSlice, ProviderError> {
@@ -14,6 +15,7 @@ impl SqliteStore {
         let mut local = LocalSlice {
             entries: Vec::with_capacity(slice.rows.len()),
             cells: RowSet::new(shape.columns.len()),
+            unreadable: Vec::new(),
         };
         if self.applying()?.empty[slice.table] && !slice.repeated {
             // Within a direction every key comes once, so what was empty at the start has nothing under these keys.
@@ -28,7 +30,7 @@ impl SqliteStore {
             .db()
             .prepare_cached(&table.sql.base_row)
             .map_err(fail)?;
-        for row in slice.rows.iter() {
+        for (index, row) in slice.rows.iter().enumerate() {
             with_key(shape, slice, row, |key| {
                 bind_key(&mut tracking, 1, key, shape, &table.affinities)
             })?;
@@ -45,8 +47,16 @@ impl SqliteStore {
                 })?;
                 let mut found = base.raw_query();
                 if let Some(live) = found.next().map_err(fail)? {
-                    cells = Some(local.cells.len());
-                    push_cells(live, 0, shape.columns.len(), &mut local.cells, shape)?;
+                    match push_cells(live, 0, &mut local.cells, shape) {
+                        Ok(()) => cells = Some(local.cells.len() - 1),
+                        Err(unreadable) => local.unreadable.push(RowFailure {
+                            row: index,
+                            reason: format!(
+                                "the row that is here cannot be read: {}",
+                                unreadable.reason(shape)
+                            ),
+                        }),
+                    }
                 }
             }
             let (time, writer) = self.lens.written(&tracking, attributes);

@@ -10,6 +10,7 @@ mod mark;
 mod orphans;
 mod park;
 mod read;
+mod readable;
 mod scan;
 mod sql;
 mod statements;
@@ -24,14 +25,14 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use sync_knowledge::ReplicaId;
-use sync_metadata::{TableName, ValueRef};
-use sync_provider::{ProviderError, RowSet, TableShape};
+use sync_metadata::TableDescription;
+use sync_provider::{ProviderError, TableShape};
 use sync_relational::{
     Attempt, Commit, Fetch, Fetched, Learned, Lens, LocalSlice, Page, Patience, RowFailure, Scan,
     Scope, ScopeState, Slice, Store, Waiting, Write,
 };
 
-use crate::catalog;
+use crate::catalog::{self, TableInfo};
 use crate::connection::{Access, Database};
 use crate::error::{self, At, SqliteError};
 use crate::ident::ident;
@@ -76,8 +77,10 @@ struct Table {
     references: References,
     /// The user has triggers of his own on the table.
     user_triggers: bool,
-    /// Others than this store have triggers on the table.
+    /// Others than this store have triggers on the table or on its tracking table.
     other_triggers: bool,
+    /// The user's triggers or unique indexes may refuse a tracking row after its base row was written.
+    tracking_is_open: bool,
 }
 
 /// An apply transaction.
@@ -119,27 +122,26 @@ impl SqliteStore {
     ) -> Result<Self, SqliteError> {
         let db = Database::open(path, access, busy_timeout)?;
         let schema_version = schema_version(&db.connection).at(path)?;
-        let stored = metadata::find_scope(&db.connection, path, scope)?;
+        let mut stored = metadata::find_scope(&db.connection, path, scope)?;
         check_ours(&db.connection, path, &stored)?;
         let keys = catalog::foreign_keys(&db.connection, path)?;
-        let shapes: Vec<TableShape> = stored
-            .description
-            .tables
-            .iter()
-            .map(TableShape::of)
-            .collect();
-        let tables = (stored.description.tables.iter().zip(&shapes))
-            .map(|(table, shape)| {
-                Table::read(
-                    &db.connection,
-                    path,
-                    &stored,
-                    &table.local_name,
-                    shape,
-                    &keys,
-                )
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut shapes = Vec::new();
+        let mut tables = Vec::new();
+        for table in &mut stored.description.tables {
+            let info = table_info(&db.connection, path, &stored.row.name, table)?;
+            read_key_equality(&info, table)?;
+            let shape = TableShape::of(table);
+            tables.push(Table::read(
+                &db.connection,
+                path,
+                &stored.store,
+                &stored.row.name,
+                &info,
+                &shape,
+                &keys,
+            )?);
+            shapes.push(shape);
+        }
         let triggers_off = tables.iter().all(|table| !table.other_triggers);
         fire_triggers(&db.connection, !triggers_off).at(path)?;
         Ok(SqliteStore {
@@ -185,28 +187,14 @@ impl Table {
     fn read(
         db: &Connection,
         path: &Path,
-        scope: &StoredScope,
-        name: &TableName,
+        store: &names::Store,
+        scope: &str,
+        info: &TableInfo,
         shape: &TableShape,
         keys: &[catalog::ForeignKey],
     ) -> Result<Self, SqliteError> {
-        let store = &scope.store;
-        let anew = || error::provision_anew(path, &scope.row.name);
+        let anew = || error::provision_anew(path, scope);
         let object = || format!("table {}", shape.global_name);
-        let local = name.sqlite_name();
-        let info = catalog::table(db, path, &local)?.ok_or_else(|| {
-            SqliteError::refused(
-                object(),
-                format!(
-                    "the scope holds it, but {} has no table {local}",
-                    path.display()
-                ),
-                format!(
-                    "give the table its name back if it was renamed; otherwise {} without it",
-                    anew()
-                ),
-            )
-        })?;
         let objects = TableObjects::of(&info.name, &store.naming);
         if !catalog::exists(db, path, &objects.tracking)? {
             return Err(SqliteError::refused(
@@ -237,7 +225,7 @@ impl Table {
             .map(|other| TableObjects::of(&info.name, &other.naming))
             .collect();
         let foreign = |name: &&String| tracking.iter().all(|own| !own.triggers().contains(name));
-        let needed = objects.needed_triggers(&info);
+        let needed = objects.needed_triggers(info);
         if let Some(missing) = { needed }.find(|name| !triggers.contains(name)) {
             return Err(SqliteError::refused(
                 object(),
@@ -257,6 +245,8 @@ impl Table {
             .filter_map(|name| shape.columns.iter().position(|column| column == name))
             .filter(|position| !shape.key.contains(position));
         let user_triggers = triggers.iter().any(|name| foreign(&name));
+        let on_tracking = catalog::triggers(db, path, &objects.tracking)?;
+        let unique_tracking = catalog::has_other_unique_index(db, path, &objects.tracking)?;
         Ok(Table {
             sql: TableSql::new(&info.name, &objects, shape, respells, user_triggers),
             affinities: columns
@@ -265,12 +255,53 @@ impl Table {
                 .collect(),
             not_null: columns.iter().map(|column| column.not_null).collect(),
             unique: unique.collect(),
-            references: References::of(&info, keys, shape),
+            references: References::of(info, keys, shape),
             user_triggers,
-            other_triggers: !triggers.iter().all(|name| ours.contains(&name)),
+            other_triggers: !triggers.iter().all(|name| ours.contains(&name))
+                || !on_tracking.is_empty(),
+            tracking_is_open: user_triggers || !on_tracking.is_empty() || unique_tracking,
             objects,
         })
     }
+}
+
+fn table_info(
+    db: &Connection,
+    path: &Path,
+    scope: &str,
+    table: &TableDescription,
+) -> Result<TableInfo, SqliteError> {
+    let local = table.local_name.sqlite_name();
+    catalog::table(db, path, &local)?.ok_or_else(|| {
+        SqliteError::refused(
+            format!("table {}", table.global_name),
+            format!(
+                "the scope holds it, but {} has no table {local}",
+                path.display()
+            ),
+            format!(
+                "give the table its name back if it was renamed; otherwise {} without it",
+                error::provision_anew(path, scope)
+            ),
+        )
+    })
+}
+
+/// Puts into a description how the database compares the texts of key columns, which no configuration says.
+fn read_key_equality(info: &TableInfo, table: &mut TableDescription) -> Result<(), SqliteError> {
+    for column in table.columns.iter_mut().filter(|column| column.primary_key) {
+        let own = (info.columns.iter()).position(|own| own.name.eq_ignore_ascii_case(&column.name));
+        // A column that is not there any more is missed by name later.
+        let Some(own) = own else { continue };
+        column.key_equality = info.key_equality(own).ok_or_else(|| {
+            SqliteError::refused(
+                format!("column {} of table {}", column.name, table.global_name),
+                "it is part of the primary key and has a collation that is not SQLite's own",
+                "declare it with BINARY, NOCASE or RTRIM, and provision again",
+            )
+        })?;
+    }
+    Ok(())
 }
 
 fn fire_triggers(db: &Connection, fire: bool) -> rusqlite::Result<()> {
@@ -489,34 +520,4 @@ impl SqliteStore {
             Err(error) => Err(self.fail(&error)),
         }
     }
-}
-
-/// Reads the cells of a row from a statement into a row set.
-fn push_cells(
-    row: &rusqlite::Row<'_>,
-    from: usize,
-    count: usize,
-    rows: &mut RowSet,
-    table: &TableShape,
-) -> Result<(), ProviderError> {
-    let mut writer = rows.start_row();
-    for column in from..from + count {
-        writer.cell(cell(row, column, table)?);
-    }
-    Ok(())
-}
-
-fn cell<'r>(
-    row: &'r rusqlite::Row<'_>,
-    column: usize,
-    table: &TableShape,
-) -> Result<ValueRef<'r>, ProviderError> {
-    let value = row.get_ref(column).ok().and_then(crate::cells::read);
-    value.ok_or_else(|| {
-        ProviderError::refused(
-            format!("table {}", table.global_name),
-            "a row holds text that is not valid UTF-8",
-            "store such values as BLOB",
-        )
-    })
 }

@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 
 use sync_metadata::ValueRef;
-use sync_provider::RowSet;
 use sync_relational::{RowFailure, Slice, Write};
 
 use crate::store::foreign_keys::MissingParent;
@@ -15,7 +14,7 @@ use crate::store::foreign_keys::MissingParent;
 pub(super) struct Orphans<'a> {
     slice: Slice<'a>,
     keys: &'a [MissingParent],
-    /// The rows that wait for each, and why. Cells that are equal only under a collation wait for the next round.
+    /// The rows that wait for each, and why.
     waiting: HashMap<Parent, Vec<(Write, String)>>,
 }
 
@@ -33,7 +32,7 @@ impl<'a> Orphans<'a> {
 
     /// Lets a row wait whose parent by foreign key `key` is missing.
     pub(super) fn wait(&mut self, write: Write, key: usize, reason: String) {
-        let referenced = self.pack(&write, &self.keys[key].from);
+        let referenced = self.referenced(&write, key, &self.keys[key].from);
         let waiting = self.waiting.entry((key, referenced)).or_default();
         waiting.push((write, reason));
     }
@@ -46,7 +45,7 @@ impl<'a> Orphans<'a> {
         let mut children = Vec::new();
         for (index, key) in self.keys.iter().enumerate() {
             let Some(to) = &key.within else { continue };
-            let referenced = self.pack(write, to);
+            let referenced = self.referenced(write, index, to);
             let found = self.waiting.remove(&(index, referenced));
             children.extend(found.into_iter().flatten().map(|(write, _)| write));
         }
@@ -62,10 +61,8 @@ impl<'a> Orphans<'a> {
         })
     }
 
-    fn pack(&self, write: &Write, columns: &[usize]) -> Vec<u8> {
+    fn referenced(&self, write: &Write, key: usize, columns: &[usize]) -> Vec<u8> {
         let cells: Vec<ValueRef<'_>> = self.slice.rows.row(write.row).values().collect();
-        let mut packed = RowSet::new(columns.len());
-        packed.push(columns.iter().map(|&column| cells[column]));
-        packed.row(0).as_bytes().to_vec()
+        self.keys[key].referenced(&cells, columns)
     }
 }

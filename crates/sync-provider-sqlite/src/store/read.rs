@@ -8,9 +8,10 @@ use sync_provider::{ProviderError, RowRef, RowSet};
 use sync_relational::ReplicaRow;
 
 use crate::connection::Access;
+use crate::store::SqliteStore;
+use crate::store::readable::{Unreadable, push_cells, push_key};
 use crate::store::scan::tracking_row;
 use crate::store::sql::TRACKING_WIDTH;
-use crate::store::{SqliteStore, push_cells};
 
 impl SqliteStore {
     /// Opens the store for reading only, in one snapshot.
@@ -60,14 +61,15 @@ impl SqliteStore {
         while let Some(row) = rows.next().map_err(fail)? {
             key.clear();
             cells.clear();
-            push_cells(row, 0, keys, key, shape)?;
+            let refuse = |unreadable: Unreadable| unreadable.refusal(shape, row, 0);
+            push_key(row, 0, key, shape).map_err(refuse)?;
             let (tracking, _) = tracking_row(row, keys).map_err(fail)?;
             let live = !tracking.tombstone
                 && row
                     .get::<_, bool>(keys + TRACKING_WIDTH + width)
                     .map_err(fail)?;
             if live {
-                push_cells(row, keys + TRACKING_WIDTH, width, cells, shape)?;
+                push_cells(row, keys + TRACKING_WIDTH, cells, shape).map_err(refuse)?;
             }
             show(ReplicaRow {
                 key: key.row(0),
@@ -97,8 +99,9 @@ impl SqliteStore {
         while let Some(row) = rows.next().map_err(fail)? {
             key.clear();
             cells.clear();
-            push_cells(row, 0, shape.key.len(), &mut key, shape)?;
-            push_cells(row, shape.key.len(), shape.columns.len(), &mut cells, shape)?;
+            let refuse = |unreadable: Unreadable| unreadable.refusal(shape, row, 0);
+            push_key(row, 0, &mut key, shape).map_err(refuse)?;
+            push_cells(row, shape.key.len(), &mut cells, shape).map_err(refuse)?;
             show(key.row(0), cells.row(0));
         }
         Ok(())

@@ -3,12 +3,13 @@
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Row, Statement, ToSql};
 use sync_metadata::{TrackingRow, ValueRef};
-use sync_provider::{ProviderError, RowSet, TableShape};
+use sync_provider::{ProviderError, RowFacts, RowSet, TableShape};
 use sync_relational::{Attributes, Cursor, Needed, Page, Scan};
 
 use crate::cells::bind;
+use crate::store::SqliteStore;
+use crate::store::readable::{self, Unreadable, push_cells, push_key};
 use crate::store::sql::TRACKING_WIDTH;
-use crate::store::{SqliteStore, cell, push_cells};
 use crate::types::Affinity;
 
 impl SqliteStore {
@@ -39,7 +40,7 @@ impl SqliteStore {
         };
         let tracking = update_columns(row, shape.key.len()).map_err(fail)?;
         let mut needed = Needed::new(scan.selection, shape);
-        needs(&mut needed, shape, self.lens.facts(&tracking), row)
+        Ok(needs(&mut needed, shape, self.lens.facts(&tracking), row))
     }
 
     /// The rows above a tick, in the order of ticks. Live rows are looked up one by one.
@@ -47,7 +48,7 @@ impl SqliteStore {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let table = &self.tables[scan.table];
         let shape = &self.shapes[scan.table];
-        let (keys, width) = (shape.key.len(), shape.columns.len());
+        let keys = shape.key.len();
         let sql = &table.sql.above[usize::from(scan.deleted)][usize::from(scan.after.is_some())];
         let mut statement = self.db().prepare_cached(sql).map_err(fail)?;
         let mut base = self
@@ -65,10 +66,8 @@ impl SqliteStore {
             }
         }
         if scan.deleted {
-            let tombstone = |row: &Row<'_>, rows: &mut RowSet| {
-                push_cells(row, 0, keys, rows, shape)?;
-                Ok(true)
-            };
+            let tombstone =
+                |row: &Row<'_>, rows: &mut RowSet| Ok(Taken::from(push_key(row, 0, rows, shape)));
             return self.walk(&scan, &mut statement, Order::Ticks, tombstone);
         }
         self.walk(&scan, &mut statement, Order::Ticks, |row, rows| {
@@ -78,10 +77,9 @@ impl SqliteStore {
             }
             let mut found = base.raw_query();
             let Some(cells) = found.next().map_err(fail)? else {
-                return Ok(false);
+                return Ok(Taken::Nothing);
             };
-            push_cells(cells, 0, width, rows, shape)?;
-            Ok(true)
+            Ok(Taken::from(push_cells(cells, 0, rows, shape)))
         })
     }
 
@@ -100,22 +98,21 @@ impl SqliteStore {
             bind_key(&mut statement, 1, key, shape, &table.affinities)?;
         }
         self.walk(&scan, &mut statement, Order::Keys, |row, rows| {
-            let exists = row.get(cells + width).map_err(fail)?;
-            if exists {
-                push_cells(row, cells, width, rows, shape)?;
+            match row.get(cells + width).map_err(fail)? {
+                true => Ok(Taken::from(push_cells(row, cells, rows, shape))),
+                false => Ok(Taken::Nothing),
             }
-            Ok(exists)
         })
     }
 
     /// Fills a page from the rows of a bound statement, whose first columns are the key and the tracking row. `take` packs the cells of a row
-    /// that is needed, and says whether there is such a row.
+    /// that is needed.
     fn walk(
         &self,
         scan: &Scan<'_>,
         statement: &mut Statement<'_>,
         order: Order,
-        mut take: impl FnMut(&Row<'_>, &mut RowSet) -> Result<bool, ProviderError>,
+        mut take: impl FnMut(&Row<'_>, &mut RowSet) -> Result<Taken, ProviderError>,
     ) -> Result<Page, ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let shape = &self.shapes[scan.table];
@@ -131,25 +128,46 @@ impl SqliteStore {
             page.examined += 1;
             // A row that is not needed is not read further than it takes to know that.
             let mut tracking = update_columns(row, keys).map_err(fail)?;
-            if needs(&mut needed, shape, self.lens.facts(&tracking), row)? {
+            if needs(&mut needed, shape, self.lens.facts(&tracking), row) {
                 let attributes = other_columns(&mut tracking, row, keys).map_err(fail)?;
-                if take(row, &mut page.rows)? {
-                    let written = self.lens.written(&tracking, attributes);
-                    page.push_head(self.lens.facts(&tracking), written);
-                } else {
-                    page.orphans += 1;
+                let facts = self.lens.facts(&tracking);
+                match take(row, &mut page.rows)? {
+                    Taken::Row => page.push_head(facts, self.lens.written(&tracking, attributes)),
+                    Taken::Nothing => page.orphans += 1,
+                    Taken::Unreadable(cell) => leave_out(&mut page, shape, row, facts, cell),
                 }
             }
-            if page.rows.bytes() >= scan.budget || page.examined >= MOST_EXAMINED {
+            if page.bytes() >= scan.budget || page.examined >= MOST_EXAMINED {
                 let tick = match order {
                     Order::Ticks => tracking.local_update_peer_timestamp,
                     Order::Keys => 0,
                 };
-                page.next = Some(cursor(tick, row, shape)?);
-                break;
+                page.next = cursor(tick, row, shape);
+                if page.next.is_some() {
+                    break;
+                }
             }
         }
         Ok(page)
+    }
+}
+
+/// What a tracking row led to.
+enum Taken {
+    /// The row is packed.
+    Row,
+    /// There is no base row.
+    Nothing,
+    /// The row cannot be read.
+    Unreadable(Unreadable),
+}
+
+impl From<Result<(), Unreadable>> for Taken {
+    fn from(pushed: Result<(), Unreadable>) -> Self {
+        match pushed {
+            Ok(()) => Taken::Row,
+            Err(unreadable) => Taken::Unreadable(unreadable),
+        }
     }
 }
 
@@ -163,25 +181,38 @@ enum Order {
 /// A page ends after so many tracking rows even if none of them is needed, so that a cancelled session stops soon.
 const MOST_EXAMINED: u64 = 100_000;
 
-fn needs<'a>(
-    needed: &mut Needed<'a>,
-    shape: &TableShape,
-    facts: sync_provider::RowFacts,
-    row: &Row<'_>,
-) -> Result<bool, ProviderError> {
+fn needs<'a>(needed: &mut Needed<'a>, shape: &TableShape, facts: RowFacts, row: &Row<'_>) -> bool {
     if needed.ignores_ids() {
-        return Ok(needed.is(facts, std::iter::empty()));
+        return needed.is(facts, std::iter::empty());
     }
-    let key = (0..shape.key.len())
-        .map(|column| cell(row, column, shape))
-        .collect::<Result<Vec<ValueRef<'_>>, _>>()?;
-    Ok(needed.is(facts, key.into_iter()))
+    match readable::key(row, 0, shape) {
+        Ok(key) => needed.is(facts, key.into_iter()),
+        Err(_) => needed.is_nameless(facts),
+    }
 }
 
-fn cursor(tick: i64, row: &Row<'_>, shape: &TableShape) -> Result<Cursor, ProviderError> {
+/// Notes a row that is needed and cannot be read; its key is in the first columns of `row`.
+fn leave_out(
+    page: &mut Page,
+    shape: &TableShape,
+    row: &Row<'_>,
+    facts: RowFacts,
+    unreadable: Unreadable,
+) {
     let mut key = RowSet::new(shape.key.len());
-    push_cells(row, 0, shape.key.len(), &mut key, shape)?;
-    Ok(Cursor { tick, key })
+    match push_key(row, 0, &mut key, shape) {
+        Ok(()) => page.push_unsent(shape, key, facts, unreadable.reason(shape)),
+        Err(unreadable) => {
+            page.push_nameless(shape, facts, || unreadable.reason_with_key(shape, row, 0));
+        }
+    }
+}
+
+/// Where to go on behind a row; `None` behind one whose key cannot be read, so that the page has to take in the next as well.
+fn cursor(tick: i64, row: &Row<'_>, shape: &TableShape) -> Option<Cursor> {
+    let mut key = RowSet::new(shape.key.len());
+    push_key(row, 0, &mut key, shape).ok()?;
+    Some(Cursor { tick, key })
 }
 
 /// Binds the cells of a key, which came from this database or from another one.

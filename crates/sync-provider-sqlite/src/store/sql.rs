@@ -163,8 +163,8 @@ impl TableSql {
             ),
             local_change: format!(
                 "UPDATE {tracking} AS t SET update_scope_local_id = NULL, local_update_peer_key = 0, \
-                 local_update_peer_timestamp = local_update_peer_timestamp + 1, last_change_datetime = ?1 WHERE {}",
-                by_key(2)
+                 local_update_peer_timestamp = local_update_peer_timestamp + 1, last_change_datetime = ?1, sync_row_is_tombstone = ?2 WHERE {}",
+                by_key(3)
             ),
             greatest_tick: format!("SELECT max(local_update_peer_timestamp) FROM {tracking}"),
             any_from_tick: format!(

@@ -46,10 +46,12 @@ impl SqliteStore {
 
     pub(super) fn write_waiting(&self, learned: &Learned) -> rusqlite::Result<()> {
         let table = ident(&self.names.waiting);
-        let sql = format!("DELETE FROM {table} WHERE scope_local_id = ?1 AND row_id = ?2");
+        let sql = format!(
+            "DELETE FROM {table} WHERE scope_local_id = ?1 AND row_id = ?2 AND row_key = ?3"
+        );
         let mut forget = self.db().prepare_cached(&sql)?;
-        for id in &learned.forget {
-            forget.execute(params![self.scope_local_id, id.as_bytes()])?;
+        for (id, key) in &learned.forget {
+            forget.execute(params![self.scope_local_id, id.as_bytes(), key])?;
         }
         let sql = format!(
             "INSERT OR REPLACE INTO {table} (scope_local_id, row_id, table_name, row_key, reason) VALUES (?1, ?2, ?3, ?4, ?5)"

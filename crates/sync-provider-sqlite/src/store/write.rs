@@ -8,12 +8,13 @@ use sync_relational::{LocalEntry, LocalSlice, RowFailure, Slice, Write};
 
 use crate::cells::bind;
 use crate::ident::ident;
+use crate::store::SqliteStore;
 use crate::store::foreign_keys::MissingParent;
 use crate::store::local::with_key;
 use crate::store::orphans::Orphans;
+use crate::store::readable::push_cells;
 use crate::store::scan::{bind_key, tracking_row};
 use crate::store::statements::{Change, Statements};
-use crate::store::{SqliteStore, push_cells};
 
 /// How a write of one row went.
 pub(super) enum Written {
@@ -123,6 +124,26 @@ impl SqliteStore {
         local: &LocalSlice,
         write: &Write,
     ) -> Result<Written, ProviderError> {
+        if !self.tables[slice.table].tracking_is_open {
+            return self.write_both(statements, slice, local, write);
+        }
+        self.execute("SAVEPOINT sync_row")?;
+        let written = self.write_both(statements, slice, local, write)?;
+        self.execute(match written {
+            Written::Done => "RELEASE sync_row",
+            Written::Refused { .. } => "ROLLBACK TO sync_row; RELEASE sync_row",
+        })?;
+        Ok(written)
+    }
+
+    /// The base row, then the tracking row. Where that one is refused the base row is written already.
+    fn write_both(
+        &self,
+        statements: &mut Statements<'_>,
+        slice: Slice<'_>,
+        local: &LocalSlice,
+        write: &Write,
+    ) -> Result<Written, ProviderError> {
         let table = &self.tables[slice.table];
         let row = slice.rows.row(write.row);
         let entry = local.entries.get(write.row).copied().flatten();
@@ -140,13 +161,16 @@ impl SqliteStore {
                 return Ok(refused);
             }
         }
-        self.write_tracking(statements, slice, row, entry.as_ref(), write)?;
+        if let refused @ Written::Refused { .. } =
+            self.write_tracking(statements, slice, row, entry.as_ref(), write)?
+        {
+            return Ok(refused);
+        }
         if write.outcome.base && table.user_triggers {
-            if slice.deleted {
-                self.note_return(slice, row)?;
-            } else {
-                self.note_own_change(slice, row)?;
-            }
+            return match slice.deleted {
+                true => self.note_return(slice, row),
+                false => self.note_own_change(slice, row),
+            };
         }
         Ok(Written::Done)
     }
@@ -336,7 +360,7 @@ impl SqliteStore {
         row: RowRef<'_>,
         entry: Option<&LocalEntry>,
         write: &Write,
-    ) -> Result<(), ProviderError> {
+    ) -> Result<Written, ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let (outcome, apply) = (&write.outcome, self.applying()?);
         let tick = entry.map_or(apply.tick, |entry| {
@@ -350,7 +374,7 @@ impl SqliteStore {
             Some(_) => Change::ReplaceTracking,
         };
         let Some(statement) = statements.find(change).map_err(fail)? else {
-            return Ok(());
+            return Ok(Written::Done);
         };
         let writer = outcome
             .writer
@@ -385,8 +409,30 @@ impl SqliteStore {
             .map_err(fail)?;
         statement.raw_bind_parameter(12, tick).map_err(fail)?;
         self.bind_row_key(statement, 13, slice, row)?;
-        statement.raw_execute().map_err(fail)?;
-        Ok(())
+        let Err(error) = statement.raw_execute() else {
+            return Ok(Written::Done);
+        };
+        let refused = self.tracking_refusal(&error)?;
+        if outcome.base && !self.tables[slice.table].tracking_is_open {
+            // Without triggers and indexes of others only the key itself can be in the way: of a batch that holds it twice.
+            if entry.is_some() || slice.deleted {
+                return Err(self.fail(&error));
+            }
+            if let Some(statement) = self.prepare_delete(statements, slice, row)? {
+                statement.raw_execute().map_err(fail)?;
+            }
+        }
+        Ok(refused)
+    }
+
+    /// As [`refusal`](Self::refusal), of a tracking row: no other row of the slice is in its way.
+    fn tracking_refusal(&self, error: &rusqlite::Error) -> Result<Written, ProviderError> {
+        self.refusal(error).map(|written| match written {
+            Written::Refused { reason, .. } => {
+                refused(format!("its tracking row is refused: {reason}"))
+            }
+            Written::Done => Written::Done,
+        })
     }
 
     fn columns_of(
@@ -445,51 +491,40 @@ impl SqliteStore {
     }
 
     /// If the user's triggers put the very row back that was deleted, that is a change of this replica.
-    fn note_return(&self, slice: Slice<'_>, row: RowRef<'_>) -> Result<(), ProviderError> {
+    fn note_return(&self, slice: Slice<'_>, row: RowRef<'_>) -> Result<Written, ProviderError> {
         if self.is_gone(slice, row)? {
-            return Ok(());
+            return Ok(Written::Done);
         }
-        self.change_locally(slice, row)?;
-        self.set_tombstone(slice, row, false)
+        self.change_locally(slice, row, false)
     }
 
-    fn change_locally(&self, slice: Slice<'_>, row: RowRef<'_>) -> Result<(), ProviderError> {
+    /// Makes the row a change of this replica, dead or live.
+    fn change_locally(
+        &self,
+        slice: Slice<'_>,
+        row: RowRef<'_>,
+        dead: bool,
+    ) -> Result<Written, ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let sql = &self.tables[slice.table].sql.local_change;
         let mut statement = self.db().prepare_cached(sql).map_err(fail)?;
         statement
             .raw_bind_parameter(1, self.applying()?.now)
             .map_err(fail)?;
-        self.bind_row_key(&mut statement, 2, slice, row)?;
-        statement.raw_execute().map_err(fail)?;
-        Ok(())
-    }
-
-    fn set_tombstone(
-        &self,
-        slice: Slice<'_>,
-        row: RowRef<'_>,
-        dead: bool,
-    ) -> Result<(), ProviderError> {
-        let fail = |error: rusqlite::Error| self.fail(&error);
-        let table = &self.tables[slice.table];
-        let sql = format!(
-            "UPDATE {} AS t SET sync_row_is_tombstone = {} WHERE {}",
-            ident(&table.objects.tracking),
-            i32::from(dead),
-            crate::ident::bound(&table.sql.keys, "t", 1)
-        );
-        let mut statement = self.db().prepare_cached(&sql).map_err(fail)?;
-        self.bind_row_key(&mut statement, 1, slice, row)?;
-        statement.raw_execute().map_err(fail)?;
-        Ok(())
+        statement.raw_bind_parameter(2, dead).map_err(fail)?;
+        self.bind_row_key(&mut statement, 3, slice, row)?;
+        match statement.raw_execute() {
+            Ok(_) => Ok(Written::Done),
+            Err(error) => self.tracking_refusal(&error),
+        }
     }
 
     /// If the user's triggers changed the very row that was written, that is a change of this replica.
-    fn note_own_change(&self, slice: Slice<'_>, row: RowRef<'_>) -> Result<(), ProviderError> {
+    fn note_own_change(&self, slice: Slice<'_>, row: RowRef<'_>) -> Result<Written, ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let (shape, table) = (&self.shapes[slice.table], &self.tables[slice.table]);
         let mut stored = sync_provider::RowSet::new(shape.columns.len());
+        let mut is_gone = true;
         {
             let mut statement = self
                 .db()
@@ -498,18 +533,15 @@ impl SqliteStore {
             self.bind_row_key(&mut statement, 1, slice, row)?;
             let mut rows = statement.raw_query();
             if let Some(found) = rows.next().map_err(fail)? {
-                push_cells(found, 0, shape.columns.len(), &mut stored, shape)?;
+                is_gone = false;
+                // What cannot be read is not what was written.
+                let _ = push_cells(found, 0, &mut stored, shape);
             }
         }
         if !stored.is_empty() && same_content(shape, stored.row(0), row) {
-            return Ok(());
+            return Ok(Written::Done);
         }
-        self.change_locally(slice, row)?;
-        if stored.is_empty() {
-            // The trigger deleted the row.
-            self.set_tombstone(slice, row, true)?;
-        }
-        Ok(())
+        self.change_locally(slice, row, is_gone)
     }
 }
 

@@ -1,6 +1,11 @@
 //! Keys that SQLite compares, converts or orders in its own way.
 
-use crate::support::{Db, settle, sync};
+use sync_metadata::{KeyEquality, ValueRef};
+use sync_provider::ProviderError;
+use sync_provider_sqlite::{DEFAULT_BUSY_TIMEOUT, SqliteReader};
+use sync_relational::{DifferenceKind, ReplicaReader as _};
+
+use crate::support::{Db, SCOPE, settle, sync};
 
 #[track_caller]
 fn check(schema: &str, rows: &str, others: &str) {
@@ -76,6 +81,116 @@ fn spellings_of_one_key() {
     let report = sync(&a, &b);
     assert_eq!(report.records.len(), 1);
     settle(&a, &b);
+}
+
+/// What SQLite takes for one key is one key in memory, too, and nothing else is.
+#[test]
+fn normal_keys_are_equal_where_sqlite_says_so() {
+    let texts = [
+        "", " ", "a", "A", "a ", "A  ", "\u{e4}", "\u{c4}", "\u{212a}", "k", "K", "a\0b", "a\0C",
+        "A\0\0", "a\0bc", "\0", "\0\0", "a\t", "a\t ", "@", "`", "[", "{", "\0A", "\0\u{e4}",
+        "\0\u{e5}",
+    ];
+    let numbers = [
+        ValueRef::Integer(0),
+        ValueRef::Integer(1),
+        ValueRef::Integer(i64::MAX),
+        ValueRef::Integer((1 << 53) + 1),
+        ValueRef::Real(0.0),
+        ValueRef::Real(-0.0),
+        ValueRef::Real(1.0),
+        ValueRef::Real(1.5),
+        ValueRef::Real((1i64 << 53) as f64),
+        ValueRef::Real(i64::MAX as f64),
+        ValueRef::Blob(b"a"),
+        ValueRef::Blob(b"A"),
+    ];
+    let values: Vec<ValueRef<'_>> = texts
+        .iter()
+        .map(|text| ValueRef::Text(text))
+        .chain(numbers)
+        .collect();
+    for equality in [KeyEquality::Exact, KeyEquality::NoCase, KeyEquality::RTrim] {
+        let collation = equality.name();
+        let db = Db::new(&format!(
+            "CREATE TABLE t (id NOT NULL COLLATE {collation} PRIMARY KEY) WITHOUT ROWID"
+        ));
+        let reader = SqliteReader::open(&db.path(), Some(SCOPE), DEFAULT_BUSY_TIMEOUT).unwrap();
+        let shape = &reader.shapes()[0];
+        let db = db.open();
+        let sql = format!("SELECT ?1 = ?2 COLLATE {collation}");
+        for &one in &values {
+            for &other in &values {
+                let same: bool = db
+                    .query_row(&sql, [bound(one), bound(other)], |row| row.get(0))
+                    .unwrap();
+                assert_eq!(
+                    shape.normal_key([one]) == shape.normal_key([other]),
+                    same,
+                    "{collation}: {one:?} and {other:?}"
+                );
+            }
+        }
+    }
+}
+
+fn bound(value: ValueRef<'_>) -> rusqlite::types::Value {
+    match value {
+        ValueRef::Integer(number) => number.into(),
+        ValueRef::Real(number) => number.into(),
+        ValueRef::Text(text) => text.to_owned().into(),
+        ValueRef::Blob(bytes) => bytes.to_owned().into(),
+        other => panic!("{other:?} is not in the test"),
+    }
+}
+
+/// To `verify`, too, two spellings are one row.
+#[test]
+fn spellings_that_differ_are_one_difference() {
+    let table = |row: &str| {
+        Db::new(&format!(
+            "CREATE TABLE t (id TEXT NOT NULL COLLATE NOCASE PRIMARY KEY); INSERT INTO t VALUES {row}"
+        ))
+    };
+    let (a, b) = (table("('abc')"), table("('ABC')"));
+    let open = |db: &Db| SqliteReader::open(&db.path(), Some(SCOPE), DEFAULT_BUSY_TIMEOUT).unwrap();
+    let (mut a, mut b) = (open(&a), open(&b));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let found = runtime
+        .block_on(sync_relational::verify(&mut a, &mut b))
+        .unwrap();
+    let kinds: Vec<_> = (found.tables[0].differences.iter())
+        .map(|difference| difference.kind)
+        .collect();
+    assert_eq!(kinds, [DifferenceKind::Different]);
+}
+
+/// Two rows of one side could be one at the other: the sides do not go together, and say so before anything is changed.
+#[test]
+fn sides_that_compare_keys_differently() {
+    let table = |collation: &str| {
+        Db::new(&format!(
+            "CREATE TABLE t (n INTEGER NOT NULL, id TEXT NOT NULL COLLATE {collation}, v, PRIMARY KEY (id, n)); \
+             INSERT INTO t VALUES (1, 'abc', 1)"
+        ))
+    };
+    let names = ["BINARY", "NOCASE", "RTRIM"];
+    for (left, right) in names.iter().flat_map(|l| names.map(|r| (*l, r))) {
+        let (a, b) = (table(left), table(right));
+        let files = || [&a, &b].map(|db| std::fs::read(db.path()).unwrap());
+        let before = files();
+        let ended = crate::support::session(&a, &b).try_run();
+        assert_eq!(ended.is_ok(), left == right, "{left} {right}");
+        if let Err(failure) = ended {
+            let text = failure.error.to_string();
+            let named = ["column id of table [t]", left, right, "; declare"];
+            assert!(named.iter().all(|name| text.contains(name)), "{text}");
+            assert!(matches!(failure.error, ProviderError::Refused { .. }));
+            assert!(files() == before, "{left} {right}: nothing is changed");
+        }
+    }
 }
 
 /// GUIDs are compared without regard to case by everybody but SQLite.

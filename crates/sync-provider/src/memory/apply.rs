@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use sync_knowledge::{ItemId, KeyMapping, Knowledge, ReplicaKey, Version};
+use sync_knowledge::{ItemId, Knowledge, ReplicaKey, Version};
+use sync_metadata::table_id_range;
 
-use crate::batch::{BatchOutcome, ChangeBatch, Next, RowHead};
+use crate::batch::{BatchOutcome, ChangeBatch, Next, RowHead, Unsent, UnsentRows};
 use crate::columns::ColumnMap;
 use crate::conflict::ConflictRecord;
 use crate::decide::{Judge, RowFacts, Stamper};
 use crate::error::ProviderError;
 use crate::learn::{Lesson, is_alone, learn, worth_storing};
 use crate::memory::replica::{MemoryReplica, MemoryRow, RowKey};
+use crate::outside::{head_from_outside, knowledge_from_outside, version_from_outside};
 use crate::policy::ConflictPolicy;
 use crate::row_set::{RowRef, RowSet};
 use crate::session::Position;
 use crate::settlement::settlement_replica;
-use crate::verdict::{Arbiter, IncomingRow, Outcome, Verdict, failure_record};
+use crate::verdict::{Arbiter, IncomingRow, Outcome, Verdict, failure_record, unsent_record};
 
 /// How a direction settles conflicts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +46,7 @@ impl MemoryReplica {
         let Some(first) = batches.first() else {
             return Ok(BatchOutcome::default());
         };
-        let remote = Knowledge::from_bytes(&first.made_with)
-            .map_err(|error| ProviderError::malformed("made-with knowledge", error.to_string()))?;
+        let remote = knowledge_from_outside("made-with knowledge of the batch", &first.made_with)?;
         let mut known = self.knowledge.clone();
         let newcomer = !self.was_source && is_alone(&known);
         let mapping = known.mapping_from(remote.key_map());
@@ -94,7 +95,7 @@ impl MemoryReplica {
                     cells: row.row(0),
                 };
                 let id = next.id_of(row);
-                let head = translate(&mapping, head);
+                let head = head_from_outside(&mapping, head)?;
                 if !repeated
                     && let Some(head) = head
                     && next.waiting.contains_key(&id)
@@ -123,6 +124,15 @@ impl MemoryReplica {
                 }
             }
         }
+        for unsent in batches.iter().flat_map(|batch| &batch.unsent) {
+            let version = version_from_outside(&mapping, unsent.version)?;
+            if let Some(table) = next.leave_unsent(unsent, &mut lesson, &mut outcome)? {
+                let source = mapping.key(ReplicaKey::LOCAL).unwrap_or(ReplicaKey::LOCAL);
+                let version = version.unwrap_or(RowFacts::untold(source, false).update);
+                let record = unsent_record(&known_and_own, &next.shapes[table], unsent, version);
+                outcome.records.push(record);
+            }
+        }
         if lesson.settlement.is_some() {
             known.find_or_add_replica(&settlement_id);
         }
@@ -132,7 +142,8 @@ impl MemoryReplica {
             learned.set_local_tick(own);
         }
         let source = mapping.key(ReplicaKey::LOCAL).unwrap_or(ReplicaKey::LOCAL);
-        let examined: u64 = batches.iter().map(|batch| batch.examined).sum();
+        let examined = batches.iter().map(|batch| batch.examined);
+        let examined = examined.fold(0, u64::saturating_add);
         if worth_storing(&self.knowledge, &learned, source, outcome.offered, examined) {
             next.waiting
                 .retain(|id, _| learned.ranges().any(|range| range.lower_bound == id));
@@ -225,7 +236,11 @@ impl MemoryReplica {
         }
         match verdict {
             Verdict::NotNeeded => {}
-            Verdict::Keep => outcome.applied += 1,
+            Verdict::Keep(record) => {
+                outcome.applied += 1;
+                outcome.conflicts += u64::from(record.is_some());
+                outcome.records.extend(record.map(|record| *record));
+            }
             Verdict::Write(..) if self.rejecting.contains(&key) => {
                 outcome.failed += 1;
                 outcome.deferred += 1;
@@ -251,6 +266,37 @@ impl MemoryReplica {
                 self.waiting.insert(id, key);
             }
         }
+    }
+
+    /// Rows that the source cannot send stay unknown. Gives their table unless they were met before.
+    fn leave_unsent(
+        &mut self,
+        unsent: &Unsent,
+        lesson: &mut Lesson,
+        outcome: &mut BatchOutcome,
+    ) -> Result<Option<usize>, ProviderError> {
+        let table = unsent.table_index(&self.shapes)?;
+        let rows = match &unsent.rows {
+            UnsentRows::One(key) => {
+                let id = self.row_id(table, key.row(0));
+                if lesson.rejected.contains(&id) {
+                    return Ok(None);
+                }
+                lesson.rejected.push(id.clone());
+                let key = key.row(0).as_bytes().to_vec();
+                self.waiting.insert(id, (table, key));
+                1
+            }
+            UnsentRows::Nameless(rows) => {
+                let (from, to) = table_id_range(&self.shapes[table].global_name);
+                lesson.rejected_ranges.push((from, Some(to)));
+                u64::from(*rows)
+            }
+        };
+        outcome.offered += rows;
+        outcome.failed += rows;
+        outcome.deferred += rows;
+        Ok(Some(table))
     }
 
     fn store(
@@ -286,20 +332,6 @@ impl MemoryReplica {
             },
         );
     }
-}
-
-/// A head in the keys of this replica; `None` if it names a replica that the made-with knowledge does not.
-fn translate(mapping: &KeyMapping, head: &RowHead) -> Option<RowHead> {
-    let writer = match head.writer {
-        Some(writer) => Some(mapping.key(writer)?),
-        None => None,
-    };
-    Some(RowHead {
-        create: mapping.version(head.create)?,
-        update: mapping.version(head.update)?,
-        time: head.time,
-        writer,
-    })
 }
 
 fn unknown_key(table: &str) -> ProviderError {

@@ -65,6 +65,7 @@ impl MemoryReplica {
             tables: Vec::new(),
             examined: self.rows.len() as u64,
             orphans: Vec::new(),
+            unsent: Vec::new(),
         };
         for table in (0..self.shapes.len()).rev() {
             batch.tables.extend(self.part(table, true, selection));

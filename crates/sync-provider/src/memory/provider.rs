@@ -199,6 +199,7 @@ fn empty_batch(kind: BatchKind, tables: Vec<TableChanges>) -> ChangeBatch {
         tables,
         examined: 0,
         orphans: Vec::new(),
+        unsent: Vec::new(),
     }
 }
 

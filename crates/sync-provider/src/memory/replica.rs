@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sync_knowledge::{ItemId, Knowledge, ReplicaId, ReplicaKey, Tick, Version};
-use sync_metadata::{ScopeDescription, Value, ValueRef, row_id};
+use sync_metadata::{KeyEquality, ScopeDescription, Value, ValueRef, row_id};
 
 use crate::batch::BatchOutcome;
 use crate::decide::{RowFacts, Rules};
@@ -68,8 +68,13 @@ pub struct MemoryReplica {
 }
 
 impl MemoryReplica {
-    /// An empty replica of a scope.
-    pub fn new(replica: ReplicaId, description: ScopeDescription) -> Self {
+    /// An empty replica of a scope. Keys compare by their bytes, whatever the description says of them.
+    pub fn new(replica: ReplicaId, mut description: ScopeDescription) -> Self {
+        for table in &mut description.tables {
+            for column in &mut table.columns {
+                column.key_equality = KeyEquality::Exact;
+            }
+        }
         let shapes = description.tables.iter().map(TableShape::of).collect();
         MemoryReplica {
             description: description.into(),

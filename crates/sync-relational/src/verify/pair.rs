@@ -75,6 +75,21 @@ fn pair<'s>(
             "give both tables the same primary key",
         ));
     };
+    let equality = a.key_equality.iter().zip(&key_in_b).zip(&keys_a);
+    for ((&here, &there), column) in equality {
+        let there = b.key_equality[there];
+        if here != there {
+            return Err(ProviderError::refused(
+                format!("column {column} of table {}", a.global_name),
+                format!(
+                    "it is part of the primary key and compares as {} in A and as {} in B",
+                    here.name(),
+                    there.name()
+                ),
+                "declare it with the same collation on both sides",
+            ));
+        }
+    }
     let common: Vec<(usize, usize)> = (a.columns.iter().enumerate())
         .filter_map(|(here, name)| Some((here, place(&b.columns, name)?)))
         .collect();
