@@ -75,7 +75,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
             target,
             seconds: share,
             seed,
-            corpus: &workspace.root.join("fuzz").join("corpus").join(target),
+            corpus: &workspace.root.join("tests/fuzz/corpus").join(target),
             folder: &folder,
         };
         match driver.run(&run)? {

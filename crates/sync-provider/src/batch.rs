@@ -8,7 +8,7 @@ use sync_knowledge::{ReplicaKey, Version};
 use crate::conflict::ConflictRecord;
 use crate::error::ProviderError;
 use crate::row_set::RowSet;
-use crate::verdict::TableShape;
+use crate::table_shape::TableShape;
 
 /// What a source needs to know of a destination (`GetSyncBatchParameters`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

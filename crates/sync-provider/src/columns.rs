@@ -3,7 +3,7 @@
 use crate::batch::TableChanges;
 use crate::error::ProviderError;
 use crate::row_set::{RowRef, RowSet};
-use crate::verdict::TableShape;
+use crate::table_shape::TableShape;
 
 /// Where each column of a destination's table stands in the incoming rows.
 #[derive(Debug)]

@@ -19,11 +19,13 @@ pub mod memory;
 mod normal_key;
 mod outside;
 mod policy;
+mod position;
 mod provider;
 mod row_set;
 mod select;
 mod session;
 mod settlement;
+mod table_shape;
 mod verdict;
 
 pub use batch::{
@@ -39,13 +41,15 @@ pub use learn::{Lesson, is_alone, learn, worth_storing};
 pub use normal_key::NormalKey;
 pub use outside::{head_from_outside, knowledge_from_outside, version_from_outside};
 pub use policy::{ConflictPolicy, Contender, Winner};
+pub use position::Position;
 pub use provider::{Ending, SyncProvider};
 pub use row_set::{Cells, RowRef, RowSet, RowWriter};
 pub use select::{Selection, check_not_outdated};
-pub use session::{BeginSession, Position, ReplicaInfo, SessionId};
+pub use session::{BeginSession, ReplicaInfo, SessionId};
 pub use settlement::{
     greatest_settlement_tick, is_settlement, settlement_order, settlement_replica,
 };
+pub use table_shape::TableShape;
 pub use verdict::{
-    Arbiter, IncomingRow, LocalRow, Outcome, TableShape, Verdict, failure_record, unsent_record,
+    Arbiter, IncomingRow, LocalRow, Outcome, Verdict, failure_record, unsent_record,
 };

@@ -3,7 +3,7 @@
 use sync_metadata::{KeyEquality, SqlType, TypeFamily, Value, ValueRef, write_key_text};
 
 use crate::row_set::RowSet;
-use crate::verdict::TableShape;
+use crate::table_shape::TableShape;
 
 /// A key in normal form: two keys of a table have the same one exactly where the database takes them for one.
 ///

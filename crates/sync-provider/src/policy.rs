@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 use sync_knowledge::ReplicaId;
 
-use crate::session::Position;
+use crate::position::Position;
 
 /// How conflicts of a session are settled. Whoever wins, the outcome becomes a settlement version
 /// (see [`crate::settlement_replica`]).

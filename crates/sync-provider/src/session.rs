@@ -1,4 +1,4 @@
-//! What a session is called, where a provider stands in it, and what it says of itself when one begins.
+//! What a session is called, and what both sides say when one begins.
 
 use serde::{Deserialize, Serialize};
 use sync_knowledge::ReplicaId;
@@ -6,19 +6,11 @@ use sync_metadata::ScopeDescription;
 use uuid::Uuid;
 
 use crate::policy::ConflictPolicy;
+use crate::position::Position;
 
 /// Names one session at both of its providers.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SessionId(pub Uuid);
-
-/// Where a provider stands in a session (`SyncProviderPosition`).
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Position {
-    /// The orchestrator's local provider: its changes are uploaded.
-    Local,
-    /// The remote provider: its changes are downloaded.
-    Remote,
-}
 
 /// What the orchestrator tells a provider when a session begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -68,7 +68,7 @@ pub(super) fn failure(run: &Run<'_>, input: Option<&Path>) -> String {
     );
     let _ = writeln!(
         text,
-        "    keep it: copy the file to fuzz/corpus/{target}, and every test run tries it"
+        "    keep it: copy the file to tests/fuzz/corpus/{target}, and every test run tries it"
     );
     text
 }

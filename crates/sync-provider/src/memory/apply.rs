@@ -14,8 +14,8 @@ use crate::learn::{Lesson, is_alone, learn, worth_storing};
 use crate::memory::replica::{MemoryReplica, MemoryRow, RowKey};
 use crate::outside::{head_from_outside, knowledge_from_outside, version_from_outside};
 use crate::policy::ConflictPolicy;
+use crate::position::Position;
 use crate::row_set::{RowRef, RowSet};
-use crate::session::Position;
 use crate::settlement::settlement_replica;
 use crate::verdict::{Arbiter, IncomingRow, Outcome, Verdict, failure_record, unsent_record};
 

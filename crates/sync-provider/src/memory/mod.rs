@@ -8,7 +8,9 @@ mod apply;
 mod enumerate;
 mod provider;
 mod replica;
+mod transfer;
 
 pub use apply::Direction;
 pub use provider::MemoryProvider;
-pub use replica::{MemoryReplica, MemoryRow, transfer};
+pub use replica::{MemoryReplica, MemoryRow};
+pub use transfer::transfer;

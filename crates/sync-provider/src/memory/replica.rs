@@ -6,13 +6,11 @@ use std::sync::Arc;
 use sync_knowledge::{ItemId, Knowledge, ReplicaId, ReplicaKey, Tick, Version};
 use sync_metadata::{KeyEquality, ScopeDescription, Value, ValueRef, row_id};
 
-use crate::batch::BatchOutcome;
 use crate::decide::{RowFacts, Rules};
-use crate::error::ProviderError;
 use crate::learn::is_alone;
-use crate::memory::apply::Direction;
 use crate::row_set::{RowRef, RowSet};
-use crate::verdict::{LocalRow, TableShape};
+use crate::table_shape::TableShape;
+use crate::verdict::LocalRow;
 
 /// A row of a [`MemoryReplica`], or a tombstone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -263,24 +261,6 @@ impl MemoryReplica {
         )
         .unwrap_or_else(|_| ItemId::from_text(&shape.global_name))
     }
-}
-
-/// One direction between two replicas: what `source` has and `destination` does not know is applied there.
-///
-/// # Errors
-/// As for the calls of [`crate::SyncProvider`].
-pub fn transfer(
-    source: &mut MemoryReplica,
-    destination: &mut MemoryReplica,
-    direction: &Direction,
-) -> Result<BatchOutcome, ProviderError> {
-    let (parameters, wanted) = (destination.parameters(), destination.wanted());
-    let selection = source.select(parameters)?;
-    let mut changes = source.changes(&selection);
-    changes
-        .tables
-        .extend(source.rows_by_key(&selection, &wanted)?);
-    destination.apply(&[changes], direction)
 }
 
 pub(super) fn pack<'v>(cells: impl Iterator<Item = ValueRef<'v>>) -> RowSet {

@@ -15,7 +15,7 @@ pub mod mutate;
 mod targets;
 
 /// The model that the property tests of `sync-knowledge` use, too.
-#[path = "../../crates/sync-knowledge/tests/model/mod.rs"]
+#[path = "../../../crates/sync-knowledge/tests/model/mod.rs"]
 #[allow(unreachable_pub, reason = "written for a test")]
 mod model;
 
