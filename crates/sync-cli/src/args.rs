@@ -77,8 +77,8 @@ pub(crate) struct ProvisionArgs {
     /// The tables of another database's scope; missing tables, and the file, are created as they are there.
     #[arg(long, value_name = "DB2", conflicts_with = "table")]
     pub(crate) like: Option<OsString>,
-    /// Synchronise only these columns of a --table, key columns in any case. Can be repeated.
-    #[arg(long, value_name = "T=a,b,…", requires = "table")]
+    /// Synchronise only these columns of a table, key columns in any case. Can be repeated.
+    #[arg(long, value_name = "T=a,b,…", conflicts_with = "like")]
     pub(crate) columns: Vec<String>,
     /// Put this before the names of all metadata objects.
     #[arg(long, value_name = "P")]

@@ -104,13 +104,21 @@ impl Provisioning {
     /// # Errors
     /// As [`apply`](Self::apply).
     pub fn script(&self, path: &Path) -> Result<Vec<String>, SqliteError> {
+        Ok(self.planned(path)?.statements)
+    }
+
+    /// What [`apply`](Self::apply) would do, without changing anything. The replica would get another id.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub fn planned(&self, path: &Path) -> Result<Provisioned, SqliteError> {
         let missing = matches!(self.tables, Tables::Like(..)) && !path.exists();
         let db = if missing {
             Database::open(Path::new(":memory:"), Access::Create, self.busy_timeout)?
         } else {
             Database::open(path, Access::Read, self.busy_timeout)?
         };
-        Ok(self.plan(&db.connection, path)?.statements)
+        self.plan(&db.connection, path)
     }
 
     fn try_apply(&self, path: &Path) -> Result<Provisioned, SqliteError> {

@@ -41,8 +41,8 @@ fn a_missing_file() {
     check_failure(
         &place,
         &["sync", "bad.db", "worse.db", "--scope", "s", "--provision"],
-        3,
-        "scope s: neither bad.db nor worse.db",
+        4,
+        "bad.db: there is no such file",
     );
     check_failure(&place, &["sync", "bad.db", "worse.db"], 4, "bad.db");
 }

@@ -295,3 +295,28 @@ fn prefixes_come_along() {
     );
     place.ok(&["verify", "a.db", "b.db"]);
 }
+
+#[test]
+fn columns_can_be_chosen_among_all_tables() {
+    let place = Place::new();
+    place.sql("a.db", crate::support::SHOP);
+    let call = [
+        "provision",
+        "a.db",
+        "--scope",
+        "shop",
+        "--all-tables",
+        "--columns",
+    ];
+    let wrong = place.run(&[&call[..], &["Nobody=Id"]].concat());
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+    let document = place.json(&[&call[..], &["Customer=Name"]].concat(), 0);
+    assert_eq!(
+        document["tables"][0]["columns"],
+        serde_json::json!(["Id", "Name"])
+    );
+    assert_eq!(
+        document["tables"][1]["columns"].as_array().unwrap().len(),
+        4
+    );
+}

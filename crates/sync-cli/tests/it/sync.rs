@@ -376,11 +376,11 @@ fn failed_rows_are_recorded() {
     place.ok(&["sync", "a.db", "b.db", "--provision"]);
     place.sql("a.db", "INSERT INTO t VALUES (2, 'x')");
     place.sql("b.db", "INSERT INTO t VALUES (3, 'x')");
-    for _ in 0..2 {
-        let call = ["sync", "a.db", "b.db", "--conflicts", "met.jsonl"];
+    for file in ["first.jsonl", "second.jsonl"] {
+        let call = ["sync", "a.db", "b.db", "--conflicts", file];
         let document = place.json(&call, 1);
         assert_eq!(document["upload"]["changes_failed"], 1);
-        let met = std::fs::read_to_string(place.path("met.jsonl")).unwrap();
+        let met = std::fs::read_to_string(place.path(file)).unwrap();
         let records: Vec<Json> = met
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -414,4 +414,93 @@ fn failed_rows_are_recorded() {
         ""
     );
     place.ok(&["verify", "a.db", "b.db"]);
+}
+
+/// Whatever file is named for conflicts, nothing of it is lost.
+#[test]
+fn a_conflicts_file_is_written_behind_what_it_holds() {
+    let place = Place::with_two_shops();
+    std::fs::write(place.path("notes.txt"), "mine\n").unwrap();
+    let before = place.bytes();
+    for file in ["a.db", "b.db", "notes.txt"] {
+        let run = place.run(&["sync", "a.db", "b.db", "--conflicts", file]);
+        assert_eq!(run.code, 3, "{run:?}");
+        assert!(run.error_line().contains("something else than conflicts"));
+        assert_eq!(place.bytes(), before, "{file}");
+    }
+    let lines = || {
+        let text = std::fs::read_to_string(place.path("met.jsonl")).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["key"].to_string())
+            .collect::<Vec<_>>()
+    };
+    for number in [1, 2] {
+        for (file, name) in [("a.db", "x"), ("b.db", "y")] {
+            place.sql(
+                file,
+                &format!("UPDATE Customer SET Name = '{name}' WHERE Id = {number}"),
+            );
+        }
+        let told = place.ok(&["sync", "a.db", "b.db", "--conflicts", "met.jsonl"]);
+        assert!(
+            told.contains(&format!(
+                "[Customer] {number}: LocalUpdateRemoteUpdate, local wins"
+            )),
+            "{told}"
+        );
+        place.ok(&["sync", "a.db", "b.db", "--conflicts", "met.jsonl"]);
+    }
+    for file in ["met.jsonl", "new.jsonl"] {
+        place.run(&[
+            "sync",
+            "a.db",
+            "b.db",
+            "--scope",
+            "none",
+            "--conflicts",
+            file,
+        ]);
+    }
+    assert_eq!(lines(), ["[1]", "[2]"]);
+    assert!(!place.path("new.jsonl").exists());
+    // A database that is yet to be made is one, too.
+    let run = place.run(&["sync", "c.db", "a.db", "--provision", "--conflicts", "c.db"]);
+    assert_eq!(
+        (run.code, place.path("c.db").exists()),
+        (3, false),
+        "{run:?}"
+    );
+}
+
+/// A session whose conflicts cannot be written down is told in one document, with what it did.
+#[cfg(target_os = "linux")]
+#[test]
+fn conflicts_that_cannot_be_written_are_told_beside_what_was_done() {
+    let place = Place::with_two_shops();
+    for (file, name) in [("a.db", "x"), ("b.db", "y")] {
+        place.sql(file, &format!("UPDATE Customer SET Name = '{name}'"));
+    }
+    let document = place.json(&["sync", "a.db", "b.db", "--conflicts", "/dev/full"], 4);
+    assert_eq!(document["error"]["object"], "conflicts file /dev/full");
+    assert_eq!(document["upload"]["conflicts"], 3);
+}
+
+/// Tables that do not go together are refused before anything is made.
+#[test]
+fn provision_with_a_session_checks_first() {
+    let place = Place::with_two_shops();
+    place.sql(
+        "c.db",
+        "CREATE TABLE Customer (Id TEXT NOT NULL PRIMARY KEY, Name TEXT, Credit TEXT, Photo BLOB)",
+    );
+    let before = place.bytes();
+    for call in [["sync", "c.db", "a.db"], ["sync", "a.db", "c.db"]] {
+        let run = place.run(&[&call[..], &["--provision"]].concat());
+        assert_eq!(run.code, 3, "{run:?}");
+        assert!(
+            run.error_line().contains("column Id of table [Customer]"),
+            "{run:?}"
+        );
+        assert_eq!(place.bytes(), before);
+    }
 }

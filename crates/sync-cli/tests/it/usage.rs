@@ -84,7 +84,7 @@ fn wrong_usage() {
             "--columns",
             "Purchase=x",
         ],
-        "there is no --table of that name",
+        "no table of that name",
     );
     check(
         &["provision", "a.db", "--scope", "s", "--table", "=x"],

@@ -159,7 +159,7 @@ impl Story<'_> {
         })?;
         for spoke in SPOKES {
             self.timed(teller, spoke, "provisioning", || {
-                provision::like(&self.path(spoke), &hub, SCOPE)?;
+                provision::like(&hub, SCOPE)?.0.apply(&self.path(spoke))?;
                 Ok(("created like the hub, without rows".to_owned(), ()))
             })?;
         }

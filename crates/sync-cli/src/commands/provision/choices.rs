@@ -7,10 +7,15 @@ use crate::exit::Failure;
 
 /// The tables of a scope, each with the columns that were chosen for it.
 pub(super) fn parse(tables: &[String], columns: &[String]) -> Result<Vec<TableChoice>, Failure> {
-    let mut choices: Vec<TableChoice> = tables
-        .iter()
-        .map(|text| table(text))
-        .collect::<Result<_, _>>()?;
+    let tables: Result<_, _> = tables.iter().map(|text| table(text)).collect();
+    with_columns(tables?, columns)
+}
+
+/// The same of tables that are there already.
+pub(super) fn with_columns(
+    mut choices: Vec<TableChoice>,
+    columns: &[String],
+) -> Result<Vec<TableChoice>, Failure> {
     for text in columns {
         let malformed = |reason: &str| {
             Failure::usage(
@@ -34,7 +39,7 @@ pub(super) fn parse(tables: &[String], columns: &[String]) -> Result<Vec<TableCh
             let remedy = format!("add --table {}, or correct the name", name.trim());
             return Err(Failure::usage(
                 format!("--columns {text}"),
-                "there is no --table of that name",
+                "no table of that name is chosen",
                 remedy,
             ));
         };
@@ -163,7 +168,7 @@ mod tests {
         );
         check(&["="], &[], Err("a name is empty"));
         check(&["a="], &[], Err("a name is empty"));
-        check(&["a"], &["b=x"], Err("there is no --table of that name"));
+        check(&["a"], &["b=x"], Err("no table of that name"));
         check(&["a"], &["a"], Err("no = after the table"));
         check(&["a"], &["a=x,,y"], Err("a column has no name"));
         check(&["a"], &["a=x", "a=y"], Err("given twice"));

@@ -5,7 +5,10 @@ mod choices;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use sync_provider_sqlite::{DEFAULT_BUSY_TIMEOUT, Provisioned, Provisioning, Tables, describe};
+use sync_metadata::ScopeDescription;
+use sync_provider_sqlite::{
+    DEFAULT_BUSY_TIMEOUT, Provisioned, Provisioning, TableChoice, Tables, describe,
+};
 
 use crate::args::ProvisionArgs;
 use crate::context::Context;
@@ -58,11 +61,11 @@ pub(crate) fn run(args: ProvisionArgs, context: &Context) -> Result<Code, Failur
     Ok(Code::Done)
 }
 
-/// Provisions a database like another one; its file is created where it is missing.
-pub(crate) fn like(path: &Path, model: &Path, scope: &str) -> Result<Provisioned, Failure> {
+/// How to provision a database like another one, whose scope comes with it.
+pub(crate) fn like(model: &Path, scope: &str) -> Result<(Provisioning, ScopeDescription), Failure> {
     let (description, template) = describe(model, Some(scope), DEFAULT_BUSY_TIMEOUT)?;
-    let provisioning = Provisioning::new(scope, Tables::Like(description, template));
-    Ok(provisioning.apply(path)?)
+    let tables = Tables::Like(description.clone(), template);
+    Ok((Provisioning::new(scope, tables), description))
 }
 
 /// Prints statements instead of running them, as one transaction.
@@ -97,14 +100,25 @@ pub(crate) fn warn(warnings: &[String]) {
 fn request(args: ProvisionArgs) -> Result<(PathBuf, Provisioning), Failure> {
     let Some(model) = &args.like else {
         let path = sqlite_path(&args.database)?;
-        let tables = if args.all_tables {
-            Tables::All
-        } else {
-            Tables::Listed(choices::parse(&args.table, &args.columns)?)
-        };
         // clap asks for a scope where there is no model.
-        let provisioning = Provisioning::new(args.scope.clone().unwrap_or_default(), tables);
-        return Ok((path, with_objects(provisioning, args)?));
+        let scope = args.scope.clone().unwrap_or_default();
+        let columns = args.columns.clone();
+        if !args.all_tables {
+            let tables = Tables::Listed(choices::parse(&args.table, &columns)?);
+            let provisioning = Provisioning::new(scope, tables);
+            return Ok((path, with_objects(provisioning, args)?));
+        }
+        let mut provisioning = with_objects(Provisioning::new(scope, Tables::All), args)?;
+        if !columns.is_empty() {
+            let all = provisioning.planned(&path)?.description.tables;
+            let all = all.into_iter().map(|table| TableChoice {
+                table: table.local_name.quoted(),
+                global_name: Some(table.global_name),
+                columns: None,
+            });
+            provisioning.tables = Tables::Listed(choices::with_columns(all.collect(), &columns)?);
+        }
+        return Ok((path, provisioning));
     };
     let [path, model] = two_paths(&args.database, model)?;
     let (description, template) = describe(&model, args.scope.as_deref(), DEFAULT_BUSY_TIMEOUT)?;

@@ -1,8 +1,8 @@
 //! Conflicts, a line of JSON each.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
-use std::path::Path;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
@@ -73,6 +73,15 @@ fn winner(winner: Winner) -> &'static str {
     }
 }
 
+/// Whether a file is empty or begins as ours do. What is no regular file, a pipe for example, holds nothing.
+fn holds_lines_of_json(path: &Path) -> io::Result<bool> {
+    let mut first = [0];
+    if !path.metadata()?.is_file() || File::open(path)?.read(&mut first)? == 0 {
+        return Ok(true);
+    }
+    Ok(first == *b"{")
+}
+
 /// The file that conflicts are written to. Clones write to the same one.
 #[derive(Clone, Debug)]
 pub(super) struct ConflictFile(Arc<Mutex<State>>);
@@ -80,18 +89,60 @@ pub(super) struct ConflictFile(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     shown: String,
-    file: BufWriter<File>,
+    file: New,
     uploading: bool,
     failed: Option<io::Error>,
 }
 
+/// A file that goes again if it was made for a session that came to nothing.
+#[derive(Debug)]
+struct New {
+    path: PathBuf,
+    file: BufWriter<File>,
+    /// By us, and nothing says yet that it is to stay.
+    created: bool,
+}
+
+impl Drop for New {
+    fn drop(&mut self) {
+        let empty =
+            self.file.buffer().is_empty() && self.path.metadata().is_ok_and(|file| file.len() == 0);
+        if self.created && empty {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
 impl ConflictFile {
-    pub(super) fn create(path: &Path) -> Result<Self, Failure> {
+    /// Opens the file, to write behind what it holds. A file that holds anything but conflicts is refused, and so is one of the databases.
+    pub(super) fn open(path: &Path, databases: [&Path; 2]) -> Result<Self, Failure> {
         let shown = format!("conflicts file {}", path.display());
-        let file = File::create(path).map_err(|error| Failure::file(&shown, &error))?;
+        let failed = |error: io::Error| Failure::file(&shown, &error);
+        let append = || OpenOptions::new().append(true).clone();
+        let (file, created) = match append().create_new(true).open(path) {
+            Ok(file) => (file, true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                (append().open(path).map_err(failed)?, false)
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let file = New {
+            path: path.to_owned(),
+            file: BufWriter::new(file),
+            created,
+        };
+        let own = path.canonicalize().map_err(failed)?;
+        let is_own = |database: &Path| database.canonicalize().is_ok_and(|found| found == own);
+        if databases.into_iter().any(is_own) || !holds_lines_of_json(path).map_err(failed)? {
+            return Err(Failure::refused(
+                shown,
+                "it is there already and holds something else than conflicts",
+                "name another file",
+            ));
+        }
         Ok(ConflictFile(Arc::new(Mutex::new(State {
             shown,
-            file: BufWriter::new(file),
+            file,
             uploading: true,
             failed: None,
         }))))
@@ -109,9 +160,9 @@ impl ConflictFile {
                 return;
             }
             let document = ConflictDocument::new(record, state.uploading);
-            let written = serde_json::to_writer(&mut state.file, &document)
+            let written = serde_json::to_writer(&mut state.file.file, &document)
                 .map_err(io::Error::from)
-                .and_then(|()| writeln!(state.file));
+                .and_then(|()| writeln!(state.file.file));
             state.failed = written.err();
         });
     }
@@ -119,7 +170,8 @@ impl ConflictFile {
     /// Says whether everything was written.
     pub(super) fn finish(&self) -> Result<(), Failure> {
         self.with(|state| {
-            let flushed = state.file.flush().err();
+            let flushed = state.file.file.flush().err();
+            state.file.created = false;
             match state.failed.take().or(flushed) {
                 Some(error) => Err(Failure::file(&state.shown, &error)),
                 None => Ok(()),
@@ -130,4 +182,42 @@ impl ConflictFile {
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// The first conflicts of a session, to be shown.
+#[derive(Debug, Default)]
+pub(super) struct Met(Mutex<Vec<String>>);
+
+impl Met {
+    /// More are shown by the file alone.
+    const MOST: usize = 10;
+
+    pub(super) fn add(&self, record: &ConflictRecord) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() < Self::MOST {
+            lines.push(one_line(record));
+        }
+    }
+
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// `[Customer] 1: LocalUpdateRemoteUpdate, local wins (destination-wins)`
+fn one_line(record: &ConflictRecord) -> String {
+    let key: Vec<String> = cells(&record.key).iter().map(ToString::to_string).collect();
+    let end = match record.winner {
+        Some(side) => format!("{} wins ({})", winner(side), record.reason),
+        None => record.reason.clone(),
+    };
+    format!(
+        "{} {}: {:?}, {end}",
+        record.table,
+        key.join(", "),
+        record.conflict
+    )
 }

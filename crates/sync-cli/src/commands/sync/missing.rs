@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use sync_provider_sqlite::DEFAULT_BUSY_TIMEOUT;
+use sync_provider::check_compatible;
+use sync_provider_sqlite::{DEFAULT_BUSY_TIMEOUT, SqliteError};
 
 use crate::commands::{provision, scopes};
 use crate::exit::Failure;
@@ -27,6 +28,9 @@ pub(super) fn find(
     if !provision {
         let scope = scopes::common(scope, [local, remote])?;
         return Ok(Preparation::Nothing { scope });
+    }
+    if !local.exists() && !remote.exists() {
+        return Err(SqliteError::Missing { path: local.into() }.into());
     }
     let (at_local, at_remote) = (names_if_any(local)?, names_if_any(remote)?);
     let scope = match scope {
@@ -74,7 +78,14 @@ impl Preparation {
         };
         let created = !path.exists();
         let working = Progress::start(format!("provisioning {}", path.display()));
-        let done = provision::like(path, model, scope)?;
+        let (provisioning, other) = provision::like(model, scope)?;
+        // Tables that are there already and do not go with the other side's are refused before anything is changed.
+        let planned = provisioning.planned(path)?.description;
+        match &self {
+            Preparation::Remote { .. } => check_compatible(&other, &planned)?,
+            _ => check_compatible(&planned, &other)?,
+        }
+        let done = provisioning.apply(path)?;
         drop(working);
         provision::warn(&done.warnings);
         Ok(Some(Made {

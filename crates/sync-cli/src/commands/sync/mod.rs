@@ -19,7 +19,7 @@ use crate::exit::{Code, Failure};
 use crate::locator::two_paths;
 use crate::output::{Output, bytes, count, plain};
 use crate::progress::Progress;
-use conflicts::ConflictFile;
+use conflicts::{ConflictFile, Met};
 use report::SyncDocument;
 
 pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
@@ -30,11 +30,12 @@ pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
     let conflicts = args
         .conflicts
         .as_deref()
-        .map(ConflictFile::create)
+        .map(|path| ConflictFile::open(path, [&local, &remote]))
         .transpose()?;
     let scope = side.scope().to_owned();
     let mut provisioned = side.provision(&local, &remote)?;
 
+    let met = Arc::new(Met::default());
     let working = Progress::start("synchronising");
     let (bar, sink) = (working.bar(), conflicts.clone());
     let mut session = orchestrator(&local, &remote, &scope)
@@ -49,7 +50,13 @@ pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
                     .for_each(|file| file.direction(progress.uploading));
             }
         })
-        .on_conflict(move |record| sink.iter().for_each(|file| file.write(record)));
+        .on_conflict({
+            let met = Arc::clone(&met);
+            move |record| {
+                met.add(record);
+                sink.iter().for_each(|file| file.write(record));
+            }
+        });
     if let Some(size) = args.batch_size {
         session = session.batch_bytes(size.saturating_mul(1024));
     }
@@ -75,14 +82,19 @@ pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
         }
     };
     let document = SyncDocument::new(&scope, direction, &statistics, provisioned.as_ref());
+    if let Some(Err(failure)) = conflicts.map(|file| file.finish()) {
+        return Err(Failure {
+            completed: serde_json::to_value(document).ok(),
+            ..failure
+        });
+    }
     let mut out = Output::stdout();
     if context.json {
         out.json(&document);
     } else {
-        report::show(&mut out, &document, &statistics);
+        report::show(&mut out, &document, &statistics, &met);
     }
     out.finish()?;
-    conflicts.map(|file| file.finish()).transpose()?;
     Ok(if statistics.is_incomplete() {
         Code::Left
     } else {

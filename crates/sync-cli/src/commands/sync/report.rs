@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use sync_orchestrator::{DirectionStatistics, SyncDirectionOrder, SyncOperationStatistics};
 
+use super::conflicts::Met;
 use super::missing::Made;
 use crate::output::{Align, Output, Table, bytes, count, duration, line, paint, plain, timestamp};
 
@@ -79,6 +80,7 @@ pub(super) fn show(
     out: &mut Output,
     document: &SyncDocument,
     statistics: &SyncOperationStatistics,
+    met: &Met,
 ) {
     if let Some(side) = document.provisioned {
         line!(out, "{} provisioned the {side} database", paint::good("✓"));
@@ -110,6 +112,24 @@ pub(super) fn show(
         ]);
     }
     table.write(out, 0);
+    let shown = met.lines();
+    for line in &shown {
+        line!(out, "  {}", plain(line));
+    }
+    let all = [statistics.upload, statistics.download];
+    let all: u64 = all
+        .iter()
+        .flatten()
+        .map(|done| done.conflicts + done.changes_failed)
+        .sum();
+    let more = all.saturating_sub(shown.len() as u64);
+    if more > 0 {
+        line!(
+            out,
+            "  and {} more; --conflicts FILE keeps them all",
+            count(more)
+        );
+    }
     let scope = plain(&document.scope);
     let time = duration(took(statistics));
     if statistics.is_incomplete() {
