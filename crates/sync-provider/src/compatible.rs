@@ -5,7 +5,8 @@ use sync_metadata::{ColumnDescription, ScopeDescription, TableDescription, TypeF
 use crate::error::ProviderError;
 
 /// Checks that both sides synchronise the same tables with the same columns under the same keys. Names are compared without regard to
-/// case; tables by their global name; the order of columns does not matter.
+/// case; tables by their global name; the order of columns does not matter. Key columns have types of one family: others may hold
+/// values of another one, but a key that changes its kind (the number 1 and the text `'1'`) becomes one with another row's.
 ///
 /// # Errors
 /// [`ProviderError::Refused`] names the first table or column that differs, and on which side it is missing.
@@ -64,6 +65,17 @@ fn check_table(local: &TableDescription, remote: &TableDescription) -> Result<()
                         twin.key_equality.name(),
                     ),
                     "declare it with the same collation on both sides",
+                ));
+            }
+            if column.primary_key && twin.sql_type.family() != column.sql_type.family() {
+                return Err(ProviderError::refused(
+                    object(),
+                    format!(
+                        "it is part of the primary key and its type is {} on one side and {} on the other, so that two rows of one side \
+                         could be one at the other",
+                        column.sql_type, twin.sql_type
+                    ),
+                    "declare it with the same type on both sides",
                 ));
             }
             if !go_together(column.sql_type.family(), twin.sql_type.family()) {
@@ -181,6 +193,21 @@ mod tests {
             "*id int,a nvarchar(9)",
             Some("column a of table [t]"),
         );
+        for other in ["int", "nvarchar(9)", "bit", "varbinary(9)", "date"] {
+            check(
+                "*id sql_variant,a int",
+                &format!("*id {other},a sql_variant"),
+                Some("column id of table [t]"),
+            );
+        }
+        check(
+            "*id nvarchar(9)",
+            "*id datetime",
+            Some("column id of table [t]"),
+        );
+        check("*id int", "*id float", Some("column id of table [t]"));
+        check("*id sql_variant", "*id sql_variant", None);
+        check("*id decimal(9)", "*id money", None);
         check("*a int,*b int", "*b int,*a int", Some("table [t]"));
         check("*a int,~b nvarchar(9)", "*a int,~b nvarchar(9)", None);
         check(
