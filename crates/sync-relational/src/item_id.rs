@@ -51,10 +51,7 @@ pub(crate) fn item_id_of_packed(shape: &TableShape, key: &[u8]) -> Option<ItemId
 }
 
 /// The cells of a key with their texts folded as the database compares them.
-pub(crate) fn fold_key<'v>(
-    shape: &TableShape,
-    key: impl Iterator<Item = ValueRef<'v>>,
-) -> Vec<Value> {
+fn fold_key<'v>(shape: &TableShape, key: impl Iterator<Item = ValueRef<'v>>) -> Vec<Value> {
     let fold_one = |(equality, cell): (&KeyEquality, ValueRef<'_>)| match cell {
         ValueRef::Text(text) => Value::Text(equality.fold(text).into_owned()),
         other => other.to_owned(),

@@ -10,7 +10,7 @@ use sync_metadata::{Value, ValueRef};
 use sync_provider::{ProviderError, RowRef};
 
 use crate::inspect::{ReplicaReader, ReplicaRow};
-use crate::item_id::{fold_key, write_item_id};
+use crate::item_id::write_item_id;
 use fingerprint::Fingerprints;
 use pair::{Pair, pair_tables};
 
@@ -97,7 +97,7 @@ impl Verification {
 /// Rows that are not tracked count as rows: whoever compares wants to hear of them.
 ///
 /// Tables are matched by global name, columns by name, both without regard to case; content is compared by meaning, in the types that A
-/// gives the columns. A tombstone at one side and nothing at the other is no difference as long as the other's knowledge contains it.
+/// gives the columns. Rows are matched as the databases tell keys apart ([`TableShape::normal_key`]). A tombstone at one side and nothing at the other is no difference as long as the other's knowledge contains it.
 ///
 /// Memory goes with the number of rows of the largest table, some sixty bytes each, not with their size.
 ///
@@ -282,16 +282,10 @@ impl<'p> Comparison<'p> {
         });
     }
 
-    /// Spellings of one key are one row.
-    fn key(&mut self, key: &[ValueRef<'_>]) -> u128 {
-        let shape = self.pair.shape;
-        if shape.has_exact_keys() {
-            let cells = key.iter().copied();
-            return self.fingerprints.of(self.pair.key_types().zip(cells));
-        }
-        let folded = fold_key(shape, key.iter().copied());
-        let cells = folded.iter().map(Value::as_ref);
-        self.fingerprints.of(self.pair.key_types().zip(cells))
+    /// What the database takes for one key is one row, and nothing else is.
+    fn key(&self, key: &[ValueRef<'_>]) -> u128 {
+        let normal = self.pair.shape.normal_key(key.iter().copied());
+        self.fingerprints.of_key(&normal)
     }
 
     fn content(&mut self, side: usize, cells: Option<RowRef<'_>>) -> Option<u128> {

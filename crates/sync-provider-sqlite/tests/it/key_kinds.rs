@@ -153,18 +153,7 @@ fn spellings_that_differ_are_one_difference() {
         ))
     };
     let (a, b) = (table("('abc')"), table("('ABC')"));
-    let open = |db: &Db| SqliteReader::open(&db.path(), Some(SCOPE), DEFAULT_BUSY_TIMEOUT).unwrap();
-    let (mut a, mut b) = (open(&a), open(&b));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    let found = runtime
-        .block_on(sync_relational::verify(&mut a, &mut b))
-        .unwrap();
-    let kinds: Vec<_> = (found.tables[0].differences.iter())
-        .map(|difference| difference.kind)
-        .collect();
-    assert_eq!(kinds, [DifferenceKind::Different]);
+    assert_eq!(differences(&a, &b), [DifferenceKind::Different]);
 }
 
 /// Two rows of one side could be one at the other: the sides do not go together, and say so before anything is changed.
@@ -234,4 +223,73 @@ fn very_long_keys() {
     settle(&a, &b);
     a.execute("DELETE FROM t");
     settle(&a, &b);
+}
+
+/// What `verify` finds between two databases.
+fn differences(a: &Db, b: &Db) -> Vec<DifferenceKind> {
+    let open = |db: &Db| SqliteReader::open(&db.path(), Some(SCOPE), DEFAULT_BUSY_TIMEOUT).unwrap();
+    let (mut a, mut b) = (open(a), open(b));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let found = runtime.block_on(sync_relational::verify(&mut a, &mut b));
+    let mut differences = found.unwrap().tables.remove(0).differences;
+    differences.sort_by_key(|difference| format!("{:?}", difference.key));
+    differences
+        .iter()
+        .map(|difference| difference.kind)
+        .collect()
+}
+
+/// Keys that mean the same and are two to SQLite are two rows, in a session and to `verify`.
+#[test]
+fn keys_of_one_meaning() {
+    let check = |declared: &str, keys: &[&str]| {
+        let schema = format!("CREATE TABLE t (k {declared} NOT NULL PRIMARY KEY, v)");
+        let rows: Vec<String> = (keys.iter().enumerate())
+            .map(|(n, key)| format!("({key}, {n})"))
+            .collect();
+        let rows = format!("INSERT INTO t VALUES {}", rows.join(", "));
+        let (a, b) = (Db::new(&format!("{schema};{rows}")), Db::new(&schema));
+        let all = |kind| vec![kind; keys.len()];
+        assert_eq!(
+            differences(&a, &b),
+            all(DifferenceKind::MissingInB),
+            "{declared}"
+        );
+        assert_eq!(
+            differences(&b, &a),
+            all(DifferenceKind::MissingInA),
+            "{declared}"
+        );
+        settle(&a, &b);
+        assert_eq!(a.number("SELECT count(*) FROM t"), keys.len() as i64);
+        assert_eq!(differences(&a, &b), [], "{declared}");
+        for key in keys {
+            b.execute(&format!("UPDATE t SET v = 'new' WHERE k = {key}"));
+            assert_eq!(
+                differences(&a, &b),
+                [DifferenceKind::Different],
+                "{declared} {key}"
+            );
+            settle(&a, &b);
+            assert_eq!(differences(&a, &b), [], "{declared} {key}");
+        }
+        a.execute(&format!("DELETE FROM t WHERE k = {}", keys[0]));
+        assert_eq!(
+            differences(&a, &b),
+            [DifferenceKind::DeletedInA],
+            "{declared}"
+        );
+        settle(&a, &b);
+        assert_eq!(differences(&a, &b), [], "{declared}");
+    };
+    let upper = "'2D498460-5FE9-41C3-9DDC-B4EEE3AA7C8E'";
+    let lower = "'2d498460-5fe9-41c3-9ddc-b4eee3aa7c8e'";
+    let bytes = "x'6084492de95fc3419ddcb4eee3aa7c8e'";
+    check("datetime", &["'2020-01-01'", "'2020-01-01 00:00:00'"]);
+    check("uniqueidentifier", &[upper, lower, bytes]);
+    check("decimal text(20,2)", &["'1.5'", "'1.50'"]);
+    check("boolean", &["'true'", "1"]);
+    check("date", &["'2020-01-01'", "'2020-01-01 '"]);
 }

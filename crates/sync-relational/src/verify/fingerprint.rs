@@ -1,8 +1,9 @@
-//! Fingerprints of cells: equal exactly where the content is.
+//! Fingerprints of cells, equal exactly where the content is, and of keys, equal exactly where the database takes them for one.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 
 use sync_metadata::{SqlType, TypeFamily, ValueRef, content_cmp, write_key_text};
+use sync_provider::NormalKey;
 
 /// Turns cells into 128 bits. Two cells of one column have the same fingerprint where their content is equal
 /// ([`content_eq`](sync_metadata::content_eq)), however each side stores it, and practically never elsewhere: the hash is keyed anew
@@ -24,8 +25,17 @@ impl Fingerprints {
         for (sql_type, value) in cells {
             write_canonical(&mut self.canonical, &mut self.text, sql_type, value);
         }
+        self.hash(&self.canonical)
+    }
+
+    /// The fingerprint of a row's key. Keys of equal content can be two rows: `2031-01-09` and its midnight are two texts to SQLite.
+    pub(super) fn of_key(&self, key: &NormalKey) -> u128 {
+        self.hash(key)
+    }
+
+    fn hash(&self, value: impl Hash) -> u128 {
         let [low, high] = &self.states;
-        u128::from(low.hash_one(&self.canonical)) | u128::from(high.hash_one(&self.canonical)) << 64
+        u128::from(low.hash_one(&value)) | u128::from(high.hash_one(&value)) << 64
     }
 }
 

@@ -17,13 +17,6 @@ pub(super) struct Pair<'s> {
     pub(super) key_in_b: Vec<usize>,
 }
 
-impl<'s> Pair<'s> {
-    pub(super) fn key_types(&self) -> impl Iterator<Item = &'s SqlType> + use<'s> {
-        let shape = self.shape;
-        shape.key.iter().map(|&at| &shape.types[at])
-    }
-}
-
 /// The tables of both sides, in A's order.
 pub(super) fn pair_tables<'s>(
     scope: &str,
