@@ -1,7 +1,7 @@
 //! Cells between SQLite and the values of a change batch.
 
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef as SqlRef};
-use sync_metadata::{Decimal, ValueRef};
+use sync_metadata::{Decimal, SqlType, TypeFamily, ValueRef, write_key_text};
 
 use crate::types::Affinity;
 
@@ -40,8 +40,14 @@ impl ToSql for Bound<'_> {
     }
 }
 
-/// What is stored for a value in a column of this affinity, or why it cannot be stored there without loss.
-pub(crate) fn bind<'a>(value: ValueRef<'a>, affinity: Affinity) -> Result<Bound<'a>, String> {
+/// What is stored for a value in a column of this type and affinity, or why it cannot be stored there without loss.
+///
+/// A decimal is a number or text as the column keeps it; the text is the key text, so that keys which pass through both stay one.
+pub(crate) fn bind<'a>(
+    value: ValueRef<'a>,
+    sql_type: &SqlType,
+    affinity: Affinity,
+) -> Result<Bound<'a>, String> {
     Ok(match value {
         ValueRef::Null => Bound::Null,
         ValueRef::Integer(value) if affinity == Affinity::Real && !is_exact_real(value) => {
@@ -51,17 +57,25 @@ pub(crate) fn bind<'a>(value: ValueRef<'a>, affinity: Affinity) -> Result<Bound<
         }
         // Numbers are converted here as SQLite converts them on storing, so that a key that is bound is spelled as it will be stored.
         ValueRef::Integer(value) if affinity == Affinity::Real => Bound::Real(value as f64),
-        ValueRef::Integer(value) => Bound::Integer(value),
         ValueRef::Real(value) if value.is_nan() => return Err("SQLite stores no NaN".into()),
+        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Decimal(_)
+            if affinity == Affinity::Text && sql_type.family() == TypeFamily::Decimal =>
+        {
+            Bound::OwnText(key_text(sql_type, value))
+        }
+        ValueRef::Integer(value) => Bound::Integer(value),
         ValueRef::Real(value) => match (affinity, whole(value)) {
             (Affinity::Integer | Affinity::Numeric, Some(whole)) => Bound::Integer(whole),
             _ => Bound::Real(value),
         },
-        ValueRef::Text(text) if becomes_number(text, affinity) => {
-            return Err(format!(
-                "the column would turn the text {text:?} into a number; declare it TEXT"
-            ));
-        }
+        ValueRef::Text(text) if becomes_number(text, affinity) => match spelled(text, sql_type) {
+            Some(decimal) => bind_decimal(decimal, affinity)?,
+            None => {
+                return Err(format!(
+                    "the column would turn the text {text:?} into a number; declare it TEXT"
+                ));
+            }
+        },
         ValueRef::Text(text) => Bound::Text(text),
         ValueRef::Blob(bytes) => Bound::Blob(bytes),
         ValueRef::Guid(guid) => Bound::OwnText(guid.hyphenated().to_string()),
@@ -71,6 +85,21 @@ pub(crate) fn bind<'a>(value: ValueRef<'a>, affinity: Affinity) -> Result<Bound<
         ValueRef::DateTime(at) => Bound::OwnText(at.to_string()),
         ValueRef::DateTimeOffset(at) => Bound::OwnText(at.to_string()),
     })
+}
+
+/// The decimal that a text is in a column of decimals, where it is written as its key text. In any other spelling it is another key.
+fn spelled(text: &str, sql_type: &SqlType) -> Option<Decimal> {
+    if sql_type.family() != TypeFamily::Decimal {
+        return None;
+    }
+    let decimal = text.parse().ok()?;
+    (key_text(sql_type, ValueRef::Decimal(decimal)) == text).then_some(decimal)
+}
+
+fn key_text(sql_type: &SqlType, value: ValueRef<'_>) -> String {
+    let mut text = String::new();
+    write_key_text(sql_type, value, &mut text);
+    text
 }
 
 fn is_exact_real(value: i64) -> bool {

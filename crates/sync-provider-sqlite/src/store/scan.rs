@@ -1,12 +1,12 @@
 //! Enumeration: tracking rows above a tick, or all of them, page by page.
 
 use rusqlite::types::ToSqlOutput;
-use rusqlite::{Row, Statement, ToSql};
+use rusqlite::{Row, Statement};
 use sync_metadata::{TrackingRow, ValueRef};
 use sync_provider::{ProviderError, RowFacts, RowSet, TableShape};
 use sync_relational::{Attributes, Cursor, Needed, Page, Scan};
 
-use crate::cells::bind;
+use crate::cells::{Bound, bind};
 use crate::store::SqliteStore;
 use crate::store::readable::{self, Unreadable, push_cells, push_key};
 use crate::store::sql::TRACKING_WIDTH;
@@ -62,7 +62,7 @@ impl SqliteStore {
             Some(cursor) => {
                 statement.raw_bind_parameter(1, cursor.tick).map_err(fail)?;
                 let key = cursor.key.row(0).values();
-                bind_key(&mut statement, 2, key, shape, &table.affinities)?;
+                bind_own_key(&mut statement, 2, key, shape)?;
             }
         }
         if scan.deleted {
@@ -95,7 +95,7 @@ impl SqliteStore {
             .map_err(fail)?;
         if let Some(cursor) = &scan.after {
             let key = cursor.key.row(0).values();
-            bind_key(&mut statement, 1, key, shape, &table.affinities)?;
+            bind_own_key(&mut statement, 1, key, shape)?;
         }
         self.walk(&scan, &mut statement, Order::Keys, |row, rows| {
             match row.get(cells + width).map_err(fail)? {
@@ -215,7 +215,10 @@ fn cursor(tick: i64, row: &Row<'_>, shape: &TableShape) -> Option<Cursor> {
     Some(Cursor { tick, key })
 }
 
-/// Binds the cells of a key, which came from this database or from another one.
+/// Binds the cells of a key by which a row is looked up, which came from this database or from another one.
+///
+/// A value that the column cannot store has no row here: it is bound as NULL, which equals nothing. SQLite itself would convert it as it
+/// compares, and find the row of another key. What cannot be stored is refused by name when it is written.
 pub(super) fn bind_key<'v>(
     statement: &mut Statement<'_>,
     first: usize,
@@ -224,27 +227,41 @@ pub(super) fn bind_key<'v>(
     affinities: &[Affinity],
 ) -> Result<(), ProviderError> {
     for (offset, (value, &column)) in key.zip(&shape.key).enumerate() {
-        let object = || {
-            format!(
-                "key column {} of table {}",
-                shape.columns[column], shape.global_name
-            )
-        };
-        let bound = bind(value, affinities[column]).map_err(|reason| {
-            ProviderError::refused(object(), reason, "change the column's type")
-        })?;
-        bind_one(statement, first + offset, &bound)
-            .map_err(|error| ProviderError::malformed(object(), error.to_string()))?;
+        let bound = bind(value, &shape.types[column], affinities[column]).unwrap_or(Bound::Null);
+        bind_cell(statement, first + offset, &bound, shape, column)?;
     }
     Ok(())
 }
 
-fn bind_one(
+/// Binds the cells of a key that was read in this very database, as they are: to go on behind it.
+fn bind_own_key<'v>(
+    statement: &mut Statement<'_>,
+    first: usize,
+    key: impl Iterator<Item = ValueRef<'v>>,
+    shape: &TableShape,
+) -> Result<(), ProviderError> {
+    for (offset, (value, &column)) in key.zip(&shape.key).enumerate() {
+        // No column of this affinity converts anything.
+        let bound = bind(value, &shape.types[column], Affinity::Blob).unwrap_or(Bound::Null);
+        bind_cell(statement, first + offset, &bound, shape, column)?;
+    }
+    Ok(())
+}
+
+fn bind_cell(
     statement: &mut Statement<'_>,
     index: usize,
-    value: &dyn ToSql,
-) -> rusqlite::Result<()> {
-    statement.raw_bind_parameter(index, value)
+    bound: &Bound<'_>,
+    shape: &TableShape,
+    column: usize,
+) -> Result<(), ProviderError> {
+    statement.raw_bind_parameter(index, bound).map_err(|error| {
+        let object = format!(
+            "key column {} of table {}",
+            shape.columns[column], shape.global_name
+        );
+        ProviderError::malformed(object, error.to_string())
+    })
 }
 
 /// The tracking row in the columns from `at` on.

@@ -274,7 +274,7 @@ impl SqliteStore {
             if live && !table.sql.respells && shape.key.contains(&column) {
                 continue;
             }
-            match bind(value, table.affinities[column]) {
+            match bind(value, &shape.types[column], table.affinities[column]) {
                 Ok(bound) => statement.raw_bind_parameter(at, &bound).map_err(fail)?,
                 Err(reason) => {
                     return Ok(Err(format!("column {}: {reason}", shape.columns[column])));
@@ -303,9 +303,14 @@ impl SqliteStore {
             return Ok(Written::Done);
         }
         let cells: Vec<ValueRef<'_>> = row.values().collect();
+        let (shape, table) = (&self.shapes[slice.table], &self.tables[slice.table]);
         let bind_cells = |statement: &mut Statement<'_>, from: usize, columns: &[usize]| {
             for (offset, &column) in columns.iter().enumerate() {
-                let bound = bind(cells[column], self.tables[slice.table].affinities[column]);
+                let bound = bind(
+                    cells[column],
+                    &shape.types[column],
+                    table.affinities[column],
+                );
                 // What cannot be stored is refused by name when the row is written.
                 let Ok(bound) = bound else { continue };
                 statement
@@ -362,6 +367,11 @@ impl SqliteStore {
         write: &Write,
     ) -> Result<Written, ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
+        if entry.is_none()
+            && let Err(reason) = self.check_key(slice, row)
+        {
+            return Ok(refused(reason));
+        }
         let (outcome, apply) = (&write.outcome, self.applying()?);
         let tick = entry.map_or(apply.tick, |entry| {
             apply.tick.max(entry.local_tick.saturating_add(1))
@@ -445,6 +455,19 @@ impl SqliteStore {
                 format!("table {}", self.shapes[slice.table].global_name),
                 error.to_string(),
             )
+        })
+    }
+
+    /// Why the key of a row cannot be stored without loss.
+    fn check_key(&self, slice: Slice<'_>, row: RowRef<'_>) -> Result<(), String> {
+        let (shape, table) = (&self.shapes[slice.table], &self.tables[slice.table]);
+        with_key(shape, slice, row, |key| {
+            shape.key.iter().zip(key).try_for_each(|(&column, value)| {
+                match bind(value, &shape.types[column], table.affinities[column]) {
+                    Ok(_) => Ok(()),
+                    Err(reason) => Err(format!("column {}: {reason}", shape.columns[column])),
+                }
+            })
         })
     }
 

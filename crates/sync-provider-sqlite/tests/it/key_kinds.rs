@@ -293,3 +293,60 @@ fn keys_of_one_meaning() {
     check("boolean", &["'true'", "1"]);
     check("date", &["'2020-01-01'", "'2020-01-01 '"]);
 }
+
+/// Keys of one type that the sides store differently: sessions go on, and what one side cannot store is one row's failure there.
+#[test]
+fn keys_that_one_side_keeps_as_text() {
+    let table = |declared: &str| {
+        Db::new(&format!(
+            "CREATE TABLE t (k {declared} NOT NULL PRIMARY KEY, v)"
+        ))
+    };
+    let check = |numeric: &str, text: &str, good: &[&str], bad: &[&str]| {
+        let (a, b) = (table(numeric), table(text));
+        let insert = |db: &Db, key: &str| db.execute(&format!("INSERT INTO t VALUES ({key}, 0)"));
+        good.iter().for_each(|key| insert(&a, key));
+        sync(&a, &b);
+        for turn in 1..4 {
+            let (here, there) = if turn == 2 { (&a, &b) } else { (&b, &a) };
+            here.execute(&format!("UPDATE t SET v = {turn}"));
+            let report = sync(&a, &b);
+            assert_eq!(report.up().1 + report.down().1, 0, "{numeric} {turn}");
+            let count = format!("SELECT count(*) FROM t WHERE v = {turn}");
+            assert_eq!(there.number(&count), good.len() as i64, "{numeric} {turn}");
+            assert_eq!(differences(&a, &b), [], "{numeric} {turn}");
+        }
+        let rows = a.query("SELECT * FROM t");
+        // Its tombstone cannot be stored either, and waits.
+        for (waiting, key) in (0..).zip(bad) {
+            insert(&b, key);
+            assert_eq!(sync(&a, &b).down(), (0, waiting + 1), "{numeric} {key}");
+            assert_eq!(
+                a.query("SELECT * FROM t"),
+                rows,
+                "{key} takes no other row's place"
+            );
+            let found = differences(&a, &b);
+            assert!(found.contains(&DifferenceKind::MissingInA), "{found:?}");
+            b.execute(&format!("DELETE FROM t WHERE k = {key}"));
+            sync(&a, &b);
+            assert_eq!(
+                a.query("SELECT * FROM t"),
+                rows,
+                "{key} takes no other row along"
+            );
+        }
+        b.execute("DELETE FROM t");
+        sync(&a, &b);
+        assert_eq!(a.number("SELECT count(*) FROM t"), 0);
+    };
+    let decimals = ["1.1", "-2", "0.25", "1000"];
+    check(
+        "decimal(5,2)",
+        "decimal text(5,2)",
+        &decimals,
+        &["'1.1'", "'01.10'"],
+    );
+    let moments = ["'2020-01-01'", "'2020-01-01 10:20:30'"];
+    check("datetime", "datetime text", &moments, &["'2020'", "'1e3'"]);
+}
