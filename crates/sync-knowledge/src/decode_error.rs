@@ -68,6 +68,18 @@ pub enum DecodeError {
         /// The length, which includes two bytes of its own where ids differ in length.
         stored: u16,
     },
+    /// Replica ids would be longer than any can be, see [`ReplicaId::MAX_LENGTH`](crate::ReplicaId).
+    #[error(
+        "{field} at byte {offset} is for ids of {length} bytes: replica ids have at most 65533"
+    )]
+    ReplicaIdsTooLong {
+        /// The field.
+        field: &'static str,
+        /// Where it begins.
+        offset: usize,
+        /// The length of the ids.
+        length: u16,
+    },
     /// The two places that give the format of replica ids do not agree.
     #[error("replica id format at byte {offset} is not that of the key map")]
     ContradictoryFormats {

@@ -7,9 +7,6 @@ use core::hash::{Hash, Hasher};
 
 use uuid::Uuid;
 
-/// The longest id that the binary form can hold: a 16-bit length that counts its own two bytes.
-const MAX_LENGTH: usize = u16::MAX as usize - 2;
-
 /// The name of a replica, the same for everyone who knows it.
 ///
 /// The database providers use 16 bytes, a GUID in RFC 4122 byte order; other stores use ids of any
@@ -34,6 +31,11 @@ pub struct ReplicaId {
 struct Other(Box<[u8]>);
 
 impl ReplicaId {
+    /// How many bytes the longest id has: what the binary form can hold behind a 16-bit length that
+    /// counts its own two bytes. Fixed formats could hold two more, but no id of such a length could
+    /// ever stand beside one of another.
+    pub const MAX_LENGTH: usize = u16::MAX as usize - 2;
+
     /// The replica named by a GUID.
     pub const fn from_uuid(uuid: Uuid) -> Self {
         ReplicaId {
@@ -47,13 +49,13 @@ impl ReplicaId {
         self.other.is_none().then(|| Uuid::from_bytes(self.guid))
     }
 
-    /// The replica named by these bytes. The binary form cannot hold more than 65 533 of them; what
-    /// is longer is cut there.
+    /// The replica named by these bytes. Those beyond [`Self::MAX_LENGTH`] are cut off; whoever reads
+    /// ids from outside asks first, as all decoders of this crate do.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         if let Ok(guid) = bytes.try_into() {
             return ReplicaId { guid, other: None };
         }
-        let other = Other(bytes[..bytes.len().min(MAX_LENGTH)].into());
+        let other = Other(bytes[..bytes.len().min(Self::MAX_LENGTH)].into());
         ReplicaId {
             guid: [0; 16],
             other: Some(Box::new(other)),

@@ -139,7 +139,15 @@ impl Serialize for ReplicaId {
 
 impl<'de> Deserialize<'de> for ReplicaId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Bytes::deserialize(deserializer).map(|bytes| ReplicaId::from_bytes(&bytes.0))
+        let bytes = Bytes::deserialize(deserializer)?.0;
+        if bytes.len() > ReplicaId::MAX_LENGTH {
+            return Err(D::Error::custom(format_args!(
+                "a replica id of {} bytes: the longest has {}",
+                bytes.len(),
+                ReplicaId::MAX_LENGTH
+            )));
+        }
+        Ok(ReplicaId::from_bytes(&bytes))
     }
 }
 

@@ -540,3 +540,63 @@ fn exceptions_of_version_3_are_refused() {
         }
     }
 }
+
+/// Ids as long as a format can have them come back as they were, or the format is refused: what a blob holds is never cut.
+#[test]
+fn replica_ids_of_every_length() {
+    for version in [3u32, 5] {
+        for length in [1usize, 15, 16, 17, 65_532, 65_533, 65_534, 65_535] {
+            let mut bytes = version.to_be_bytes().to_vec();
+            let head = if version == 5 {
+                "000000000000000100000000"
+            } else {
+                "00000000"
+            };
+            bytes.extend(self::bytes(head));
+            let format = |bytes: &mut Vec<u8>| {
+                bytes.push(0);
+                bytes.extend((length as u16).to_be_bytes());
+            };
+            bytes.extend(5u32.to_be_bytes());
+            let at = bytes.len();
+            format(&mut bytes);
+            bytes.extend(2u32.to_be_bytes());
+            for last in [1, 2] {
+                // They differ at their end only.
+                bytes.extend(vec![7; length - 1]);
+                bytes.push(last);
+            }
+            if version == 5 {
+                bytes.extend(24u32.to_be_bytes());
+                format(&mut bytes);
+            }
+            bytes.extend(self::bytes("010006000001"));
+            bytes.extend(self::bytes(if version == 5 {
+                "0000001500000001000000010000000000000017000000010000001600000001\
+                 0003000000000000000000000000190100000000"
+            } else {
+                "0000000100000000000000030000000000000006000000040000000000000000"
+            }));
+            match KnowledgeBlob::parse(&bytes) {
+                Ok(blob) => {
+                    assert!(length <= 65_533);
+                    assert_eq!(blob.to_bytes(), bytes);
+                    assert!(
+                        blob.key_map()
+                            .iter()
+                            .all(|(_, id)| id.as_bytes().len() == length)
+                    );
+                    let knowledge = blob.knowledge().unwrap();
+                    assert_eq!(Knowledge::from_bytes(&knowledge.to_bytes()), Ok(knowledge));
+                }
+                Err(error) => {
+                    assert!(length > 65_533, "{length}: {error}");
+                    let reason = format!(
+                        "replica id format of the key map at byte {at} is for ids of {length} bytes: replica ids have at most 65533"
+                    );
+                    assert_eq!(error.to_string(), reason);
+                }
+            }
+        }
+    }
+}

@@ -175,6 +175,13 @@ fn parts_that_contradict_themselves() {
     };
     assert_eq!(json("[]"), "a replica key map without replicas");
     assert_eq!(json("[[1],[2],[1]]"), "replica key 2 repeats an earlier id");
+    let id = |length| serde_json::from_str::<ReplicaId>(&format!("{:?}", vec![7; length]));
+    assert_eq!(id(65_533).unwrap().as_bytes().len(), 65_533);
+    for length in [65_534, 65_535, 70_000] {
+        let error = id(length).unwrap_err().to_string();
+        let reason = format!("a replica id of {length} bytes: the longest has 65533");
+        assert!(error.starts_with(&reason), "{error}");
+    }
     let error = serde_json::from_str::<ClockVector>("[[1,5],[1,6]]").unwrap_err();
     assert!(
         error

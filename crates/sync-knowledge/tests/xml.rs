@@ -168,7 +168,7 @@ fn what_is_wrong_is_named() {
     check(
         "maxLength=\"16\"",
         "maxLength=\"0\"",
-        "attribute maxLength of replicaIdFormat is \"0\": expected a number from 1 to 65535",
+        "attribute maxLength of replicaIdFormat is \"0\": expected a number from 1 to 65533",
     );
     check(
         "maxLength=\"10240\"",
@@ -210,6 +210,22 @@ fn what_is_wrong_is_named() {
         "x<scope>",
         "knowledge is no well-formed xml: text or declarations, which knowledge does not have",
     );
+    let long = "AAAA".repeat(21_845);
+    check(
+        "AgICAgICAgICAgICAgICAg==",
+        &long,
+        "knowledge is no well-formed xml: the id of replica key 1 has 65535 bytes: replica ids have at most 65533",
+    );
+    for length in ["65534", "65535"] {
+        let reason = format!(
+            "attribute maxLength of replicaIdFormat is \"{length}\": expected a number from 1 to 65533"
+        );
+        check(
+            "maxLength=\"16\"",
+            &format!("maxLength=\"{length}\""),
+            &reason,
+        );
+    }
     let deep = "<a>".repeat(100_000);
     let error = Knowledge::from_xml(&deep).unwrap_err().to_string();
     assert_eq!(

@@ -32,7 +32,7 @@ fn version_5(reader: &mut Reader<'_>) -> Result<KnowledgeBlob, DecodeError> {
     reader.require("second reserved field", 1)?;
     reader.require("third reserved field", 0)?;
     reader.require("section of the replica key map", 5)?;
-    let replica = reader.format("replica id format of the key map")?;
+    let replica = reader.replica_format("replica id format of the key map")?;
     let replicas = reader.replicas(replica)?;
     reader.require("section of the id formats", 24)?;
     let at = reader.at;
@@ -74,7 +74,7 @@ fn version_5(reader: &mut Reader<'_>) -> Result<KnowledgeBlob, DecodeError> {
 fn version_3(reader: &mut Reader<'_>) -> Result<KnowledgeBlob, DecodeError> {
     reader.require("reserved field", 0)?;
     reader.require("section of the replica key map", 5)?;
-    let replica = reader.format("replica id format of the key map")?;
+    let replica = reader.replica_format("replica id format of the key map")?;
     let replicas = reader.replicas(replica)?;
     let item = reader.format("item id format")?;
     let change_unit = reader.format("change unit id format")?;
@@ -205,6 +205,21 @@ impl<'a> Reader<'a> {
                 stored,
             }),
         }
+    }
+
+    /// A format whose every id is one of a replica.
+    fn replica_format(&mut self, field: &'static str) -> Result<IdFormat, DecodeError> {
+        let offset = self.at;
+        let format = self.format(field)?;
+        if usize::from(format.length) <= ReplicaId::MAX_LENGTH {
+            return Ok(format);
+        }
+        let length = format.length;
+        Err(DecodeError::ReplicaIdsTooLong {
+            field,
+            offset,
+            length,
+        })
     }
 
     /// The bytes of an id, which has at least `least`.

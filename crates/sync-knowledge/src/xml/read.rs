@@ -52,15 +52,16 @@ fn formats(group: Node<'_>) -> Result<IdFormatGroup, XmlError> {
         &["replicaIdFormat", "itemIdFormat", "changeUnitIdFormat"],
         &[],
     )?;
-    let format = |name| {
+    let format = |name, of_replicas: bool| {
         let node = group.child(name)?;
         let variable = node.attribute("isVariable", "true or false", |value| match value {
             "true" | "1" => Some(true),
             "false" | "0" => Some(false),
             _ => None,
         })?;
-        // Ids that differ in length are stored with their own, which takes two bytes of the same 65 535.
-        let (longest, expected) = if variable {
+        // Ids that differ in length are stored with their own, which takes two bytes of the same 65 535;
+        // those of replicas are never longer than that leaves.
+        let (longest, expected) = if variable || of_replicas {
             (65_533, "a number from 1 to 65533")
         } else {
             (65_535, "a number from 1 to 65535")
@@ -74,9 +75,9 @@ fn formats(group: Node<'_>) -> Result<IdFormatGroup, XmlError> {
         Ok::<_, XmlError>(IdFormat { variable, length })
     };
     Ok(IdFormatGroup {
-        replica: format("replicaIdFormat")?,
-        item: format("itemIdFormat")?,
-        change_unit: format("changeUnitIdFormat")?,
+        replica: format("replicaIdFormat", true)?,
+        item: format("itemIdFormat", false)?,
+        change_unit: format("changeUnitIdFormat", false)?,
     })
 }
 
@@ -97,6 +98,15 @@ fn key_map(map: Node<'_>) -> Result<ReplicaKeyMap, XmlError> {
         .any(|((key, _), place)| *key != place)
     {
         return Err(mistake("the keys of replicaKeyMap do not count up from 0"));
+    }
+    if let Some((key, id)) = entries
+        .iter()
+        .find(|(_, id)| id.len() > ReplicaId::MAX_LENGTH)
+    {
+        let length = id.len();
+        return Err(mistake(&format!(
+            "the id of replica key {key} has {length} bytes: replica ids have at most 65533"
+        )));
     }
     let ids = entries
         .into_iter()
