@@ -6,13 +6,14 @@ use alloc::vec::Vec;
 use thiserror::Error;
 
 use crate::fragments::Fragments;
+use crate::numbering::Numbering;
 use crate::range_set::RangeSet;
 use crate::{
     ClockVector, DecodeError, IdFormatGroup, ItemId, Knowledge, ReplicaKey, ReplicaKeyMap, Tick,
 };
 
 mod read;
-mod write;
+pub(crate) mod write;
 
 /// The version that Sync Framework 2.1 writes.
 pub(crate) const VERSION_5: u32 = 5;
@@ -208,7 +209,7 @@ impl KnowledgeBlob {
 impl From<&Knowledge> for KnowledgeBlob {
     fn from(knowledge: &Knowledge) -> Self {
         let folded = write::folded(knowledge);
-        let (vectors, ranges) = write::numbered(&folded);
+        let (vectors, ranges) = Numbering::of(&folded.table).of_ranges(&folded.scope);
         let mut elements = Vec::new();
         let mut ends = Vec::new();
         for vector in vectors {

@@ -5,6 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::mem;
 
+use crate::numbering::Numbering;
 use crate::range_set::RangeSet;
 use crate::vector_table::{EMPTY, VectorTable};
 use crate::{ChangeUnitId, ClockVector, IdFormat, ItemId};
@@ -179,16 +180,24 @@ impl Fragments {
         if self.columns.is_empty() {
             return Cow::Borrowed(self);
         }
-        let part = |ranges: &RangeSet| {
-            Fragments::assemble(
-                self.table.clone().into_vectors(),
-                ranges.clone(),
-                Vec::new(),
-            )
-        };
-        let parts = self.sets().map(part);
-        let folded = parts.reduce(|folded, column| folded.lift(&column, &join));
-        folded.map_or(Cow::Borrowed(self), Cow::Owned)
+        let mut numbering = Numbering::of(&self.table);
+        let mut parts: Vec<Fragments> = Vec::with_capacity(self.columns.len() + 1);
+        for ranges in self.sets() {
+            let (vectors, numbered) = numbering.of_ranges(ranges);
+            let mut alone = RangeSet::uniform(EMPTY);
+            numbered.for_each(|(lower, number)| alone.put(lower.cloned(), number));
+            let vectors = vectors.into_iter().cloned().collect();
+            parts.push(Fragments::assemble(vectors, alone, Vec::new()));
+        }
+        // Two and two, then two of these: every range is walked along a few times only.
+        while parts.len() > 1 {
+            let pairs = parts.chunks(2).map(|pair| match pair {
+                [one, other] => one.lift(other, &join),
+                rest => rest[0].clone(),
+            });
+            parts = pairs.collect();
+        }
+        parts.pop().map_or(Cow::Borrowed(self), Cow::Owned)
     }
 
     /// The same with all bounds moved up to ids of `format`.
@@ -314,22 +323,22 @@ impl Eq for Fragments {}
 
 /// Column sets in the order of their least change units, none like another, none like the scope.
 fn joined(columns: Vec<Column>, scope: &RangeSet) -> Vec<Column> {
-    let mut joined: Vec<Column> = Vec::new();
+    let mut units: BTreeMap<RangeSet, Vec<ChangeUnitId>> = BTreeMap::new();
     for mut column in columns {
-        if column.units.is_empty() || column.ranges == *scope {
-            continue;
-        }
-        match joined
-            .iter_mut()
-            .find(|other| other.ranges == column.ranges)
-        {
-            Some(other) => other.units.append(&mut column.units),
-            None => joined.push(column),
+        if !column.units.is_empty() && column.ranges != *scope {
+            units
+                .entry(column.ranges)
+                .or_default()
+                .append(&mut column.units);
         }
     }
-    for column in &mut joined {
-        column.units.sort_unstable();
-    }
+    let mut joined: Vec<Column> = units
+        .into_iter()
+        .map(|(ranges, mut units)| {
+            units.sort_unstable();
+            Column { units, ranges }
+        })
+        .collect();
     joined.sort_unstable_by(|a, b| a.units.cmp(&b.units));
     joined
 }

@@ -1,7 +1,6 @@
 //! Replica ids in order, to find one among many.
 
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 
 use crate::ReplicaId;
 
@@ -12,8 +11,8 @@ pub(crate) struct Ids<'a> {
     pub(crate) new: &'a [ReplicaId],
 }
 
-/// Ids in ascending order with their keys. Sorted arrays rather than a hash table: nobody can choose
-/// ids that make them slow, and two indexes are matched by walking along both.
+/// Ids in ascending order with their keys. Sorted arrays rather than a hash table: whatever ids
+/// somebody chooses, one is found by halving, and two indexes are matched by walking along both.
 ///
 /// The first 16 bytes of each id (the rest zeros where it is shorter) lie in arrays of their own, so
 /// that a search touches few cache lines and seldom the id itself.
@@ -76,18 +75,24 @@ impl IdIndex {
 
     /// The key of an id, or the place where it belongs.
     pub(crate) fn find(&self, id: &ReplicaId, ids: Ids<'_>) -> Result<u32, usize> {
-        let wanted = words(id);
-        let mut at = self.heads.partition_point(|head| *head < wanted.0);
-        while at < self.keys.len() && self.heads[at] == wanted.0 {
-            let key = self.keys[at];
-            let alike = || ids.id(key).cmp(&Some(id));
-            match self.words(at).cmp(&wanted).then_with(alike) {
-                Ordering::Less => at += 1,
-                Ordering::Equal => return Ok(key),
-                Ordering::Greater => break,
-            }
+        let (head, tail) = words(id);
+        let begin = self.heads.partition_point(|before| *before < head);
+        let alike = if self.plain {
+            usize::from(self.heads.get(begin) == Some(&head))
+        } else {
+            self.heads[begin..].partition_point(|same| *same == head)
+        };
+        // Among those that begin alike the order is that of the rest, however many they are.
+        let alike = begin..begin + alike;
+        let tails = &self.tails[alike.clone()];
+        let first = tails.partition_point(|before| *before < tail);
+        let count = tails[first..].partition_point(|same| *same == tail);
+        let begin = alike.start + first;
+        let keys = &self.keys[begin..begin + count];
+        match keys.binary_search_by(|key| ids.id(*key).cmp(&Some(id))) {
+            Ok(found) => Ok(keys[found]),
+            Err(place) => Err(begin + place),
         }
-        Err(at)
     }
 
     /// Puts a new id into the place where it belongs.

@@ -101,6 +101,7 @@ mod item_id;
 mod key_map;
 mod key_mapping;
 mod knowledge;
+mod numbering;
 mod project;
 mod range_set;
 mod relation;

@@ -8,7 +8,7 @@ use crate::vector_table::VectorTable;
 
 /// The ranges of all items in ascending order, each with the slot of its clock vector. A range
 /// reaches to the beginning of the next; neighbours differ.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct RangeSet {
     /// The slot of the first range, which begins with the lowest id.
     first: u32,
@@ -16,7 +16,7 @@ pub(crate) struct RangeSet {
     rest: Vec<Bound>,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Bound {
     lower: ItemId,
     slot: u32,

@@ -8,7 +8,8 @@ use core::fmt;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::fragments::Fragments;
+use crate::blob::write::ranges_alone;
+use crate::numbering::Numbering;
 use crate::{
     ChangeUnitId, ClockVector, DecodeError, ForgottenKnowledge, ItemId, Knowledge, KnowledgeBlob,
     KnowledgeBuilder, KnowledgeCookie, ReplicaId, ReplicaKey, ReplicaKeyMap, Tick,
@@ -29,15 +30,13 @@ struct Bytes<'a>(Cow<'a, [u8]>);
 
 impl From<&Knowledge> for Parts<'_> {
     fn from(knowledge: &Knowledge) -> Self {
-        let part = |ranges| {
-            let vectors = knowledge.fragments.table.clone().into_vectors();
-            let alone = Fragments::assemble(vectors, ranges, Vec::new());
-            Bytes(Cow::Owned(knowledge.with_fragments(alone).to_bytes()))
-        };
+        let mut numbering = Numbering::of(&knowledge.fragments.table);
+        let mut part = |ranges| Bytes(Cow::Owned(ranges_alone(knowledge, &mut numbering, ranges)));
+        let scope = part(&knowledge.fragments.scope);
         let columns = knowledge.fragments.columns.iter();
-        let columns = columns.map(|column| (column.units.clone(), part(column.ranges.clone())));
+        let columns = columns.map(|column| (column.units.clone(), part(&column.ranges)));
         Parts {
-            scope: part(knowledge.fragments.scope.clone()),
+            scope,
             columns: columns.collect(),
         }
     }

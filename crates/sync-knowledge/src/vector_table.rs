@@ -1,5 +1,7 @@
 //! Each distinct clock vector of a knowledge, once.
 
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::ClockVector;
@@ -15,6 +17,17 @@ pub(crate) struct VectorTable {
     first: Slot,
     /// The slots from 2 on.
     further: Vec<Slot>,
+    /// Made when a vector is first looked for: knowledge that is only read or joined never pays for
+    /// it.
+    index: Option<Box<Index>>,
+}
+
+/// Where each vector is.
+#[derive(Clone, Default, Debug)]
+struct Index {
+    /// The fingerprints of the vectors in used slots, with the slots.
+    used: BTreeSet<(u64, u32)>,
+    free: Vec<u32>,
 }
 
 #[derive(Clone, Default, Debug)]
@@ -22,8 +35,6 @@ struct Slot {
     vector: ClockVector,
     /// How many ranges refer to it. A slot without uses is free.
     uses: u32,
-    /// 0 until somebody asks: a single large vector never pays for it.
-    fingerprint: u64,
 }
 
 static NOTHING: ClockVector = ClockVector::new();
@@ -34,6 +45,7 @@ impl VectorTable {
         VectorTable {
             first: Slot::default(),
             further: Vec::new(),
+            index: None,
         }
     }
 
@@ -41,15 +53,12 @@ impl VectorTable {
     #[inline]
     pub(crate) fn single(vector: ClockVector) -> (Self, u32) {
         let slot = if vector.is_empty() { EMPTY } else { 1 };
-        let first = Slot {
-            vector,
-            uses: slot,
-            fingerprint: 0,
-        };
+        let first = Slot { vector, uses: slot };
         (
             VectorTable {
                 first,
                 further: Vec::new(),
+                index: None,
             },
             slot,
         )
@@ -57,7 +66,11 @@ impl VectorTable {
 
     /// The table of these vectors, none of them used yet, and the slot of each.
     pub(crate) fn distinct(vectors: Vec<ClockVector>) -> (Self, Vec<u32>) {
-        let mut order: Vec<(u64, usize)> = vectors.iter().map(fingerprint).zip(0..).collect();
+        let mut order: Vec<(u64, usize)> = vectors
+            .iter()
+            .map(ClockVector::fingerprint)
+            .zip(0..)
+            .collect();
         order.sort_unstable_by(|(a, x), (b, y)| {
             a.cmp(b)
                 .then_with(|| vectors[*x].order(&vectors[*y]))
@@ -99,7 +112,8 @@ impl VectorTable {
     pub(crate) fn change(&mut self, slot: u32, change: impl FnOnce(&mut ClockVector)) {
         if let Some(slot) = self.slot(slot) {
             change(&mut slot.vector);
-            slot.fingerprint = 0;
+            // It is no longer where the index has it.
+            self.index = None;
         }
     }
 
@@ -127,11 +141,18 @@ impl VectorTable {
 
     /// Counts one use less; the last one frees the slot.
     pub(crate) fn release(&mut self, slot: u32) {
-        if let Some(slot) = self.slot(slot) {
-            slot.uses -= 1;
-            if slot.uses == 0 {
-                *slot = Slot::default();
-            }
+        let number = slot;
+        let Some(slot) = self.slot(number) else {
+            return;
+        };
+        slot.uses -= 1;
+        if slot.uses > 0 {
+            return;
+        }
+        let freed = core::mem::take(slot);
+        if let Some(index) = &mut self.index {
+            index.used.remove(&(freed.vector.fingerprint(), number));
+            index.free.push(number);
         }
     }
 
@@ -140,6 +161,7 @@ impl VectorTable {
         for (slot, _) in self.slots().filter(|(slot, _)| slot.uses == 0) {
             *slot = Slot::default();
         }
+        self.index = None;
     }
 
     /// The slot of a vector, with one more use; a free or new one if the vector is new.
@@ -147,30 +169,37 @@ impl VectorTable {
         if vector.is_empty() {
             return EMPTY;
         }
-        let wanted = fingerprint(&vector);
-        let mut free = None;
-        for (slot, number) in self.slots() {
-            if slot.uses == 0 {
-                free = Some(number);
-                continue;
-            }
-            if slot.fingerprint == 0 {
-                slot.fingerprint = fingerprint(&slot.vector);
-            }
-            if slot.fingerprint == wanted && slot.vector == vector {
-                slot.uses += 1;
-                return number;
-            }
+        let fingerprint = vector.fingerprint();
+        let index = self.index.take().unwrap_or_else(|| self.indexed());
+        let alike = index.used.range((fingerprint, 0)..=(fingerprint, u32::MAX));
+        let known = alike
+            .map(|(_, slot)| *slot)
+            .find(|slot| *self.vector(*slot) == vector);
+        let index = self.index.insert(index);
+        if let Some(known) = known {
+            return self.retain(known);
         }
+        let free = index.free.pop();
         let number = free.unwrap_or_else(|| self.add(ClockVector::new()));
         if let Some(slot) = self.slot(number) {
-            *slot = Slot {
-                vector,
-                uses: 1,
-                fingerprint: wanted,
-            };
+            *slot = Slot { vector, uses: 1 };
+        }
+        if let Some(index) = &mut self.index {
+            index.used.insert((fingerprint, number));
         }
         number
+    }
+
+    fn indexed(&mut self) -> Box<Index> {
+        let mut index = Index::default();
+        for (slot, number) in self.slots() {
+            if slot.uses == 0 {
+                index.free.push(number);
+            } else {
+                index.used.insert((slot.vector.fingerprint(), number));
+            }
+        }
+        Box::new(index)
     }
 
     /// Puts a vector into a slot that was not there before.
@@ -201,8 +230,4 @@ impl VectorTable {
             _ => self.further.get_mut(slot as usize - 2),
         }
     }
-}
-
-fn fingerprint(vector: &ClockVector) -> u64 {
-    vector.fingerprint().max(1)
 }

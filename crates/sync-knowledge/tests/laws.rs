@@ -247,6 +247,21 @@ proptest! {
         }
     }
 
+    /// However often one item was learned, forgotten and overtaken, nothing of that is left behind.
+    #[test]
+    fn one_item_for_long([a] in samples(), which in 0..5usize, steps in proptest::collection::vec(step_of_one_item(), 20..60)) {
+        let mut sample = a;
+        for step in steps {
+            let step = match step {
+                Step::Learn(_, who, tick) => Step::Learn(SINGLE[which], who, tick),
+                Step::Exclude(_) => Step::Exclude(SINGLE[which]),
+                other => other,
+            };
+            step.apply(&mut sample);
+            check(&sample.knowledge, &sample.universe, &sample.model);
+        }
+    }
+
     #[test]
     fn sequences_of_operations([a] in samples(), steps in proptest::collection::vec(step(), 1..12)) {
         let mut sample = a;
@@ -255,6 +270,16 @@ proptest! {
             check(&sample.knowledge, &sample.universe, &sample.model);
         }
     }
+}
+
+/// Steps whose item is the first one, to be replaced.
+fn step_of_one_item() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0..REPLICAS, 0..=TICKS).prop_map(|(who, tick)| Step::Raise(who, tick)),
+        1 => (0..=TICKS).prop_map(Step::LocalTick),
+        8 => (0..REPLICAS, 1..=TICKS).prop_map(|(who, tick)| Step::Learn(SINGLE[0], who, tick)),
+        4 => Just(Step::Exclude(SINGLE[0])),
+    ]
 }
 
 fn step() -> impl Strategy<Value = Step> {

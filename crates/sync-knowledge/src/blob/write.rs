@@ -5,10 +5,9 @@ use alloc::vec::Vec;
 
 use super::{KnowledgeBlob, VERSION_3, VERSION_5};
 use crate::fragments::Fragments;
-use crate::vector_table::EMPTY;
-use crate::{
-    ClockVector, IdFormat, IdFormatGroup, ItemId, Knowledge, ReplicaKey, ReplicaKeyMap, Tick,
-};
+use crate::numbering::Numbering;
+use crate::range_set::RangeSet;
+use crate::{ClockVector, IdFormat, IdFormatGroup, Knowledge, ReplicaKey, ReplicaKeyMap, Tick};
 
 /// Writes a blob in its own version.
 pub(super) fn blob(blob: &KnowledgeBlob) -> Vec<u8> {
@@ -26,7 +25,16 @@ pub(super) fn blob(blob: &KnowledgeBlob) -> Vec<u8> {
 /// Writes knowledge in version 5.
 pub(super) fn knowledge(knowledge: &Knowledge) -> Vec<u8> {
     let folded = folded(knowledge);
-    let (vectors, ranges) = numbered(&folded);
+    ranges_alone(knowledge, &mut Numbering::of(&folded.table), &folded.scope)
+}
+
+/// Writes the knowledge of one set of ranges in version 5, as if there were no other.
+pub(crate) fn ranges_alone(
+    knowledge: &Knowledge,
+    numbering: &mut Numbering<'_>,
+    ranges: &RangeSet,
+) -> Vec<u8> {
+    let (vectors, ranges) = numbering.of_ranges(ranges);
     let ranges =
         ranges.map(|(lower, number)| (lower.unwrap_or(&knowledge.lowest).as_bytes(), number));
     let vectors = vectors.into_iter().map(ClockVector::iter);
@@ -40,28 +48,6 @@ pub(super) fn folded(knowledge: &Knowledge) -> Cow<'_, Fragments> {
         both.meet(theirs);
         both
     })
-}
-
-/// The scope's vectors in the order in which its ranges first have them, after the empty one, and
-/// the ranges with the numbers that their vectors get so.
-pub(super) fn numbered(
-    fragments: &Fragments,
-) -> (
-    Vec<&ClockVector>,
-    impl ExactSizeIterator<Item = (Option<&ItemId>, u32)>,
-) {
-    let mut numbers: Vec<Option<u32>> = alloc::vec![None; fragments.table.len()];
-    numbers[EMPTY as usize] = Some(0);
-    let mut vectors = Vec::from([fragments.table.vector(EMPTY)]);
-    let mut ranges = Vec::with_capacity(fragments.scope.len());
-    for (lower, _, slot) in fragments.scope.parts() {
-        let number = *numbers[slot as usize].get_or_insert_with(|| {
-            vectors.push(fragments.table.vector(slot));
-            (vectors.len() - 1) as u32
-        });
-        ranges.push((lower, number));
-    }
-    (vectors, ranges.into_iter())
 }
 
 fn version_5<'a>(
