@@ -39,13 +39,17 @@ pub(crate) enum Error {
     #[error("no operation's name contains the filter's text")]
     NoMutants,
     #[error(
-        "operation `{operation}` has nothing to break: name its functions in xtask/src/mutants/operations.rs"
+        "operation `{operation}` has no comparison to break: name the functions that compare in xtask/src/mutants/operations.rs"
     )]
     NothingToBreak { operation: &'static str },
     #[error(
-        "{survivors} mutant(s) survived: add the law that notices each, or say in docs/knowledge-proof.md why it changes nothing"
+        "{survived} mutant(s) survived, {not_built} could not be built and {not_run} were not run; each stands above: add the law that notices it, or break something else in xtask/src/mutants/operations.rs and say in docs/knowledge-proof.md why this one changes nothing"
     )]
-    Survivors { survivors: usize },
+    Survivors {
+        survived: usize,
+        not_built: usize,
+        not_run: usize,
+    },
     #[error(
         "{found} piece(s) of work take more instructions than committed; if that is meant, `cargo xtask bench instructions --update` and say why in the commit"
     )]

@@ -3,21 +3,40 @@
 use super::outcome::Mutant;
 use crate::error::Error;
 
-/// An operation and the functions that do its comparing. The first function that has a comparison or a condition is broken there; one
-/// without either (it takes a maximum, or calls others) loses its result instead. Where the first comparison only chooses between two
-/// ways to the same result, what is broken is named behind a colon.
+/// An operation and the functions that do its comparing: the first comparison or condition in them is broken. Where that only chooses
+/// between two ways to the same result, what is broken is named behind a colon.
 #[derive(Debug)]
 pub(super) struct Operation {
     name: &'static str,
+    broken: Broken,
     functions: &'static [&'static str],
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Broken {
+    Comparison,
+    /// There is no comparison: it takes a maximum, or calls others.
+    Result,
+}
+
 const fn operation(name: &'static str, functions: &'static [&'static str]) -> Operation {
-    Operation { name, functions }
+    Operation {
+        name,
+        broken: Broken::Comparison,
+        functions,
+    }
+}
+
+const fn result_of(name: &'static str, functions: &'static [&'static str]) -> Operation {
+    Operation {
+        name,
+        broken: Broken::Result,
+        functions,
+    }
 }
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    operation("combine", &["Knowledge::combine"]),
+    operation("combine", &["Knowledge::combine", "adopt_keys"]),
     operation("combine, of vectors", &["ClockVector::merged"]),
     operation("combine, mapped", &["ClockVector::merge_mapped"]),
     operation(
@@ -59,7 +78,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("exclude, in place", &["RangeSet::edit"]),
     operation("exclude, cutting ranges", &["RangeSet::cut"]),
     operation("exclude, joining neighbours", &["RangeSet::join"]),
-    operation(
+    result_of(
         "find-min-tick-count-for-replica",
         &["Knowledge::find_min_tick_count_for_replica"],
     ),
@@ -73,9 +92,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("mapping made before", &["Knowledge::usable"]),
     operation("set-local-tick", &["ClockVector::set"]),
     operation("set-local-tick, of nothing", &["Fragments::change_all"]),
-    operation("local tick", &["Knowledge::local_tick"]),
+    result_of("local tick", &["Knowledge::local_tick"]),
     operation("raise", &["ClockVector::raise"]),
-    operation("forget_to", &["ForgottenKnowledge::forget_to"]),
+    result_of("forget_to", &["ForgottenKnowledge::forget_to"]),
     operation("knowledge cookie", &["Seen::look"]),
     operation("ranges within bounds", &["RangeSet::parts_within"]),
     operation("key of a replica", &["IdIndex::find"]),
@@ -115,7 +134,7 @@ impl Pick {
 /// One mutant for each operation.
 ///
 /// # Errors
-/// If none of an operation's functions is there: the table above is old.
+/// If none of an operation's functions is there, or none compares: the table above is old.
 pub(super) fn one_each(possible: &[Mutant]) -> Result<Vec<Pick>, Error> {
     OPERATIONS
         .iter()
@@ -135,7 +154,7 @@ impl Operation {
         let mutant = own()
             .find(|mutant| mutant.turns_a_comparison())
             .or_else(|| own().find(|mutant| mutant.is_comparison()))
-            .or_else(|| own().next())
+            .or_else(|| own().find(|_| self.broken == Broken::Result))
             .ok_or(Error::NothingToBreak {
                 operation: self.name,
             })?;
@@ -159,8 +178,39 @@ pub(super) fn all(possible: &[Mutant]) -> Vec<Pick> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sources;
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn every_name_is_that_of_a_function_which_compares_as_said() {
+        let functions = sources::functions("sync-knowledge");
+        let mut wrong = Vec::new();
+        for operation in OPERATIONS {
+            let mut compares = false;
+            for wanted in operation.functions {
+                let (name, what) = wanted.split_once(": ").unwrap_or((wanted, ""));
+                let of_this_name = functions.iter().filter(|f| f.name == name);
+                let found: Vec<_> = of_this_name.flat_map(|f| &f.comparisons).collect();
+                if !functions.iter().any(|f| f.name == name) {
+                    wrong.push(format!("{}: no function {name}", operation.name));
+                }
+                let replaced = what.split(' ').nth(1);
+                if replaced.is_some_and(|replaced| !found.iter().any(|c| *c == replaced)) {
+                    wrong.push(format!("{}: no {what} in {name}", operation.name));
+                }
+                compares |= !found.is_empty();
+            }
+            if compares != (operation.broken == Broken::Comparison) {
+                let broken = operation.broken;
+                wrong.push(format!(
+                    "{}: {broken:?}, compares: {compares}",
+                    operation.name
+                ));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
 
     #[test]
     fn operations_are_named_once() {
@@ -187,7 +237,9 @@ mod tests {
         };
         check(&possible, "replace < with > in f");
         check(&possible[..2], "replace < with == in f");
-        check(&possible[..1], "replace f with ()");
+        assert!(operation("x", &["f"]).pick(&possible[..1]).is_err());
+        let lost = result_of("x", &["f"]).pick(&possible[..1]).unwrap();
+        assert_eq!(lost.mutant.what, "replace f with ()");
         let named = operation("x", &["f: replace < with =="]);
         assert_eq!(
             named.pick(&possible).unwrap().mutant.what,

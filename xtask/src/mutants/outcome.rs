@@ -38,8 +38,10 @@ pub(super) enum Fate {
     /// The tests did not end, which is noticed as well.
     Circles,
     Survived,
-    /// The compiler refused it.
+    /// The compiler refused it, so it shows nothing.
     NotBuilt,
+    /// cargo-mutants tells nothing of it.
+    NotRun,
 }
 
 impl Mutant {
@@ -55,6 +57,10 @@ impl Mutant {
     /// The name that cargo-mutants gives it.
     fn name(&self) -> String {
         format!("{}: {}", self.place, self.what)
+    }
+
+    fn file(&self) -> &str {
+        self.place.split(':').next().unwrap_or_default()
     }
 
     /// Whether a comparison or a condition is changed.
@@ -99,10 +105,11 @@ pub(super) fn possible(root: &Path) -> Result<Vec<Mutant>, Error> {
     cargo::ensure_success(&command, output.status)?;
     let listed: Vec<Listed> =
         serde_json::from_slice(&output.stdout).map_err(Error::MutantsOutput)?;
-    Ok(listed.into_iter().filter_map(Listed::mutant).collect())
+    Ok(listed.into_iter().map(Listed::mutant).collect())
 }
 
-/// Breaks each of them in turn, in a copy of the sources, and runs the laws.
+/// Breaks each of them in turn, in a copy of the sources, and runs the laws. Gives the fate of all that cargo-mutants has broken, which
+/// can be more: what it does to the fields of structs no expression leaves out.
 ///
 /// # Errors
 /// If cargo-mutants cannot be run, or the laws fail without its help.
@@ -130,6 +137,10 @@ pub(super) fn of(
         .arg(format!("--jobs={jobs}"))
         .arg("--output")
         .arg(folder);
+    let files: BTreeSet<&str> = mutants.iter().map(|mutant| mutant.file()).collect();
+    for file in files {
+        command.arg("--file").arg(file);
+    }
     for mutant in mutants {
         command
             .arg("--re")
@@ -164,9 +175,7 @@ pub(super) fn of(
         let Scenario::Mutant(listed) = outcome.scenario else {
             continue;
         };
-        let Some(mutant) = listed.mutant() else {
-            continue;
-        };
+        let mutant = listed.mutant();
         let fate = match outcome.summary.as_str() {
             "CaughtMutant" => {
                 let log = output.join(&outcome.log_path);
@@ -175,7 +184,8 @@ pub(super) fn of(
             }
             "Timeout" => Fate::Circles,
             "Unviable" => Fate::NotBuilt,
-            _ => Fate::Survived,
+            "MissedMutant" => Fate::Survived,
+            _ => Fate::NotRun,
         };
         fates.insert(mutant, fate);
     }
@@ -257,11 +267,11 @@ enum Scenario {
 }
 
 impl Listed {
-    /// `None` for one outside any function, of which no operation has any.
-    fn mutant(self) -> Option<Mutant> {
-        let (place, what) = self.name.split_once(": ")?;
-        let function = self.function?.function_name;
-        Some(Mutant::new(place, &self.genre, what, &function))
+    /// Of one outside any function the function's name is empty. None is left out: it could be the one that survived.
+    fn mutant(self) -> Mutant {
+        let (place, what) = self.name.split_once(": ").unwrap_or(("", &self.name));
+        let function = self.function.map(|function| function.function_name);
+        Mutant::new(place, &self.genre, what, &function.unwrap_or_default())
     }
 }
 

@@ -41,7 +41,10 @@ pub(crate) fn union(a: &Sample, b: &Sample) {
     combined.combine(&b.knowledge);
     check(&combined, &a.universe, &Model(&a.model.0 | &b.model.0));
 
-    assert_eq!(&a.knowledge.combined(&b.knowledge), &combined);
+    let made = a.knowledge.combined(&b.knowledge);
+    assert_eq!(&made, &combined);
+    assert_eq!(made.formats(), combined.formats());
+    assert_eq!(made.to_bytes(), combined.to_bytes());
 
     let mut mapped = a.knowledge.clone();
     let mapping = mapped.mapping_from(b.knowledge.key_map());
