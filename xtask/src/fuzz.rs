@@ -19,7 +19,7 @@ use driver::{Driver, Outcome, Run};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// For how long, all targets together.
+    /// For how long, all targets together; a second for each target at least.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// Only this target.
@@ -61,19 +61,18 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let artifacts = folder.join("artifacts");
     fs::create_dir_all(&artifacts).map_err(Error::file(&artifacts))?;
 
-    // Never nothing, so that every target is tried however short the time is.
-    let share = (options.seconds / targets.len() as u64).max(1);
     let seed = options.seed.unwrap_or_else(driver::any_seed);
     println!(
-        "fuzz: {} targets, {share} s each, with {}",
+        "fuzz: {} targets, {} s in all, with {}",
         targets.len(),
+        shares(options.seconds, targets.len()).sum::<u64>(),
         driver.name(seed)
     );
     let (mut inputs, mut failed) = (0, 0);
-    for target in &targets {
+    for (target, seconds) in targets.iter().zip(shares(options.seconds, targets.len())) {
         let run = Run {
             target,
-            seconds: share,
+            seconds,
             seed,
             corpus: &workspace.root.join("tests/fuzz/corpus").join(target),
             folder: &folder,
@@ -98,6 +97,13 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         report::grouped(inputs)
     );
     Ok(())
+}
+
+/// Whole seconds for each target, all that were asked for in sum. Never none, so that every target is tried however short the time is.
+fn shares(seconds: u64, targets: usize) -> impl Iterator<Item = u64> {
+    let targets = targets as u64;
+    let (each, longer) = (seconds / targets.max(1), seconds % targets.max(1));
+    (0..targets).map(move |at| (each + u64::from(at < longer)).max(1))
 }
 
 /// The names of the targets, as the crate gives them.
@@ -125,4 +131,27 @@ fn forget_artifacts(folder: &Path, target: &str) -> Result<(), Error> {
         fs::remove_file(&path).map_err(Error::file(&path))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_that_was_asked_for_is_spent() {
+        let check = |seconds, targets, spent| {
+            let shares: Vec<u64> = shares(seconds, targets).collect();
+            assert_eq!(shares.len(), targets);
+            assert_eq!(shares.iter().sum::<u64>(), spent, "{shares:?}");
+            let (least, most) = (shares.iter().min(), shares.iter().max());
+            assert!(most.unwrap_or(&0) - least.unwrap_or(&0) <= 1, "{shares:?}");
+        };
+        check(20, 11, 20);
+        check(60, 11, 60);
+        check(22, 11, 22);
+        check(7, 1, 7);
+        check(3, 11, 11);
+        check(0, 2, 2);
+        check(5, 0, 0);
+    }
 }
