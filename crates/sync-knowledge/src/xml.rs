@@ -89,9 +89,8 @@ impl Knowledge {
     ///
     /// # Errors
     ///
-    /// If the text is not well-formed XML, holds elements of Sync Framework that are not understood
-    /// (they might be exceptions), or contradicts itself. Elements of other namespaces are passed
-    /// over.
+    /// If the text is not well-formed XML, holds elements that are not understood, of whatever
+    /// namespace (they might be exceptions), or contradicts itself.
     pub fn from_xml(xml: &str) -> Result<Knowledge, XmlError> {
         read::knowledge(xml)
     }

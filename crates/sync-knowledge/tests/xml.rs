@@ -95,16 +95,44 @@ const XML: &str = r#"<syncKnowledge xmlns="http://schemas.microsoft.com/2008/03/
 #[test]
 fn what_is_written() {
     assert_eq!(knowledge().to_xml(), XML);
-    // Other prefixes, the namespace of version 2.0, foreign elements and comments make no difference.
+    // Other prefixes, the namespace of version 2.0 and comments make no difference.
     let other = XML
         .replace("xmlns:sync", "xmlns:s")
         .replace("sync:", "s:")
         .replace("2008/03", "2009/04")
-        .replace(
-            "<clockVector>",
-            "<!-- here --><x:y xmlns:x='urn:other'/><clockVector>",
-        );
+        .replace("<clockVector>", "<!-- here --><clockVector>");
     assert_eq!(Knowledge::from_xml(&other).unwrap(), knowledge());
+}
+
+/// Wherever an element stands that is not understood, it may say that less is known.
+#[test]
+fn nothing_is_passed_over() {
+    let mut knowledge = knowledge();
+    knowledge.exclude_change_unit(&ItemId::from_bytes(&[7]), &3.into());
+    let xml = knowledge.to_xml();
+    assert_eq!(Knowledge::from_xml(&xml).unwrap(), knowledge);
+    let unknown = [
+        "<rangeExceptions/>",
+        "<rangeExceptions xmlns=''/>",
+        "<x:rangeExceptions xmlns:x='urn:other'/>",
+        "<rangeExceptions xmlns='http://schemas.microsoft.com/2009/04/sync/'/>",
+        "<rangeExceptions xmlns='urn:syncdb:knowledge:1'/>",
+    ];
+    for (at, _) in xml.match_indices('>') {
+        let (before, after) = xml.split_at(at);
+        for unknown in unknown {
+            // Into the element that begins or ends here, or behind it.
+            let changed = match before.strip_suffix('/') {
+                Some(open) => {
+                    let name = &open[open.rfind('<').unwrap() + 1..];
+                    let name = name.split(' ').next().unwrap();
+                    format!("{open}>{unknown}</{name}{after}")
+                }
+                None => format!("{before}>{unknown}{}", &after[1..]),
+            };
+            assert!(Knowledge::from_xml(&changed).is_err(), "{changed}");
+        }
+    }
 }
 
 /// Every format that the binary form admits has an XML form, too.

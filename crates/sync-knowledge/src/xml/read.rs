@@ -54,6 +54,7 @@ fn formats(group: Node<'_>) -> Result<IdFormatGroup, XmlError> {
     )?;
     let format = |name, of_replicas: bool| {
         let node = group.child(name)?;
+        node.only(&[], &[])?;
         let variable = node.attribute("isVariable", "true or false", |value| match value {
             "true" | "1" => Some(true),
             "false" | "0" => Some(false),
@@ -85,6 +86,7 @@ fn key_map(map: Node<'_>) -> Result<ReplicaKeyMap, XmlError> {
     map.only(&["replicaKeyMapEntry"], &[])?;
     let mut entries = Vec::new();
     for entry in map.children("replicaKeyMapEntry") {
+        entry.only(&[], &[])?;
         let key: u32 = entry.number("replicaKey")?;
         entries.push((key, entry.bytes("replicaId")?));
     }
@@ -129,6 +131,7 @@ fn ranges(builder: KnowledgeBuilder, exceptions: Node<'_>) -> Result<Knowledge, 
         set.only(&[], &["changeUnit", "range"])?;
         let mut units = Vec::new();
         for unit in set.children("changeUnit") {
+            unit.only(&[], &[])?;
             units.push(ChangeUnitId::from_bytes(&unit.bytes("id")?));
         }
         builder = add_ranges(builder.column_set(units)?, set)?;
@@ -147,6 +150,7 @@ fn add_ranges(to: KnowledgeBuilder, set: Node<'_>) -> Result<KnowledgeBuilder, X
 fn vector<'a>(elements: impl Iterator<Item = Node<'a>>) -> Result<ClockVector, XmlError> {
     let mut pairs: Vec<(ReplicaKey, Tick)> = Vec::new();
     for element in elements {
+        element.only(&[], &[])?;
         let key = element.number("replicaKey").map(ReplicaKey)?;
         let tick = element.number("tickCount")?;
         if pairs.last().is_some_and(|before| before.0 >= key) {
@@ -166,13 +170,14 @@ struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// Refuses elements of Sync Framework and of ours with other names than these.
+    /// Refuses every element but those of Sync Framework and of ours with these names: whoever
+    /// wrote another one may have taken something away with it.
     fn only(&self, sync: &[&str], ours: &[&str]) -> Result<(), XmlError> {
         for child in &self.element.children {
             let names = match child.name.space {
                 Space::Ours => ours,
                 Space::Sync => sync,
-                Space::None | Space::Other => continue,
+                Space::None | Space::Other => &[],
             };
             if !names.contains(&child.name.local.as_str()) {
                 let element = child.name.local.clone();
