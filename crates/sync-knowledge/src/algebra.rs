@@ -158,12 +158,16 @@ impl Knowledge {
         (!same).then(|| KeyMapping::between(&other.key_map, &self.key_map))
     }
 
-    /// The fragments of another knowledge, cut at ids of this one's format.
+    /// The fragments of another knowledge, cut at ids of this one's formats.
     pub(crate) fn fitted<'a>(&self, other: &'a Knowledge) -> Cow<'a, Fragments> {
-        if self.formats.item == other.formats.item {
+        let (mine, theirs) = (&self.formats, &other.formats);
+        // Without column sets there are no change units to fit.
+        let same_units =
+            mine.change_unit == theirs.change_unit || other.fragments.columns.is_empty();
+        if mine.item == theirs.item && same_units {
             return Cow::Borrowed(&other.fragments);
         }
-        Cow::Owned(other.fragments.fitted(&self.formats.item))
+        Cow::Owned(other.fragments.fitted(mine))
     }
 
     /// A caller's mapping, cut to what has a meaning here; `None` if it changes nothing.
@@ -259,10 +263,12 @@ impl Knowledge {
     }
 }
 
-/// Containment both ways; over the same keys the same representation.
+/// Containment both ways, over the same formats of items and change units; over the same keys the
+/// same representation, too.
 impl PartialEq for Knowledge {
     fn eq(&self, other: &Self) -> bool {
-        if self.formats.item != other.formats.item {
+        let ids = |knowledge: &Knowledge| (knowledge.formats.item, knowledge.formats.change_unit);
+        if ids(self) != ids(other) {
             return false;
         }
         match self.mapping_to(other) {

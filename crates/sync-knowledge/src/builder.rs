@@ -74,6 +74,12 @@ pub enum BuildError {
     /// A column set names no change unit: it would speak of nothing.
     #[error("a column set without change units: name at least one")]
     EmptyColumnSet,
+    /// A change unit has no length that the change unit format admits.
+    #[error("change unit {unit} is no change unit id of the knowledge's format")]
+    InvalidChangeUnit {
+        /// The change unit.
+        unit: ChangeUnitId,
+    },
     /// A change unit is in two column sets.
     #[error("change unit {unit} is in two column sets: name it once")]
     RepeatedChangeUnit {
@@ -136,7 +142,7 @@ impl KnowledgeBuilder {
     ///
     /// # Errors
     ///
-    /// If there are none, or if one of them was named before.
+    /// If there are none, or if one of them is no id of the format or was named before.
     pub fn column_set(
         mut self,
         units: impl IntoIterator<Item = ChangeUnitId>,
@@ -146,6 +152,9 @@ impl KnowledgeBuilder {
             return Err(BuildError::EmptyColumnSet);
         }
         for unit in &units {
+            if !self.formats.change_unit.admits(unit.as_bytes().len()) {
+                return Err(BuildError::InvalidChangeUnit { unit: unit.clone() });
+            }
             if !self.named.insert(unit.clone()) {
                 return Err(BuildError::RepeatedChangeUnit { unit: unit.clone() });
             }

@@ -8,7 +8,7 @@ use core::mem;
 use crate::numbering::Numbering;
 use crate::range_set::RangeSet;
 use crate::vector_table::{EMPTY, VectorTable};
-use crate::{ChangeUnitId, ClockVector, IdFormat, ItemId};
+use crate::{ChangeUnitId, ClockVector, IdFormatGroup, ItemId};
 
 /// What is known of each change unit of each item.
 ///
@@ -200,9 +200,12 @@ impl Fragments {
         parts.pop().map_or(Cow::Borrowed(self), Cow::Owned)
     }
 
-    /// The same with all bounds moved up to ids of `format`.
-    pub(crate) fn fitted(&self, format: &IdFormat) -> Fragments {
+    /// The same with all bounds moved up to item ids of the formats, and without change units that
+    /// they do not admit.
+    pub(crate) fn fitted(&self, formats: &IdFormatGroup) -> Fragments {
+        let format = &formats.item;
         let lowest = ItemId::lowest(format);
+        let admitted = |unit: &&ChangeUnitId| formats.change_unit.admits(unit.as_bytes().len());
         let fit = |ranges: &RangeSet| {
             let mut fitted = RangeSet::uniform(EMPTY);
             for (lower, _, slot) in ranges.parts() {
@@ -214,7 +217,7 @@ impl Fragments {
             fitted
         };
         let columns = self.columns.iter().map(|column| Column {
-            units: column.units.clone(),
+            units: column.units.iter().filter(admitted).cloned().collect(),
             ranges: fit(&column.ranges),
         });
         let vectors = self.table.clone().into_vectors();

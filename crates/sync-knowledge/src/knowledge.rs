@@ -17,16 +17,22 @@ use crate::{
 /// version vector with exceptions.
 ///
 /// **Change units.** What is said of an item holds for all its change units unless a
-/// [column set](crate::KnowledgeInspector::column_sets) says something else of some. There are
-/// always change units that no column set names. An item's version is contained where it is for
-/// every change unit.
+/// [column set](crate::KnowledgeInspector::column_sets) says something else of some. The rest, the
+/// *scope*, always counts, even where column sets name every change unit that the format admits: it
+/// is what is known of the item as such, that it came or went. An item's version is contained where
+/// it is for the scope and for every change unit that is named.
 ///
 /// **One form.** However it came about, equal knowledge over the same key map has one
-/// representation and equal bytes. `==` is containment both ways, replicas matched by id.
+/// representation, and equal bytes where the replica formats are equal, too. `==` is containment
+/// both ways, replicas matched by id, over the same formats of items and change units; key maps and
+/// replica formats may differ, and the bytes then do.
 ///
 /// **Total.** No operation fails. A replica key that the key map does not hold has no changes to
-/// know; an id that the item format does not admit names no item, and as a bound of a range it
-/// stands for the least id above it.
+/// know. An id that the item format does not admit names no item, and one that the change unit
+/// format does not admit no change unit: to learn or forget something about it changes nothing,
+/// and a projection onto it contains nothing. Questions do not look at the format: whatever bytes
+/// they name lie in some range, whose vector is the answer. As a bound of a range an id that is not
+/// admitted stands for the least id above it.
 ///
 /// ```
 /// use sync_knowledge::{ItemId, Knowledge, ReplicaId, Version};

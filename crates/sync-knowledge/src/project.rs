@@ -30,9 +30,10 @@ impl Knowledge {
     }
 
     /// What is known of some change units of all items, and nothing of other change units
-    /// (ProjectOntoColumnSet).
+    /// (ProjectOntoColumnSet). The scope is no change unit: nothing of it is kept.
     pub fn project_onto_columns(&self, units: &[ChangeUnitId]) -> Knowledge {
         let mut units = units.to_vec();
+        units.retain(|unit| self.is_unit(unit));
         units.sort_unstable();
         units.dedup();
         let columns = units.into_iter().map(|unit| {
@@ -101,6 +102,9 @@ impl Knowledge {
 
     /// Forgets everything about one change unit of one item.
     pub fn exclude_change_unit(&mut self, item: &ItemId, unit: &ChangeUnitId) {
+        if !self.is_unit(unit) {
+            return;
+        }
         if let Some((lower, upper)) = self.item_region(item) {
             self.fragments
                 .edit_unit(unit, lower.as_ref(), upper.as_ref(), forget);
@@ -160,6 +164,10 @@ impl Knowledge {
             })
             .collect();
         self.with_fragments(Fragments::assemble(vectors, scope, columns))
+    }
+
+    fn is_unit(&self, unit: &ChangeUnitId) -> bool {
+        self.formats.change_unit.admits(unit.as_bytes().len())
     }
 
     /// `None` for an id that is no item's.

@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::blob::write::ranges_alone;
 use crate::numbering::Numbering;
 use crate::{
-    ChangeUnitId, ClockVector, DecodeError, ForgottenKnowledge, ItemId, Knowledge, KnowledgeBlob,
-    KnowledgeBuilder, KnowledgeCookie, ReplicaId, ReplicaKey, ReplicaKeyMap, Tick,
+    BuildError, ChangeUnitId, ClockVector, DecodeError, ForgottenKnowledge, ItemId, Knowledge,
+    KnowledgeBlob, KnowledgeBuilder, KnowledgeCookie, ReplicaId, ReplicaKey, ReplicaKeyMap, Tick,
 };
 
 /// Knowledge with its column sets, which the form of Sync Framework cannot hold: the scope in that
@@ -58,9 +58,15 @@ impl TryFrom<Parts<'_>> for Knowledge {
             if column.formats != scope.formats || column.key_map != scope.key_map {
                 return Err(invalid(place, "has another key map or other id formats"));
             }
-            builder = builder
-                .column_set(units)
-                .map_err(|_| invalid(place, "names no change unit or one that was named before"))?;
+            builder = builder.column_set(units).map_err(|error| {
+                let reason = match error {
+                    BuildError::InvalidChangeUnit { .. } => {
+                        "names a change unit that its format does not admit"
+                    }
+                    _ => "names no change unit or one that was named before",
+                };
+                invalid(place, reason)
+            })?;
             builder = with_ranges(builder, &column).ok_or(invalid(place, "has invalid ranges"))?;
         }
         let built = builder.build();

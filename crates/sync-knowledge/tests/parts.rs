@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use sync_knowledge::{
-    BuildError, ClockVector, IdFormat, IdFormatGroup, ItemId, KeyMapping, Knowledge,
+    BuildError, ChangeUnitId, ClockVector, IdFormat, IdFormatGroup, ItemId, KeyMapping, Knowledge,
     KnowledgeBuilder, Relation, ReplicaId, ReplicaKey, ReplicaKeyMap, Tick, Version,
 };
 
@@ -464,11 +464,96 @@ fn what_builders_refuse() {
         begin().column_set([3.into(), 3.into()]).unwrap_err(),
         repeated
     );
+    for bytes in [&[][..], &[1, 2]] {
+        let unit = ChangeUnitId::from_bytes(bytes);
+        let error = begin().column_set([3.into(), unit.clone()]).unwrap_err();
+        assert_eq!(error, BuildError::InvalidChangeUnit { unit });
+    }
     let columns = begin().column_set([3.into()]).unwrap();
     assert_eq!(
         columns.column_set([4.into(), 3.into()]).unwrap_err(),
         repeated
     );
+}
+
+/// The scope counts even where column sets name every change unit that there can be.
+#[test]
+fn the_scope_counts_without_change_units() {
+    let build = |scope: Tick, units: Tick| {
+        let vector = |tick| -> ClockVector { [(ReplicaKey::LOCAL, tick)].into_iter().collect() };
+        let own = ReplicaKeyMap::new(ReplicaId::from_bytes(&[1; 16]));
+        let all = (0..=u8::MAX).map(ChangeUnitId::from);
+        let builder = KnowledgeBuilder::new(IdFormatGroup::DATABASE, own)
+            .range(ItemId::zero(), vector(scope))
+            .and_then(|builder| builder.column_set(all))
+            .and_then(|builder| builder.range(ItemId::zero(), vector(units)));
+        builder.unwrap().build()
+    };
+    let (less, more) = (build(3, 5), build(4, 5));
+    let version = |tick| Version::new(ReplicaKey::LOCAL, tick);
+    assert!(!less.contains(&[7], version(4)));
+    assert!(less.contains_change_unit(&[7], &[7], version(5)));
+    assert_eq!(less.compare(&more), Relation::Contained);
+    assert_ne!(less, more);
+    assert_ne!(less.to_bytes(), more.to_bytes());
+    assert_eq!(less.combined(&more), more);
+    assert!(!build(5, 5).contains(&[7], version(6)));
+    assert!(build(5, 5).is_uniform());
+}
+
+/// An id that the format does not admit names nothing: there is nothing to learn, forget or keep.
+#[test]
+fn ids_that_name_nothing() {
+    let formats = IdFormatGroup {
+        item: IdFormat::fixed(2),
+        ..IdFormatGroup::DATABASE
+    };
+    let own = ReplicaKeyMap::new(ReplicaId::from_bytes(&[1; 16]));
+    let mut knowledge = Knowledge::with_formats(formats, own);
+    knowledge.set_local_tick(7);
+    knowledge.exclude_item(&ItemId::from_bytes(&[5, 0]));
+    knowledge.exclude_change_unit(&ItemId::from_bytes(&[6, 0]), &3.into());
+    let item = ItemId::from_bytes(&[6, 0]);
+    let nothing = knowledge.project_onto_columns(&[]);
+    for bytes in [&[][..], &[5], &[5, 0, 0], &[6, 0, 0]] {
+        let (id, unit) = (ItemId::from_bytes(bytes), ChangeUnitId::from_bytes(bytes));
+        let mut changed = knowledge.clone();
+        changed.exclude_item(&id);
+        changed.exclude_change_unit(&id, &3.into());
+        changed.learn_item(&id, Version::new(ReplicaKey::LOCAL, 9));
+        assert_eq!(changed, knowledge, "{id}");
+        assert_eq!(knowledge.project_onto_item(&id), nothing, "{id}");
+        if bytes.len() != 1 {
+            changed.exclude_change_unit(&item, &unit);
+            assert_eq!(changed, knowledge, "{unit}");
+            assert_eq!(knowledge.project_onto_columns(&[unit]), nothing);
+        }
+    }
+}
+
+/// Change units of another community's format are none here: what is said of them is not taken over.
+#[test]
+fn change_units_of_another_format() {
+    let wide = IdFormatGroup {
+        change_unit: IdFormat::variable(2),
+        ..IdFormatGroup::DATABASE
+    };
+    let own = ReplicaKeyMap::new(ReplicaId::from_bytes(&[1; 16]));
+    let mut theirs = Knowledge::with_formats(wide, own.clone());
+    theirs.set_local_tick(7);
+    let item = ItemId::from_bytes(&[5]);
+    theirs.exclude_change_unit(&item, &ChangeUnitId::from_bytes(&[1, 2]));
+    theirs.exclude_change_unit(&item, &3.into());
+    let mut mine = Knowledge::new(ReplicaId::from_bytes(&[1; 16]));
+    mine.combine(&theirs);
+    let mut expected = Knowledge::with_formats(IdFormatGroup::DATABASE, own);
+    expected.set_local_tick(7);
+    expected.exclude_change_unit(&item, &3.into());
+    assert_eq!(mine, expected);
+    assert_eq!(expected.compare(&theirs), Relation::Equal);
+    assert_ne!(expected, theirs);
+    assert_eq!(mine.lowest_uncontained_id(&theirs), None);
+    assert_eq!(mine.difference(&theirs), []);
 }
 
 #[test]

@@ -77,6 +77,20 @@ proptest! {
     }
 }
 
+/// A change unit that the format of the knowledge does not admit.
+#[test]
+fn column_sets_of_another_format() {
+    let mut knowledge = Knowledge::new(ReplicaId::from_bytes(&[1; 16]));
+    knowledge.set_local_tick(7);
+    let item = sync_knowledge::ItemId::from_text("a");
+    knowledge.exclude_change_unit(&item, &ChangeUnitId::from(3));
+    let mut json = serde_json::to_value(&knowledge).unwrap();
+    json["columns"][0][0][0] = serde_json::json!([3, 4]);
+    let error = serde_json::from_value::<Knowledge>(json).unwrap_err();
+    let reason = "column set 0 of the knowledge names a change unit that its format does not admit";
+    assert_eq!(error.to_string(), reason);
+}
+
 fn crc_32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
