@@ -63,7 +63,8 @@
 //!
 //! Decoders check every length against the bytes that are there before they allocate, and take time
 //! and memory in proportion to them; they never panic. How large a blob is acceptable is for the
-//! caller to say: joining two knowledges can give as many vectors as both have ranges. Whoever reads
+//! caller to say: joining two knowledges can give as many vectors as both have ranges, which
+//! [`Knowledge::combined_entries_at_most`] foretells. Whoever reads
 //! bincode with serde, rather than the envelope, gives its configuration a limit: without one,
 //! bincode allocates what a length claims before it looks at what is there.
 //!
@@ -93,6 +94,7 @@ mod difference;
 mod envelope;
 mod forgotten;
 mod fragments;
+mod growth;
 mod id_format;
 mod id_index;
 mod id_match;

@@ -39,7 +39,10 @@ pub use decide::{Decision, Judge, RowFacts, Rules, Sameness, Stamp, Stamper};
 pub use error::ProviderError;
 pub use learn::{Lesson, is_alone, learn, worth_storing};
 pub use normal_key::NormalKey;
-pub use outside::{head_from_outside, knowledge_from_outside, version_from_outside};
+pub use outside::{
+    GREATEST_COMBINED, check_combined, head_from_outside, knowledge_from_outside,
+    version_from_outside,
+};
 pub use policy::{ConflictPolicy, Contender, Winner};
 pub use position::Position;
 pub use provider::{Ending, SyncProvider};

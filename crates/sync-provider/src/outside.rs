@@ -5,19 +5,49 @@ use sync_knowledge::{KeyMapping, Knowledge, Tick, Version};
 use crate::batch::RowHead;
 use crate::error::ProviderError;
 
-/// Decodes knowledge that another replica sent; `object` names it in an error.
+/// Decodes knowledge that another replica sent to one that has `local`; `object` names it in an error.
 ///
 /// # Errors
-/// It does not decode, or holds a tick above half of what a signed 64-bit column takes: ticks are stored in such columns, and those issued
+/// It does not decode, is [too much](check_combined) together with what is here, or holds a tick above half of what a signed 64-bit column takes: ticks are stored in such columns, and those issued
 /// after one that was learned are higher still.
 pub fn knowledge_from_outside(
     object: &'static str,
+    local: &Knowledge,
     bytes: &[u8],
 ) -> Result<Knowledge, ProviderError> {
     let knowledge = Knowledge::from_bytes(bytes)
         .map_err(|error| ProviderError::malformed(object, error.to_string()))?;
     check_tick(object, knowledge.max_tick_where(|_| true))?;
+    check_combined(object, local, &knowledge)?;
     Ok(knowledge)
+}
+
+/// The most clock entries that two knowledges may make together: half a gibibyte of ticks. Ten thousand replicas with six thousand rows
+/// that differ from each other in who changed them last stay below it.
+pub const GREATEST_COMBINED: u64 = 64 << 20;
+
+/// Refuses knowledge that would become too much together with what is here: a few bytes of it are joined range by range with each replica
+/// that is known.
+///
+/// # Errors
+/// Both together can hold more than [`GREATEST_COMBINED`] clock entries.
+pub fn check_combined(
+    object: &'static str,
+    local: &Knowledge,
+    remote: &Knowledge,
+) -> Result<(), ProviderError> {
+    let entries = local.combined_entries_at_most(remote);
+    if entries <= GREATEST_COMBINED {
+        return Ok(());
+    }
+    Err(ProviderError::Refused {
+        object: object.into(),
+        reason: format!(
+            "together with what is known here it can grow to {entries} clock entries, and no more than {GREATEST_COMBINED} are taken in"
+        ),
+        remedy: "synchronise until fewer rows are excepted, or give the scope fewer replicas"
+            .into(),
+    })
 }
 
 /// The head of an incoming row in the destination's key map; `mapping` leads there from that of the batch. `None` if it names a replica that
@@ -70,10 +100,49 @@ fn check_tick(object: &'static str, tick: Tick) -> Result<(), ProviderError> {
 
 #[cfg(test)]
 mod tests {
-    use sync_knowledge::{ReplicaId, ReplicaKey};
+    use sync_knowledge::{
+        IdFormatGroup, ItemId, KnowledgeBuilder, ReplicaId, ReplicaKey, ReplicaKeyMap,
+    };
     use uuid::Uuid;
 
     use super::*;
+
+    /// Two small blobs, of which one names many replicas and the other many rows, are refused before they are joined.
+    #[test]
+    fn what_grows_too_much_is_refused() {
+        let rows = |rows: u32| {
+            let own = ReplicaKeyMap::new(ReplicaId::from_uuid(Uuid::from_u128(1)));
+            let builder = KnowledgeBuilder::new(IdFormatGroup::DATABASE, own);
+            let all = (0..rows).try_fold(builder, |builder, row| {
+                let seen = [(ReplicaKey::LOCAL, Tick::from(row) + 1)];
+                builder.range(
+                    ItemId::from_text(&format!("{row:06}")),
+                    seen.into_iter().collect(),
+                )
+            });
+            all.unwrap().build()
+        };
+        let mut many = Knowledge::new(ReplicaId::from_uuid(Uuid::from_u128(1)));
+        let id = |number| ReplicaId::from_uuid(Uuid::from_u128(number));
+        let map = ReplicaKeyMap::with_replicas(id(1), (2..=60_000).map(id));
+        let all = (0..60_000).map(|key| (ReplicaKey(key), 5)).collect();
+        many = KnowledgeBuilder::new(many.formats(), map)
+            .range(ItemId::zero(), all)
+            .unwrap()
+            .build();
+        let sent = |rows: &Knowledge| knowledge_from_outside("knowledge", &many, &rows.to_bytes());
+        assert!(sent(&rows(1_000)).is_ok());
+        let error = sent(&rows(1_200)).unwrap_err().to_string();
+        let reason = "knowledge: together with what is known here it can grow to 72061201 clock entries, and no more than 67108864 are taken in";
+        assert!(error.starts_with(reason), "{error}");
+        // Rows that all are known alike, or not at all, share what is known.
+        let mut excluded = Knowledge::new(id(1));
+        excluded.set_local_tick(5);
+        for row in 0..3_000 {
+            excluded.exclude_item(&ItemId::from_text(&format!("{row:06}")));
+        }
+        assert!(sent(&excluded).is_ok());
+    }
 
     #[test]
     fn heads_are_checked() {

@@ -26,7 +26,7 @@ impl Selection {
         destination: &[u8],
         mut remembered: Vec<Vec<u8>>,
     ) -> Result<Self, ProviderError> {
-        let remote = knowledge_from_outside("knowledge of the destination", destination)?;
+        let remote = knowledge_from_outside("knowledge of the destination", source, destination)?;
         remembered.sort_unstable();
         Ok(Selection {
             destination: source.clone().map_remote_to_local(&remote),

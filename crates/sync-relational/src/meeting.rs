@@ -40,8 +40,9 @@ impl Meeting {
         state: &ScopeState,
         made_with: &[u8],
     ) -> Result<Self, ProviderError> {
-        let remote = knowledge_from_outside("made-with knowledge of the batch", made_with)?;
         let stored = own_knowledge(scope, state.knowledge.as_deref())?;
+        let remote =
+            knowledge_from_outside("made-with knowledge of the batch", &stored, made_with)?;
         let mut known = stored.clone();
         known.set_local_tick(state.mark.max(stored.local_tick()));
         let mapping = known.mapping_from(remote.key_map());

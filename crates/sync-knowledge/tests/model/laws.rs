@@ -41,10 +41,19 @@ pub(crate) fn union(a: &Sample, b: &Sample) {
     combined.combine(&b.knowledge);
     check(&combined, &a.universe, &Model(&a.model.0 | &b.model.0));
 
-    let made = a.knowledge.combined(&b.knowledge);
-    assert_eq!(&made, &combined);
-    assert_eq!(made.formats(), combined.formats());
-    assert_eq!(made.to_bytes(), combined.to_bytes());
+    let whole = a.knowledge.combined(&b.knowledge);
+    assert_eq!(whole.to_bytes(), combined.to_bytes());
+    assert_eq!(whole.key_map(), combined.key_map());
+    assert_eq!(whole.formats(), combined.formats());
+    check(&whole, &a.universe, &Model(&a.model.0 | &b.model.0));
+    if KnowledgeInspector::new(&whole)
+        .column_sets()
+        .next()
+        .is_none()
+    {
+        let entries: usize = KnowledgeBlob::from(&whole).vectors().map(<[_]>::len).sum();
+        assert!(entries as u64 <= a.knowledge.combined_entries_at_most(&b.knowledge));
+    }
 
     let mut mapped = a.knowledge.clone();
     let mapping = mapped.mapping_from(b.knowledge.key_map());

@@ -46,7 +46,11 @@ impl MemoryReplica {
         let Some(first) = batches.first() else {
             return Ok(BatchOutcome::default());
         };
-        let remote = knowledge_from_outside("made-with knowledge of the batch", &first.made_with)?;
+        let remote = knowledge_from_outside(
+            "made-with knowledge of the batch",
+            &self.knowledge,
+            &first.made_with,
+        )?;
         let mut known = self.knowledge.clone();
         let newcomer = !self.was_source && is_alone(&known);
         let mapping = known.mapping_from(remote.key_map());

@@ -38,7 +38,7 @@ pub(super) fn blob(bytes: &[u8]) -> Verdict {
     assert_eq!(canonical.to_bytes().len(), knowledge.to_bytes().len());
     let forgotten = ForgottenKnowledge::from_bytes(bytes).unwrap();
     assert_eq!(*forgotten.knowledge(), knowledge);
-    let _ = knowledge_from_outside("fuzzed knowledge", bytes);
+    let _ = knowledge_from_outside("fuzzed knowledge", &knowledge, bytes);
     Verdict::Read
 }
 

@@ -4,6 +4,7 @@ mod blob;
 
 use serde::Serialize;
 use sync_knowledge::{IdFormat, Knowledge, KnowledgeBlob, Relation};
+use sync_provider::check_combined;
 
 use crate::args::KnowledgeCommand;
 use crate::context::Context;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: &KnowledgeCommand, context: &Context) -> Result<Code,
         }
         KnowledgeCommand::Combine { a, b } => {
             let (mut a, b) = both(a, b)?;
+            check_combined("knowledge blobs", &a, &b)?;
             a.combine(&b);
             print(&mut out, &a.to_bytes(), context);
         }
