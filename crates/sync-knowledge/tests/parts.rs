@@ -569,3 +569,39 @@ fn a_mesh_without_exceptions_keeps_one_vector() {
     }
     assert!(mesh.iter().all(|knowledge| knowledge.is_uniform()));
 }
+
+/// Whichever way knowledge is combined, its format of replica ids admits those that it learns.
+#[test]
+fn formats_of_learned_replicas() {
+    let of = |ids: &[&[u8]]| {
+        let mut ids = ids.iter().map(|id| ReplicaId::from_bytes(id));
+        let map = ReplicaKeyMap::with_replicas(ids.next().unwrap(), ids);
+        let mut knowledge = Knowledge::with_formats(IdFormatGroup::DATABASE, map);
+        knowledge.raise(ReplicaKey::LOCAL, 1);
+        knowledge
+    };
+    let usual: [u8; 16] = [1; 16];
+    for theirs in [
+        &[&usual[..], &[2; 16]][..],
+        &[&usual[..], &[2; 20]],
+        &[&[2; 20][..], &usual],
+        &[&[2; 4][..]],
+    ] {
+        let (mine, theirs) = (of(&[&usual]), of(theirs));
+        let mut combined = mine.clone();
+        combined.combine(&theirs);
+        let mut mapped = mine.clone();
+        let mapping = mapped.mapping_from(theirs.key_map());
+        mapped.combine_mapped(&theirs, &mapping);
+        for (_, id) in combined.key_map().iter() {
+            let format = combined.formats().replica;
+            assert!(format.admits(id.as_bytes().len()), "{format:?} {id:?}");
+        }
+        for other in [mine.combined(&theirs), mapped] {
+            assert_eq!(other.formats(), combined.formats());
+            assert_eq!(other.to_bytes(), combined.to_bytes());
+        }
+        let bytes = combined.to_bytes();
+        assert_eq!(Knowledge::from_bytes(&bytes), Ok(combined));
+    }
+}
