@@ -67,6 +67,10 @@ impl ClockVector {
     }
 
     /// Adds all changes of `replica` up to `tick`. Never lowers what is there.
+    ///
+    /// A replica beyond all that are there is added in constant time where the key is the next one;
+    /// any other new replica costs a pass over the vector. Many are better collected: an iterator of
+    /// pairs in any order is put together at once.
     pub fn raise(&mut self, replica: ReplicaKey, tick: Tick) {
         if tick > self.tick(replica) {
             self.set(replica, tick);

@@ -8,7 +8,8 @@ use crate::{ChangeUnitId, ItemId, Knowledge, ReplicaKey, Tick};
 /// range and some change units.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Gap {
-    /// The change units, ascending; empty for those that neither knowledge names.
+    /// The change units, ascending; empty for those that neither knowledge names. The other one is
+    /// taken in the formats of this one, where it may name fewer.
     pub change_units: Vec<ChangeUnitId>,
     /// The first item.
     pub lower_bound: ItemId,

@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use strategies::{samples, samples_of_one_owner};
 use sync_knowledge::{
-    ForgottenKnowledge, ItemId, Knowledge, KnowledgeInspector, Override, Relation, ReplicaKey,
-    Version,
+    ClockVector, ForgottenKnowledge, ItemId, Knowledge, KnowledgeInspector, Override, Relation,
+    ReplicaKey, Version,
 };
 
 /// Thousands of cases, unless the environment asks for another number.
@@ -226,6 +226,11 @@ proptest! {
         prop_assert_eq!(within, overlap.map(|range| range.lower_bound).collect::<Vec<_>>());
 
         let inspector = KnowledgeInspector::new(&a.knowledge);
+        // The most frequent one; of several the one that comes first.
+        let uses = |vector: &ClockVector| all.iter().filter(|range| range.vector == vector).count();
+        let most = all.iter().map(|range| uses(range.vector)).max().unwrap();
+        let first = all.iter().find(|range| uses(range.vector) == most).unwrap();
+        prop_assert_eq!(inspector.scope_clock_vector(), first.vector);
         let overrides = inspector.overrides();
         prop_assert!(2 * overrides.len() <= 2 * all.len() - 2);
         for part in &overrides {

@@ -21,6 +21,14 @@ pub(crate) fn samples<const N: usize>() -> impl Strategy<Value = [Sample; N]> {
     (universe, recipes).prop_map(|(universe, recipes)| recipes.map(|recipe| recipe.cook(universe)))
 }
 
+/// Some knowledges, each in a universe and over a key map of its own.
+#[allow(dead_code, reason = "only one law mixes formats")]
+pub(crate) fn samples_of_mixed_formats<const N: usize>() -> impl Strategy<Value = [Sample; N]> {
+    let universe = || prop_oneof![Just(FIXED), Just(VARIABLE)];
+    let recipes: [_; N] = std::array::from_fn(|_| (universe(), recipe()));
+    recipes.prop_map(|recipes| recipes.map(|(universe, recipe)| recipe.cook(universe)))
+}
+
 /// Some knowledges over the same key map.
 #[allow(dead_code, reason = "only the laws compare bytes")]
 pub(crate) fn samples_of_one_owner<const N: usize>() -> impl Strategy<Value = [Sample; N]> {

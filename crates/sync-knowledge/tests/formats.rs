@@ -1,0 +1,133 @@
+//! Knowledge whose item ids have different formats: of every id of the one what both say of it.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod model;
+mod strategies;
+
+use std::collections::BTreeSet;
+
+use model::{FIXED, Sample, UNITS, VARIABLE, changes_of, number, replica};
+use proptest::prelude::*;
+use strategies::samples_of_mixed_formats;
+use sync_knowledge::{IdFormat, ItemId, Knowledge, KnowledgeInspector, Relation, Version};
+
+/// A change of an id: the id, the number of the change unit, that of the replica, the tick.
+type Change = (ItemId, usize, usize, u64);
+
+/// The ids of a format, by representatives of all that begins anywhere.
+fn ids(format: IdFormat) -> BTreeSet<ItemId> {
+    if format == FIXED.format {
+        return (0..=u8::MAX)
+            .map(|byte| ItemId::from_bytes(&[byte]))
+            .collect();
+    }
+    let all = FIXED
+        .ids
+        .into_iter()
+        .chain(VARIABLE.ids)
+        .map(ItemId::from_bytes);
+    all.flat_map(|id| [id.successor(&format), Some(id)])
+        .flatten()
+        .collect()
+}
+
+/// The changes of ids of this format that a knowledge contains, asked one by one.
+fn contents(knowledge: &Knowledge, format: IdFormat) -> BTreeSet<Change> {
+    let mut contents = BTreeSet::new();
+    for id in ids(format) {
+        for unit in 0..UNITS.len() {
+            for (_, _, who, tick) in changes_of(0, unit) {
+                let version = knowledge
+                    .key_map()
+                    .key(&replica(who))
+                    .map(|key| Version::new(key, tick));
+                let unit_id = [UNITS[unit]];
+                if version.is_some_and(|version| {
+                    knowledge.contains_change_unit(id.as_bytes(), &unit_id, version)
+                }) {
+                    contents.insert((id.clone(), unit, who, tick));
+                }
+            }
+        }
+    }
+    contents
+}
+
+/// The changes that the gaps from one knowledge to another stand for.
+fn gaps(a: &Sample, b: &Sample) -> BTreeSet<Change> {
+    let mut all = BTreeSet::new();
+    let gaps = a.knowledge.difference(&b.knowledge);
+    // In another format a column set may say nothing else than the scope.
+    let theirs = a.knowledge.clone().map_remote_to_local(&b.knowledge);
+    let named: BTreeSet<_> = [&a.knowledge, &theirs]
+        .iter()
+        .flat_map(|knowledge| KnowledgeInspector::new(knowledge).column_sets())
+        .flat_map(|set| set.change_units().to_vec())
+        .collect();
+    for gap in gaps {
+        for (unit, byte) in UNITS.into_iter().enumerate() {
+            let id = byte.into();
+            let meant = if gap.change_units.is_empty() {
+                !named.contains(&id)
+            } else {
+                gap.change_units.contains(&id)
+            };
+            if !meant {
+                continue;
+            }
+            for id in ids(a.universe.format).range(gap.lower_bound.clone()..) {
+                if gap.upper_bound.as_ref().is_none_or(|upper| id < upper) {
+                    let who = number(&a.knowledge, gap.replica);
+                    all.extend(
+                        (gap.after + 1..=gap.up_to).map(|tick| (id.clone(), unit, who, tick)),
+                    );
+                }
+            }
+        }
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn mixed_formats([a, b] in samples_of_mixed_formats()) {
+        let format = a.universe.format;
+        let (mine, theirs) = (contents(&a.knowledge, format), contents(&b.knowledge, format));
+        let (contains, contained) = (theirs.is_subset(&mine), mine.is_subset(&theirs));
+        prop_assert_eq!(a.knowledge.contains_knowledge(&b.knowledge), contains);
+        let relation = Relation::from_containment(contains, contained);
+        prop_assert_eq!(a.knowledge.compare(&b.knowledge), relation);
+        prop_assert_eq!(a.knowledge.intersects(&b.knowledge), !mine.is_disjoint(&theirs));
+        let lowest = theirs.difference(&mine).next().map(|change| change.0.clone());
+        prop_assert_eq!(a.knowledge.lowest_uncontained_id(&b.knowledge), lowest);
+        prop_assert_eq!(gaps(&a, &b), &mine - &theirs);
+
+        let combined = a.knowledge.combined(&b.knowledge);
+        prop_assert_eq!(contents(&combined, format), &mine | &theirs);
+        prop_assert_eq!(combined.formats().item, format);
+        let both = a.knowledge.intersection(&b.knowledge);
+        prop_assert_eq!(contents(&both, format), &mine & &theirs);
+        // What was made holds only bounds of its own format: it can be written.
+        for made in [&combined, &both, &a.knowledge.complement(&b.knowledge)] {
+            let read = Knowledge::from_bytes(&made.to_bytes()).unwrap();
+            prop_assert!(made.contains_knowledge(&read));
+            prop_assert_eq!(read.to_bytes(), made.to_bytes());
+        }
+    }
+
+    #[test]
+    fn prerequisites_of_another_format([a, b, c] in samples_of_mixed_formats()) {
+        // The template decides for ids of its own format.
+        prop_assume!(a.universe.format == b.universe.format);
+        let format = a.universe.format;
+        let projected = a.knowledge.project_onto_knowledge_with_prerequisite(&b.knowledge, &c.knowledge);
+        let (template, wanted) = (contents(&b.knowledge, format), contents(&c.knowledge, format));
+        let missing: BTreeSet<_> = wanted.difference(&template).map(|change| (change.0.clone(), change.1)).collect();
+        let kept = contents(&a.knowledge, format).into_iter();
+        let kept: BTreeSet<_> = kept.filter(|change| !missing.contains(&(change.0.clone(), change.1))).collect();
+        prop_assert_eq!(contents(&projected, format), kept);
+    }
+}
