@@ -16,6 +16,14 @@ pub fn contestant(operation: Operation, mine: &Side, theirs: &Side) -> Contestan
         Operation::Merge => {
             Contestant::new(NAME, move || maximum(black_box(&mine), black_box(&theirs)))
         }
+        Operation::MergeAgain => {
+            Contestant::new(NAME, move || maximum(black_box(&both), black_box(&theirs)))
+        }
+        Operation::MergeAndAsk => Contestant::new(NAME, move || {
+            let both = maximum(black_box(&mine), black_box(&theirs));
+            let known = both.last() >= theirs.last();
+            (both, known)
+        }),
         Operation::Compare => Contestant::new(NAME, move || {
             let pairs = black_box(&both).iter().zip(black_box(&theirs));
             pairs.fold((true, true), |(ge, le), (a, b)| {

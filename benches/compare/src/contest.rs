@@ -15,18 +15,24 @@ use crate::{bound, ours, rival};
 pub enum Operation {
     /// The least that contains both, as a new value.
     Merge,
+    /// What a merge makes with the side that it has learned, once more: the steady state of a session.
+    MergeAgain,
     /// How a merge stands to one of its sides: nobody can stop early.
     Compare,
     /// Whether a merge contains one of its sides.
     Contains,
     /// Whether it contains one version of each replica of that side, asked one by one in no order.
     Versions,
+    /// A merge and the first question about its result: what was put off is paid here.
+    MergeAndAsk,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Operation; 4] = [
+    pub const ALL: [Operation; 6] = [
         Operation::Merge,
+        Operation::MergeAgain,
+        Operation::MergeAndAsk,
         Operation::Compare,
         Operation::Contains,
         Operation::Versions,
@@ -36,6 +42,8 @@ impl Operation {
     pub fn name(self) -> &'static str {
         match self {
             Operation::Merge => "merge",
+            Operation::MergeAgain => "merge of the merge",
+            Operation::MergeAndAsk => "merge, then one question by GUID",
             Operation::Compare => "compare",
             Operation::Contains => "contains all",
             Operation::Versions => "contains, n versions",

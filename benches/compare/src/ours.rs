@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use sync_knowledge::{KeyMapping, Relation};
+use sync_knowledge::{ItemId, KeyMapping, Knowledge, Relation, ReplicaId, Tick, Version};
 use sync_knowledge_benches::sample::{self, Case, Side};
 use sync_knowledge_benches::stopwatch::Contestant;
 
@@ -16,6 +16,18 @@ pub fn mapped_each_time(operation: Operation, case: Case, theirs: &Side) -> Cont
     match operation {
         Operation::Merge => {
             Contestant::new(NAME, move || black_box(&mine).combined(black_box(&other)))
+        }
+        Operation::MergeAgain => {
+            Contestant::new(NAME, move || black_box(&both).combined(black_box(&other)))
+        }
+        Operation::MergeAndAsk => {
+            let (id, tick) = sample::last(theirs);
+            let (id, item) = (ReplicaId::from_bytes(&id), sample::item(7));
+            Contestant::new(NAME, move || {
+                let both = black_box(&mine).combined(black_box(&other));
+                let known = knows(&both, &item, black_box(&id), tick);
+                (both, known)
+            })
         }
         Operation::Compare => {
             Contestant::new(NAME, move || black_box(&both).compare(black_box(&other)))
@@ -57,6 +69,18 @@ pub fn mapped_once(operation: Operation, case: Case, theirs: &Side) -> Contestan
         Operation::Merge => Contestant::new(REUSED, move || {
             black_box(&mine).combined_mapped(black_box(&other), black_box(&mapping))
         }),
+        Operation::MergeAgain => Contestant::new(REUSED, move || {
+            black_box(&both).combined_mapped(black_box(&other), black_box(&mapping))
+        }),
+        Operation::MergeAndAsk => {
+            let (id, tick) = sample::last(theirs);
+            let (id, item) = (ReplicaId::from_bytes(&id), sample::item(7));
+            Contestant::new(REUSED, move || {
+                let both = black_box(&mine).combined_mapped(black_box(&other), black_box(&mapping));
+                let known = knows(&both, &item, black_box(&id), tick);
+                (both, known)
+            })
+        }
         Operation::Compare => Contestant::new(REUSED, move || {
             black_box(&both).compare_mapped(black_box(&other), black_box(&mapping))
         }),
@@ -81,3 +105,9 @@ pub fn mapped_once(operation: Operation, case: Case, theirs: &Side) -> Contestan
 
 const NAME: &str = "sync-knowledge";
 const REUSED: &str = "sync-knowledge, mapping reused";
+
+/// The question that a program asks which has the replica's name and not its key.
+fn knows(knowledge: &Knowledge, item: &ItemId, replica: &ReplicaId, tick: Tick) -> bool {
+    let key = knowledge.key_map().key(replica);
+    key.is_some_and(|key| knowledge.contains(item.as_bytes(), Version::new(key, tick)))
+}

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::hint::black_box;
 
-use sync_knowledge_benches::sample::{Random, Side};
+use sync_knowledge_benches::sample::{self, Random, Side};
 use sync_knowledge_benches::stopwatch::Contestant;
 
 use crate::contest::Operation;
@@ -47,6 +47,18 @@ pub fn contestant<R: Rival + 'static>(
     match operation {
         Operation::Merge => {
             Contestant::new(R::NAME, move || black_box(&mine).merged(black_box(&other)))
+        }
+        Operation::MergeAgain => {
+            Contestant::new(R::NAME, move || black_box(&both).merged(black_box(&other)))
+        }
+        Operation::MergeAndAsk => {
+            let (id, tick) = sample::last(theirs);
+            let key = R::key(id);
+            Contestant::new(R::NAME, move || {
+                let both = black_box(&mine).merged(black_box(&other));
+                let known = both.contains(black_box(key), tick);
+                (both, known)
+            })
         }
         Operation::Compare => {
             Contestant::new(R::NAME, move || black_box(&both).compare(black_box(&other)))

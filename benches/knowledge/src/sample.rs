@@ -10,6 +10,8 @@ use sync_knowledge::{
 pub enum Case {
     /// The same replicas under the same keys, in a key map that both share.
     SameMap,
+    /// The same replicas under the same keys, each side read from bytes: nothing is shared.
+    Decoded,
     /// The same replicas, met in another order.
     OtherOrder,
     /// As many replicas on both sides; every second one is known to both. Each side met them in its own order.
@@ -17,13 +19,24 @@ pub enum Case {
 }
 
 impl Case {
-    /// All three.
-    pub const ALL: [Case; 3] = [Case::SameMap, Case::OtherOrder, Case::HalfShared];
+    /// All of them.
+    pub const ALL: [Case; 4] = [
+        Case::SameMap,
+        Case::Decoded,
+        Case::OtherOrder,
+        Case::HalfShared,
+    ];
+
+    /// Whether a replica has the same key on both sides.
+    fn has_same_keys(self) -> bool {
+        matches!(self, Case::SameMap | Case::Decoded)
+    }
 
     /// The name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Case::SameMap => "a: same map",
+            Case::Decoded => "a: decoded apart",
             Case::OtherOrder => "b: other order",
             Case::HalfShared => "c: half shared",
         }
@@ -68,7 +81,7 @@ pub fn sides(case: Case, n: usize) -> (Side, Side) {
     let mut random = Random::new(n as u64);
     let mine: Vec<_> = (0..n).map(|_| random.replica()).collect();
     let mut theirs = mine.clone();
-    if case != Case::SameMap {
+    if !case.has_same_keys() {
         random.shuffle(&mut theirs);
     }
     for (at, (id, tick)) in theirs.iter_mut().enumerate() {
@@ -88,7 +101,23 @@ pub fn knowledge(case: Case, n: usize) -> (Knowledge, Knowledge) {
         let nothing = mine.nothing();
         return (mine.over(&nothing), theirs.over(&nothing));
     }
-    (mine.knowledge(), theirs.knowledge())
+    let (mine, theirs) = (mine.knowledge(), theirs.knowledge());
+    if case == Case::Decoded {
+        return (read_again(&mine), read_again(&theirs));
+    }
+    (mine, theirs)
+}
+
+/// The same from its bytes, which shares nothing with what it was written from.
+#[expect(clippy::expect_used, reason = "what was just written is valid")]
+fn read_again(knowledge: &Knowledge) -> Knowledge {
+    Knowledge::from_bytes(&knowledge.to_bytes()).expect("what was written")
+}
+
+/// The last replica of a side with its tick; where the sides share half, one that the other does not have.
+#[expect(clippy::expect_used, reason = "no size is 0")]
+pub fn last(side: &Side) -> ([u8; 16], Tick) {
+    *side.0.last().expect("a replica")
 }
 
 /// The version of every replica of `side`, in no order.

@@ -26,6 +26,7 @@ fn check<R>(what: &str, expected: u64, work: impl FnOnce() -> R) {
 fn merging_eight_replicas_allocates_the_result_only() {
     for (case, expected) in [
         (Case::SameMap, TICKS),
+        (Case::Decoded, TICKS),
         (Case::OtherOrder, TICKS),
         (Case::HalfShared, TICKS + KEY_MAP),
     ] {
