@@ -5,6 +5,10 @@
 
 #![cfg(feature = "serde")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is measured is how long it takes"
+)]
 
 use std::time::{Duration, Instant};
 

@@ -36,13 +36,13 @@ fn ids(format: IdFormat) -> BTreeSet<ItemId> {
 fn contents(knowledge: &Knowledge, format: IdFormat) -> BTreeSet<Change> {
     let mut contents = BTreeSet::new();
     for id in ids(format) {
-        for unit in 0..UNITS.len() {
+        for (unit, byte) in UNITS.into_iter().enumerate() {
             for (_, _, who, tick) in changes_of(0, unit) {
                 let version = knowledge
                     .key_map()
                     .key(&replica(who))
                     .map(|key| Version::new(key, tick));
-                let unit_id = [UNITS[unit]];
+                let unit_id = [byte];
                 if version.is_some_and(|version| {
                     knowledge.contains_change_unit(id.as_bytes(), &unit_id, version)
                 }) {

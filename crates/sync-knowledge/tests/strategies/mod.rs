@@ -1,5 +1,7 @@
 //! Knowledge made at random, with what it contains.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::collections::BTreeMap;
 
 use proptest::collection::{btree_map, vec};
@@ -22,7 +24,6 @@ pub(crate) fn samples<const N: usize>() -> impl Strategy<Value = [Sample; N]> {
 }
 
 /// Some knowledges, each in a universe and over a key map of its own.
-#[allow(dead_code, reason = "only one law mixes formats")]
 pub(crate) fn samples_of_mixed_formats<const N: usize>() -> impl Strategy<Value = [Sample; N]> {
     let universe = || prop_oneof![Just(FIXED), Just(VARIABLE)];
     let recipes: [_; N] = std::array::from_fn(|_| (universe(), recipe()));
@@ -30,7 +31,6 @@ pub(crate) fn samples_of_mixed_formats<const N: usize>() -> impl Strategy<Value 
 }
 
 /// Some knowledges over the same key map.
-#[allow(dead_code, reason = "only the laws compare bytes")]
 pub(crate) fn samples_of_one_owner<const N: usize>() -> impl Strategy<Value = [Sample; N]> {
     let universe = prop_oneof![Just(FIXED), Just(VARIABLE)];
     let recipes: [_; N] = std::array::from_fn(|_| recipe());
