@@ -171,25 +171,31 @@ pub(crate) struct DeprovisionArgs {
 pub(crate) enum KnowledgeCommand {
     /// Decode a blob.
     Show {
+        /// The knowledge: hex digits, or `@FILE` with its bytes.
         #[arg(value_name = "BLOB")]
         blob: String,
     },
     /// The least knowledge that contains both, as hex.
     Combine {
-        #[arg(value_name = "BLOB")]
+        /// The one whose owner and keys the result has: hex digits, or `@FILE` with its bytes.
+        #[arg(value_name = "A")]
         a: String,
-        #[arg(value_name = "BLOB")]
+        /// The other one, likewise.
+        #[arg(value_name = "B")]
         b: String,
     },
     /// How A stands to B: equal, contains, contained or concurrent.
     Compare {
+        /// One knowledge: hex digits, or `@FILE` with its bytes.
         #[arg(value_name = "A")]
         a: String,
+        /// The other one, likewise.
         #[arg(value_name = "B")]
         b: String,
     },
     /// The blob in another version, as hex.
     Convert {
+        /// The knowledge: hex digits, or `@FILE` with its bytes.
         #[arg(value_name = "BLOB")]
         blob: String,
         /// The version to write: 5, or the blob's own.

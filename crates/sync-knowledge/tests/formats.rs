@@ -1,4 +1,4 @@
-//! Knowledge whose item ids have different formats: of every id of the one what both say of it.
+//! Knowledge whose item ids or change units have different formats: of every id of the one what both say of it.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
@@ -7,18 +7,22 @@ mod strategies;
 
 use std::collections::BTreeSet;
 
-use model::{FIXED, Sample, UNITS, VARIABLE, changes_of, number, replica};
+use model::{FIXED, Sample, VARIABLE, changes_of, number, replica};
 use proptest::prelude::*;
-use strategies::samples_of_mixed_formats;
-use sync_knowledge::{IdFormat, ItemId, Knowledge, KnowledgeInspector, Relation, Version};
+use strategies::{WIDE_UNITS, samples_of_mixed_formats, samples_of_mixed_units};
+use sync_knowledge::{
+    ChangeUnitId, IdFormat, IdFormatGroup, ItemId, Knowledge, KnowledgeInspector, Relation, Version,
+};
 
-/// A change of an id: the id, the number of the change unit, that of the replica, the tick.
-type Change = (ItemId, usize, usize, u64);
+/// A change of an id: the id, the change unit, the number of the replica, the tick.
+type Change = (ItemId, &'static [u8], usize, u64);
 
 /// The ids of a format, by representatives of all that begins anywhere.
 fn ids(format: IdFormat) -> BTreeSet<ItemId> {
     if format == FIXED.format {
-        return (0..=u8::MAX)
+        // No bound of either universe lies between 8 and 250.
+        return (0..=8)
+            .chain(250..=u8::MAX)
             .map(|byte| ItemId::from_bytes(&[byte]))
             .collect();
     }
@@ -32,19 +36,24 @@ fn ids(format: IdFormat) -> BTreeSet<ItemId> {
         .collect()
 }
 
-/// The changes of ids of this format that a knowledge contains, asked one by one.
-fn contents(knowledge: &Knowledge, format: IdFormat) -> BTreeSet<Change> {
+/// The change units of a format, by representatives.
+fn units(format: IdFormat) -> impl Iterator<Item = &'static [u8]> {
+    let admitted = move |unit: &&[u8]| format.admits(unit.len());
+    WIDE_UNITS.into_iter().filter(admitted)
+}
+
+/// The changes of ids of these formats that a knowledge contains, asked one by one.
+fn contents(knowledge: &Knowledge, formats: IdFormatGroup) -> BTreeSet<Change> {
     let mut contents = BTreeSet::new();
-    for id in ids(format) {
-        for (unit, byte) in UNITS.into_iter().enumerate() {
-            for (_, _, who, tick) in changes_of(0, unit) {
+    for id in ids(formats.item) {
+        for unit in units(formats.change_unit) {
+            for (_, _, who, tick) in changes_of(0, 0) {
                 let version = knowledge
                     .key_map()
                     .key(&replica(who))
                     .map(|key| Version::new(key, tick));
-                let unit_id = [byte];
                 if version.is_some_and(|version| {
-                    knowledge.contains_change_unit(id.as_bytes(), &unit_id, version)
+                    knowledge.contains_change_unit(id.as_bytes(), unit, version)
                 }) {
                     contents.insert((id.clone(), unit, who, tick));
                 }
@@ -66,8 +75,8 @@ fn gaps(a: &Sample, b: &Sample) -> BTreeSet<Change> {
         .flat_map(|set| set.change_units().to_vec())
         .collect();
     for gap in gaps {
-        for (unit, byte) in UNITS.into_iter().enumerate() {
-            let id = byte.into();
+        for unit in units(a.knowledge.formats().change_unit) {
+            let id = ChangeUnitId::from_bytes(unit);
             let meant = if gap.change_units.is_empty() {
                 !named.contains(&id)
             } else {
@@ -89,45 +98,67 @@ fn gaps(a: &Sample, b: &Sample) -> BTreeSet<Change> {
     all
 }
 
+/// Every operation on two knowledges, in terms of the first one's ids.
+#[track_caller]
+fn check(a: &Sample, b: &Sample) {
+    let formats = a.knowledge.formats();
+    let (mine, theirs) = (
+        contents(&a.knowledge, formats),
+        contents(&b.knowledge, formats),
+    );
+    let (contains, contained) = (theirs.is_subset(&mine), mine.is_subset(&theirs));
+    assert_eq!(a.knowledge.contains_knowledge(&b.knowledge), contains);
+    let relation = Relation::from_containment(contains, contained);
+    assert_eq!(a.knowledge.compare(&b.knowledge), relation);
+    assert_eq!(
+        a.knowledge.intersects(&b.knowledge),
+        !mine.is_disjoint(&theirs)
+    );
+    let lowest = theirs
+        .difference(&mine)
+        .next()
+        .map(|change| change.0.clone());
+    assert_eq!(a.knowledge.lowest_uncontained_id(&b.knowledge), lowest);
+    assert_eq!(gaps(a, b), &mine - &theirs);
+
+    let combined = a.knowledge.combined(&b.knowledge);
+    assert_eq!(contents(&combined, formats), &mine | &theirs);
+    let fixed = |formats: IdFormatGroup| (formats.item, formats.change_unit);
+    assert_eq!(fixed(combined.formats()), fixed(formats));
+    let both = a.knowledge.intersection(&b.knowledge);
+    assert_eq!(contents(&both, formats), &mine & &theirs);
+    // What was made holds only bounds of its own format: it can be written.
+    for made in [&combined, &both, &a.knowledge.complement(&b.knowledge)] {
+        let read = Knowledge::from_bytes(&made.to_bytes()).unwrap();
+        assert!(made.contains_knowledge(&read));
+        assert_eq!(read.to_bytes(), made.to_bytes());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn mixed_formats([a, b] in samples_of_mixed_formats()) {
-        let format = a.universe.format;
-        let (mine, theirs) = (contents(&a.knowledge, format), contents(&b.knowledge, format));
-        let (contains, contained) = (theirs.is_subset(&mine), mine.is_subset(&theirs));
-        prop_assert_eq!(a.knowledge.contains_knowledge(&b.knowledge), contains);
-        let relation = Relation::from_containment(contains, contained);
-        prop_assert_eq!(a.knowledge.compare(&b.knowledge), relation);
-        prop_assert_eq!(a.knowledge.intersects(&b.knowledge), !mine.is_disjoint(&theirs));
-        let lowest = theirs.difference(&mine).next().map(|change| change.0.clone());
-        prop_assert_eq!(a.knowledge.lowest_uncontained_id(&b.knowledge), lowest);
-        prop_assert_eq!(gaps(&a, &b), &mine - &theirs);
+        check(&a, &b);
+    }
 
-        let combined = a.knowledge.combined(&b.knowledge);
-        prop_assert_eq!(contents(&combined, format), &mine | &theirs);
-        prop_assert_eq!(combined.formats().item, format);
-        let both = a.knowledge.intersection(&b.knowledge);
-        prop_assert_eq!(contents(&both, format), &mine & &theirs);
-        // What was made holds only bounds of its own format: it can be written.
-        for made in [&combined, &both, &a.knowledge.complement(&b.knowledge)] {
-            let read = Knowledge::from_bytes(&made.to_bytes()).unwrap();
-            prop_assert!(made.contains_knowledge(&read));
-            prop_assert_eq!(read.to_bytes(), made.to_bytes());
-        }
+    /// What one says of change units that the other cannot have is nothing to the other.
+    #[test]
+    fn mixed_change_units([a, b] in samples_of_mixed_units()) {
+        check(&a, &b);
     }
 
     #[test]
     fn prerequisites_of_another_format([a, b, c] in samples_of_mixed_formats()) {
         // The template decides for ids of its own format.
         prop_assume!(a.universe.format == b.universe.format);
-        let format = a.universe.format;
+        let formats = a.knowledge.formats();
         let projected = a.knowledge.project_onto_knowledge_with_prerequisite(&b.knowledge, &c.knowledge);
-        let (template, wanted) = (contents(&b.knowledge, format), contents(&c.knowledge, format));
+        let (template, wanted) = (contents(&b.knowledge, formats), contents(&c.knowledge, formats));
         let missing: BTreeSet<_> = wanted.difference(&template).map(|change| (change.0.clone(), change.1)).collect();
-        let kept = contents(&a.knowledge, format).into_iter();
+        let kept = contents(&a.knowledge, formats).into_iter();
         let kept: BTreeSet<_> = kept.filter(|change| !missing.contains(&(change.0.clone(), change.1))).collect();
-        prop_assert_eq!(contents(&projected, format), kept);
+        prop_assert_eq!(contents(&projected, formats), kept);
     }
 }

@@ -97,7 +97,8 @@ impl Verification {
 /// Rows that are not tracked count as rows: whoever compares wants to hear of them.
 ///
 /// Tables are matched by global name, columns by name, both without regard to case; content is compared by meaning, in the types that A
-/// gives the columns. Rows are matched as the databases tell keys apart ([`TableShape::normal_key`](sync_provider::TableShape::normal_key)). A tombstone at one side and nothing at the other is no difference as long as the other's knowledge contains it.
+/// gives the columns. Rows are matched as the databases tell keys apart ([`TableShape::normal_key`](sync_provider::TableShape::normal_key)).
+/// A tombstone at one side and nothing at the other is no difference as long as the other's knowledge contains it.
 ///
 /// Memory goes with the number of rows of the largest table, some sixty bytes each, not with their size.
 ///

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
-use sync_knowledge::{KnowledgeBuilder, ReplicaId, ReplicaKey, ReplicaKeyMap};
+use sync_knowledge::{
+    ChangeUnitId, IdFormat, IdFormatGroup, KnowledgeBuilder, ReplicaId, ReplicaKey, ReplicaKeyMap,
+};
 
 use crate::model::{
     Change, FIXED, ITEMS, Model, REPLICAS, Sample, TICKS, Universe, VARIABLE, changes, replica,
@@ -22,6 +24,33 @@ pub(crate) fn samples<const N: usize>() -> impl Strategy<Value = [Sample; N]> {
     let recipes: [_; N] = std::array::from_fn(|_| recipe());
     (universe, recipes).prop_map(|(universe, recipes)| recipes.map(|recipe| recipe.cook(universe)))
 }
+
+/// Some knowledges, each with its own formats of items and change units, over a key map of its own. Of change units the column
+/// sets name any two that the format admits; the models are of [`UNITS`](crate::model::UNITS) and say nothing here.
+pub(crate) fn samples_of_mixed_units<const N: usize>() -> impl Strategy<Value = [Sample; N]> {
+    let recipes: [_; N] = std::array::from_fn(|_| {
+        let universe = prop_oneof![Just(FIXED), Just(VARIABLE)];
+        let narrow = subsequence(&NARROW_UNITS, 2).prop_map(|units| (IdFormat::fixed(1), units));
+        let wide = subsequence(&WIDE_UNITS, 2).prop_map(|units| (IdFormat::variable(2), units));
+        (universe, prop_oneof![narrow, wide], recipe())
+    });
+    recipes.prop_map(|recipes| {
+        recipes.map(|(universe, (change_unit, units), recipe)| {
+            let formats = IdFormatGroup {
+                change_unit,
+                ..universe.formats()
+            };
+            let units: Vec<_> = units.into_iter().map(ChangeUnitId::from_bytes).collect();
+            recipe.cook_as(universe, formats, &units)
+        })
+    })
+}
+
+/// Change units of one byte: those that are named, and one that stands for all others.
+pub(crate) const NARROW_UNITS: [&[u8]; 3] = [&[1], &[2], &[9]];
+
+/// Change units of one or two bytes.
+pub(crate) const WIDE_UNITS: [&[u8]; 5] = [&[1], &[1, 2], &[2], &[2, 0], &[9]];
 
 /// Some knowledges, each in a universe and over a key map of its own.
 pub(crate) fn samples_of_mixed_formats<const N: usize>() -> impl Strategy<Value = [Sample; N]> {
@@ -75,17 +104,26 @@ fn ranges() -> impl Strategy<Value = Ranges> {
 
 impl Recipe {
     fn cook(&self, universe: Universe) -> Sample {
+        self.cook_as(universe, universe.formats(), &[unit(0), unit(1)])
+    }
+
+    fn cook_as(
+        &self,
+        universe: Universe,
+        formats: IdFormatGroup,
+        units: &[ChangeUnitId],
+    ) -> Sample {
         let ids: Vec<ReplicaId> = self
             .replicas
             .iter()
             .map(|number| replica(*number))
             .collect();
         let key_map = ReplicaKeyMap::with_replicas(ids[0].clone(), ids[1..].iter().cloned());
-        let mut builder = KnowledgeBuilder::new(universe.formats(), key_map);
+        let mut builder = KnowledgeBuilder::new(formats, key_map);
         builder = self.add(builder, &universe, &self.scope);
-        for (number, ranges) in self.columns.iter().enumerate() {
+        for (unit, ranges) in units.iter().zip(&self.columns) {
             if let Some(ranges) = ranges {
-                builder = builder.column_set([unit(number)]).unwrap();
+                builder = builder.column_set([unit.clone()]).unwrap();
                 builder = self.add(builder, &universe, ranges);
             }
         }
