@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use sync_knowledge::{Knowledge, ReplicaKey, Version};
+use sync_knowledge::{Knowledge, ReplicaId, ReplicaKey, Version};
 
 use crate::sample::{self, Case};
 
@@ -26,7 +26,11 @@ pub const ALL: &[(&str, Make)] = &[
     ("merge-half-shared-reused", || {
         merge_mapped(Case::HalfShared)
     }),
-    ("merge-eight", merge_eight),
+    ("merge-half-shared-and-ask", merge_and_ask),
+    ("merge-eight", || merge_eight(Case::HalfShared)),
+    ("merge-eight-same-map", || merge_eight(Case::SameMap)),
+    ("merge-eight-decoded", || merge_eight(Case::Decoded)),
+    ("merge-eight-other-order", || merge_eight(Case::OtherOrder)),
     ("compare-same-map", || compare(Case::SameMap)),
     ("compare-half-shared", || compare(Case::HalfShared)),
     ("contains-versions", contains_versions),
@@ -68,8 +72,21 @@ fn merge_mapped(case: Case) -> Work {
     })
 }
 
-fn merge_eight() -> Work {
-    let (mine, theirs) = sample::knowledge(Case::HalfShared, 8);
+/// What merging puts off is paid here: the key of a replica that the merge has added.
+fn merge_and_ask() -> Work {
+    let (mine, theirs) = sample::knowledge(Case::HalfShared, REPLICAS);
+    let (id, _) = sample::last(&sample::sides(Case::HalfShared, REPLICAS).1);
+    let id = ReplicaId::from_bytes(&id);
+    Box::new(move || {
+        let both = black_box(&mine).combined(black_box(&theirs));
+        both.key_map()
+            .key(black_box(&id))
+            .map_or(0, |key| u64::from(key.0))
+    })
+}
+
+fn merge_eight(case: Case) -> Work {
+    let (mine, theirs) = sample::knowledge(case, 8);
     Box::new(move || {
         (0..100)
             .map(|_| size(&black_box(&mine).combined(black_box(&theirs))))

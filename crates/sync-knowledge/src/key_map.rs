@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use once_cell::race::OnceBox;
 
@@ -12,6 +13,10 @@ use crate::{ReplicaId, ReplicaKey};
 
 /// Up to so many ids are looked through one by one: that is quicker than an index, and needs none.
 pub(crate) const FEW: usize = 16;
+
+/// So often an id is looked for among all ids before an index of them is made. Making one costs about
+/// as much as 30 looks at a thousand ids and 100 at tens of thousands, so nobody pays twice.
+const LOOKS: u32 = 32;
 
 /// From so many ids on, a shared map is continued rather than copied.
 const MANY: usize = 32;
@@ -40,9 +45,11 @@ pub struct ReplicaKeyMap {
     begin: Option<Arc<ReplicaKeyMap>>,
     /// The ids of the keys that follow those of `begin`. Both together hold at least one.
     ids: Vec<ReplicaId>,
-    /// Of all ids, made when somebody asks for the key of one: knowledge that is only combined and
+    /// Of all ids, made when somebody asks for the keys of many: knowledge that is only combined and
     /// written down never pays for it.
     index: OnceBox<Arc<IdIndex>>,
+    /// How often an id was looked for without the index.
+    looks: AtomicU32,
 }
 
 impl ReplicaKeyMap {
@@ -202,11 +209,13 @@ impl ReplicaKeyMap {
                 begin,
                 ids,
                 index: OnceBox::new(),
+                looks: AtomicU32::new(0),
             });
         }
         let map = Arc::make_mut(this);
         map.ids.reserve_exact(more);
         map.index = OnceBox::new();
+        map.looks = AtomicU32::new(0);
         map
     }
 
@@ -242,6 +251,7 @@ impl ReplicaKeyMap {
             begin: None,
             ids,
             index: OnceBox::new(),
+            looks: AtomicU32::new(0),
         }
     }
 
@@ -250,16 +260,27 @@ impl ReplicaKeyMap {
             begin: None,
             ids,
             index: OnceBox::with_value(Box::new(Arc::new(index))),
+            looks: AtomicU32::new(0),
         }
     }
 
     /// The key of an id, or its place in the index.
     fn find(&self, id: &ReplicaId) -> Result<ReplicaKey, usize> {
-        if self.len() <= FEW && self.index.get().is_none() {
-            let at = self.ids().iter().position(|known| known == id);
-            return at.map(|at| ReplicaKey(at as u32)).ok_or(0);
+        if self.index.get().is_none()
+            && (self.len() <= FEW || self.looks.fetch_add(1, Relaxed) < LOOKS)
+        {
+            return self.look_through(id).ok_or(0);
         }
         self.with_index().index.find(id, self.ids()).map(ReplicaKey)
+    }
+
+    /// The key of an id, from the map that this one continues or else from all other ids.
+    fn look_through(&self, id: &ReplicaId) -> Option<ReplicaKey> {
+        let old = self.begin.as_ref().and_then(|begin| begin.key(id));
+        old.or_else(|| {
+            let at = self.ids.iter().position(|known| known == id)?;
+            Some(ReplicaKey((self.ids().old.len() + at) as u32))
+        })
     }
 
     fn with_index(&self) -> Indexed<'_> {
@@ -287,6 +308,7 @@ impl Clone for ReplicaKeyMap {
             begin: self.begin.clone(),
             ids: self.ids.clone(),
             index: index.map_or_else(OnceBox::new, OnceBox::with_value),
+            looks: AtomicU32::new(0),
         }
     }
 }
