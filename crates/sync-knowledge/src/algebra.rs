@@ -138,7 +138,10 @@ impl Knowledge {
     /// The table from the keys of another owner's map to the keys of this one, to which the
     /// replicas that are new are added first.
     pub fn mapping_from(&mut self, remote: &ReplicaKeyMap) -> KeyMapping {
-        mapping_from(&mut self.key_map, &mut self.formats.replica, remote)
+        let format = &mut self.formats.replica;
+        KeyMapping::adding(remote, &mut self.key_map, |added| {
+            added.iter().for_each(|id| widen(format, id));
+        })
     }
 
     #[inline]
@@ -297,25 +300,23 @@ fn adopt_keys(
     if Arc::ptr_eq(key_map, &other.key_map) {
         return None;
     }
+    // The other's format admits all of its ids.
+    let same_format = *format == other.formats.replica;
     if !key_map.agrees_with(&other.key_map) {
-        return Some(mapping_from(key_map, format, &other.key_map));
+        return Some(KeyMapping::adding(&other.key_map, key_map, |added| {
+            if !same_format {
+                added.iter().for_each(|id| widen(format, id));
+            }
+        }));
     }
     if key_map.len() <= other.key_map.len() {
         // From now on both are seen to be the same at a glance.
         *key_map = Arc::clone(&other.key_map);
-        key_map.iter().for_each(|(_, id)| widen(format, id));
+        if !same_format {
+            key_map.iter().for_each(|(_, id)| widen(format, id));
+        }
     }
     None
-}
-
-fn mapping_from(
-    key_map: &mut Arc<ReplicaKeyMap>,
-    format: &mut IdFormat,
-    remote: &ReplicaKeyMap,
-) -> KeyMapping {
-    KeyMapping::adding(remote, key_map, |added| {
-        added.iter().for_each(|id| widen(format, id));
-    })
 }
 
 fn covers(mine: &ClockVector, theirs: &ClockVector, mapping: Option<&KeyMapping>) -> bool {
