@@ -11,6 +11,9 @@ use crate::{ChangeUnitId, ClockVector, ItemId, Knowledge, ReplicaKey, Version};
 /// From the first id, `None` for the lowest, up to the second, `None` for no end; never empty.
 type Region = (Option<ItemId>, Option<ItemId>);
 
+/// A region and what is said of it.
+type Piece = (Region, ClockVector);
+
 impl Knowledge {
     /// What is known of one item, and nothing of any other (GetKnowledgeForItem).
     pub fn project_onto_item(&self, item: &ItemId) -> Knowledge {
@@ -62,7 +65,7 @@ impl Knowledge {
         template: &Knowledge,
         prerequisite: &Knowledge,
     ) -> Knowledge {
-        let chosen: ClockVector = [(ReplicaKey::LOCAL, 1)].into_iter().collect();
+        let chosen = anything();
         let mapping = template.mapping_to(prerequisite);
         let wanted = template.fitted(prerequisite);
         let chosen = template.fragments.lift(&wanted, |template, prerequisite| {
@@ -77,13 +80,7 @@ impl Knowledge {
             }
         });
         let chosen = self.fitted(&template.with_fragments(chosen)).into_owned();
-        self.with_fragments(self.fragments.lift(&chosen, |mine, chosen| {
-            if chosen.is_empty() {
-                ClockVector::new()
-            } else {
-                mine.clone()
-            }
-        }))
+        self.with_fragments(self.fragments.lift(&chosen, kept))
     }
 
     /// Forgets everything about one item, of no matter which replica, and nothing about any other.
@@ -92,6 +89,17 @@ impl Knowledge {
     /// is what was learned.
     pub fn exclude_item(&mut self, item: &ItemId) {
         self.exclude(self.item_region(item));
+    }
+
+    /// [`Self::exclude_item`] for many: one pass over the ranges, in whatever order the items come.
+    pub fn exclude_items<'a>(&mut self, items: impl IntoIterator<Item = &'a ItemId>) {
+        let items = items.into_iter();
+        let regions = items.filter_map(|item| self.item_region(item));
+        let pieces: Vec<Piece> = regions.map(|region| (region, ClockVector::new())).collect();
+        if !pieces.is_empty() {
+            let left = patchwork(&anything(), [(None, pieces)]);
+            self.fragments = self.fragments.lift(&left, kept);
+        }
     }
 
     /// Forgets everything about the items from `lower` up to, not including, `upper` (`None` for no
@@ -111,6 +119,24 @@ impl Knowledge {
         }
     }
 
+    /// [`Self::exclude_change_unit`] for many: one pass over the ranges, in whatever order they come.
+    pub fn exclude_change_units<'a>(
+        &mut self,
+        units: impl IntoIterator<Item = (&'a ItemId, &'a ChangeUnitId)>,
+    ) {
+        let mut pieces: BTreeMap<Option<&ChangeUnitId>, Vec<Piece>> = BTreeMap::new();
+        for (item, unit) in units.into_iter().filter(|(_, unit)| self.is_unit(unit)) {
+            if let Some(region) = self.item_region(item) {
+                let of_unit = pieces.entry(Some(unit)).or_default();
+                of_unit.push((region, ClockVector::new()));
+            }
+        }
+        if !pieces.is_empty() {
+            let left = patchwork(&anything(), pieces);
+            self.fragments = self.fragments.lift(&left, kept);
+        }
+    }
+
     /// Adds all changes of one replica to one item, up to a version: what a destination learns from
     /// a change that came alone.
     pub fn learn_item(&mut self, item: &ItemId, version: Version) {
@@ -124,6 +150,23 @@ impl Knowledge {
             .edit(lower.as_ref(), upper.as_ref(), |table, slot| {
                 learn(table, slot, version)
             });
+    }
+
+    /// [`Self::learn_item`] for many: one pass over the ranges, in whatever order the changes come.
+    pub fn learn_items<'a>(&mut self, changes: impl IntoIterator<Item = (&'a ItemId, Version)>) {
+        let changes = changes.into_iter();
+        let known = changes.filter(|(_, version)| self.key_map.id(version.replica).is_some());
+        let mut pieces: BTreeMap<Region, ClockVector> = BTreeMap::new();
+        for (item, version) in known {
+            if let Some(region) = self.item_region(item) {
+                let vector = pieces.entry(region).or_default();
+                vector.raise(version.replica, version.tick);
+            }
+        }
+        if !pieces.is_empty() {
+            let learned = patchwork(&ClockVector::new(), [(None, pieces.into_iter().collect())]);
+            self.fragments = self.fragments.lift(&learned, ClockVector::merged);
+        }
     }
 
     fn exclude(&mut self, region: Option<Region>) {
@@ -191,6 +234,52 @@ impl Knowledge {
             return None;
         }
         Some((Some(lower).filter(|lower| *lower > self.lowest), upper))
+    }
+}
+
+/// The same everywhere but in some regions, of the scope (`None`) or of change units. Regions are
+/// alike or do not overlap; of several alike any one counts.
+fn patchwork<'a>(
+    usual: &ClockVector,
+    pieces: impl IntoIterator<Item = (Option<&'a ChangeUnitId>, Vec<Piece>)>,
+) -> Fragments {
+    const USUAL: u32 = 0;
+    let mut vectors = Vec::from([usual.clone()]);
+    let mut scope = RangeSet::uniform(USUAL);
+    let mut columns = Vec::new();
+    for (unit, mut pieces) in pieces {
+        pieces.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        pieces.dedup_by(|(a, _), (b, _)| a == b);
+        let mut ranges = RangeSet::uniform(USUAL);
+        for ((lower, upper), vector) in pieces {
+            ranges.put(lower, vectors.len() as u32);
+            vectors.push(vector);
+            if let Some(upper) = upper {
+                ranges.put(Some(upper), USUAL);
+            }
+        }
+        match unit {
+            None => scope = ranges,
+            Some(unit) => columns.push(Column {
+                units: [unit.clone()].into(),
+                ranges,
+            }),
+        }
+    }
+    Fragments::assemble(vectors, scope, columns)
+}
+
+/// Some vector that is not empty.
+fn anything() -> ClockVector {
+    [(ReplicaKey::LOCAL, 1)].into_iter().collect()
+}
+
+/// What is left of a vector where something, or nothing, is to be kept.
+fn kept(mine: &ClockVector, chosen: &ClockVector) -> ClockVector {
+    if chosen.is_empty() {
+        ClockVector::new()
+    } else {
+        mine.clone()
     }
 }
 

@@ -109,6 +109,37 @@ fn items_are_learned_one_by_one() {
     );
 }
 
+/// Many items are forgotten and learned in one pass, however they are ordered and however many column sets there are.
+#[test]
+fn many_items_are_changed_at_once() {
+    for sets in [0, 3] {
+        let change = |items: u32| {
+            // An odd factor brings them into another order and leaves none out.
+            let scattered =
+                move |number: u32| number.wrapping_mul(0x9e37_79b1) % items.next_power_of_two();
+            let items: Vec<ItemId> = (0..items.next_power_of_two())
+                .map(|number| item(scattered(number)))
+                .collect();
+            let knowledge = columns(sets, 5);
+            move || {
+                let mut less = knowledge.clone();
+                less.exclude_items(items.iter().step_by(2));
+                let mut more = knowledge.clone();
+                let versions = (1..).map(|tick| Version::new(ReplicaKey::LOCAL, tick));
+                more.learn_items(items.iter().zip(versions));
+                let mut less_of_one = knowledge.clone();
+                let unit = ChangeUnitId::from(0);
+                less_of_one.exclude_change_units(items.iter().map(|item| (item, &unit)));
+            }
+        };
+        let (few, many) = (time(change(2_048)), time(change(32_768)));
+        assert!(
+            many < 16 * 6 * few,
+            "{sets} column sets: {many:?}, for a sixteenth of the items {few:?}"
+        );
+    }
+}
+
 /// A replica is found as fast among ids that begin alike, or have other lengths, as among random ones.
 #[test]
 fn replicas_are_found_whatever_their_ids() {

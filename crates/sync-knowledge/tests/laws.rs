@@ -8,12 +8,13 @@ mod strategies;
 use model::laws::{self, check};
 use model::step::{Step, forgotten};
 use model::{Change, ITEMS, Model, REPLICAS, SINGLE, TICKS, UNITS, number, replica, unit};
+use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use strategies::{samples, samples_of_one_owner};
 use sync_knowledge::{
-    ClockVector, ForgottenKnowledge, ItemId, Knowledge, KnowledgeInspector, Override, Relation,
-    ReplicaKey, Version,
+    ChangeUnitId, ClockVector, ForgottenKnowledge, ItemId, Knowledge, KnowledgeInspector, Override,
+    Relation, ReplicaKey, Version,
 };
 
 /// Thousands of cases, unless the environment asks for another number.
@@ -186,6 +187,42 @@ proptest! {
         check(&learned, &a.universe, &a.model.clone().with(who, tick, |at| at == item));
     }
 
+    /// Many at once, in any order and some of them twice, is one after the other.
+    #[test]
+    fn batches(
+        [a] in samples(),
+        excluded in vec(select(&SINGLE), 0..6),
+        units in vec((select(&SINGLE), 0..2usize), 0..6),
+        learned in vec((select(&SINGLE), 0..REPLICAS, 1..=TICKS), 0..6),
+    ) {
+        let item = |number: &usize| a.universe.item(*number);
+        // What no format admits, and a replica that nobody knows, change nothing.
+        let no_item = ItemId::from_bytes(&[0; 3]);
+        let no_unit = ChangeUnitId::from_bytes(&[1, 2]);
+        let no_one = ReplicaKey(77);
+
+        let mut rest = a.knowledge.clone();
+        let items: Vec<_> = excluded.iter().map(item).chain([no_item.clone()]).collect();
+        rest.exclude_items(&items);
+        check(&rest, &a.universe, &a.model.filter(|change| !excluded.contains(&change.0)));
+
+        let mut rest = a.knowledge.clone();
+        let named: Vec<_> = units.iter().map(|(number, number_of_unit)| (item(number), unit(*number_of_unit)))
+            .chain([(no_item.clone(), unit(0)), (item(&0), no_unit)]).collect();
+        rest.exclude_change_units(named.iter().map(|(item, unit)| (item, unit)));
+        check(&rest, &a.universe, &a.model.filter(|change| !units.contains(&(change.0, change.1))));
+
+        let mut more = a.knowledge.clone();
+        let (mut changes, mut model) = (vec![(no_item, Version::new(ReplicaKey::LOCAL, 1)), (item(&0), Version::new(no_one, 1))], a.model.clone());
+        for (number, who, tick) in &learned {
+            let key = more.find_or_add_replica(&replica(*who));
+            changes.push((item(number), Version::new(key, *tick)));
+            model = model.with(*who, *tick, |at| at == *number);
+        }
+        more.learn_items(changes.iter().map(|(item, version)| (item, *version)));
+        check(&more, &a.universe, &model);
+    }
+
     #[test]
     fn forgetting([a, b] in samples_of_one_owner(), who in 0..REPLICAS, tick in 1..=TICKS) {
         let forgotten = forgotten(b.knowledge.clone(), &a.knowledge, who, tick);
@@ -254,7 +291,7 @@ proptest! {
 
     /// However often one item was learned, forgotten and overtaken, nothing of that is left behind.
     #[test]
-    fn one_item_for_long([a] in samples(), which in 0..5usize, steps in proptest::collection::vec(step_of_one_item(), 20..60)) {
+    fn one_item_for_long([a] in samples(), which in 0..5usize, steps in vec(step_of_one_item(), 20..60)) {
         let mut sample = a;
         for step in steps {
             let step = match step {
@@ -268,7 +305,7 @@ proptest! {
     }
 
     #[test]
-    fn sequences_of_operations([a] in samples(), steps in proptest::collection::vec(step(), 1..12)) {
+    fn sequences_of_operations([a] in samples(), steps in vec(step(), 1..12)) {
         let mut sample = a;
         for step in steps {
             step.apply(&mut sample);

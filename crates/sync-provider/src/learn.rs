@@ -43,16 +43,13 @@ pub fn learn(known: &Knowledge, made_with: &Knowledge, lesson: &Lesson) -> Knowl
     for (from, to) in &lesson.rejected_ranges {
         taught.exclude_range(from, to.as_ref());
     }
-    for item in &lesson.rejected {
-        taught.exclude_item(item);
-    }
+    taught.exclude_items(&lesson.rejected);
     let mut result = known.clone();
     result.combine(&taught);
     let rejected: BTreeSet<&ItemId> = lesson.rejected.iter().collect();
     let stored = lesson.beyond.iter();
-    for (item, version) in stored.filter(|(item, _)| !rejected.contains(item)) {
-        result.learn_item(item, *version);
-    }
+    let stored = stored.filter(|(item, _)| !rejected.contains(item));
+    result.learn_items(stored.map(|(item, version)| (item, *version)));
     if let Some(settlement) = lesson.settlement {
         result.raise(settlement.replica, settlement.tick);
     }

@@ -75,6 +75,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("project onto columns and change unit", &["joined"]),
     operation("project onto knowledge with prerequisite", &["covers"]),
     operation("exclude change unit", &["Fragments::edit_unit"]),
+    operation("exclude items, change units", &["patchwork"]),
+    operation("exclude no items", &["Knowledge::exclude_items"]),
+    operation(
+        "exclude no change units",
+        &["Knowledge::exclude_change_units"],
+    ),
+    operation("learn items", &["Knowledge::learn_items"]),
     operation("exclude, in place", &["RangeSet::edit"]),
     operation("exclude, cutting ranges", &["RangeSet::cut"]),
     operation("exclude, joining neighbours", &["RangeSet::join"]),
