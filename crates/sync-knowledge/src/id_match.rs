@@ -1,7 +1,6 @@
 //! Which ids two indexes share.
 
 use core::cmp::Ordering;
-use core::ops::Range;
 
 use crate::id_index::{IdIndex, Ids};
 
@@ -15,15 +14,13 @@ pub(crate) struct Indexed<'a> {
 /// How many ids are compared at once where both sides have the same.
 const RUN: usize = 8;
 
-/// How many steps are made between two looks at what they found.
-const STEPS: usize = 32;
-
-/// Calls `met` with the keys of each id that both have.
+/// Puts my key of each id that both have into the place in `table` of their key; the other places
+/// hold `unknown`, and keep it.
 #[inline]
-pub(crate) fn shared(mine: Indexed<'_>, theirs: Indexed<'_>, mut met: impl FnMut(u32, u32)) {
+pub(crate) fn shared(mine: Indexed<'_>, theirs: Indexed<'_>, table: &mut [u32], unknown: u32) {
     let (a, b) = (mine.index, theirs.index);
     if !(a.plain && b.plain) {
-        return shared_any(mine, theirs, met);
+        return shared_any(mine, theirs, |mine, theirs| table[theirs as usize] = mine);
     }
     let mut begin = 0;
     // As long as both have the same there is nothing to search for.
@@ -32,66 +29,37 @@ pub(crate) fn shared(mine: Indexed<'_>, theirs: Indexed<'_>, mut met: impl FnMut
         && x.tails == y.tails
     {
         for (mine, theirs) in x.keys.iter().zip(y.keys) {
-            met(*mine, *theirs);
+            table[*theirs as usize] = *mine;
         }
         begin += RUN;
     }
-    let mut walk = Walk {
-        mine: begin..a.heads.len(),
-        theirs: begin..b.heads.len(),
-        found: [(0, 0); 2 * STEPS],
+    let (n, m) = (a.keys.len(), b.keys.len());
+    // Of the same length, so that one check of bounds serves for all three.
+    let x = (&a.heads[..n], &a.tails[..n], &a.keys[..n]);
+    let y = (&b.heads[..m], &b.tails[..m], &b.keys[..m]);
+    // Which side is less cannot be predicted, so there is no branch: what is written too early is
+    // written again.
+    let mut look = |at: usize, there: usize| {
+        let (head, other) = (x.0[at], y.0[there]);
+        let same = (head == other) & (x.1[at] == y.1[there]);
+        table[y.2[there] as usize] = if same { x.2[at] } else { unknown };
+        (usize::from(head <= other), usize::from(other <= head))
     };
-    while !walk.mine.is_empty() && !walk.theirs.is_empty() {
-        for (at, there) in walk.next(&a.heads, &b.heads) {
-            let (at, there) = (*at as usize, *there as usize);
-            if a.tails[at] == b.tails[there] {
-                met(a.keys[at], b.keys[there]);
-            }
-        }
-    }
-}
-
-/// Walking along two ascending arrays from both ends at once: two chains of steps that do not wait
-/// for each other.
-struct Walk {
-    mine: Range<usize>,
-    theirs: Range<usize>,
-    found: [(u32, u32); 2 * STEPS],
-}
-
-impl Walk {
-    /// Makes some steps and gives the places where both arrays have the same.
-    #[inline]
-    fn next(&mut self, mine: &[u64], theirs: &[u64]) -> &[(u32, u32)] {
-        let (a, b) = (&mine[..self.mine.end], &theirs[..self.theirs.end]);
-        let mut found = 0;
-        // The ends cannot meet in so many steps.
-        let (mut i, mut j) = (self.mine.start, self.theirs.start);
-        let (mut k, mut l) = (a.len(), b.len());
-        let steps = ((k - i).min(l - j) / 2).min(STEPS);
+    // From both ends at once: two chains of steps that do not wait for each other.
+    let (mut i, mut j, mut k, mut l) = (begin, begin, n, m);
+    while i < k && j < l {
+        // In so many steps the ends do not meet.
+        let steps = (k - i).min(l - j) / 2;
         for _ in 0..steps {
-            let (x, y) = (a[i], b[j]);
-            // Which one is less cannot be predicted, so there is no branch.
-            self.found[found % (2 * STEPS)] = (i as u32, j as u32);
-            found += usize::from(x == y);
-            i += usize::from(x <= y);
-            j += usize::from(y <= x);
-            let (x, y) = (a[k - 1], b[l - 1]);
-            self.found[found % (2 * STEPS)] = (k as u32 - 1, l as u32 - 1);
-            found += usize::from(x == y);
-            k -= usize::from(x >= y);
-            l -= usize::from(y >= x);
+            let (less, more) = look(i, j);
+            (i, j) = (i + less, j + more);
+            let (less, more) = look(k - 1, l - 1);
+            (k, l) = (k - more, l - less);
         }
         if steps == 0 {
-            let (x, y) = (a[i], b[j]);
-            self.found[0] = (i as u32, j as u32);
-            found = usize::from(x == y);
-            i += usize::from(x <= y);
-            j += usize::from(y <= x);
+            let (less, more) = look(i, j);
+            (i, j) = (i + less, j + more);
         }
-        self.mine = i..k;
-        self.theirs = j..l;
-        &self.found[..found]
     }
 }
 

@@ -228,22 +228,21 @@ impl ReplicaKeyMap {
         self.ids().iter().zip(other.ids().iter()).all(agree)
     }
 
-    /// Calls `met` with each key of `other` and the key of the same id here.
+    /// Puts the key here of each id that both have into the place in `table` of its key in `other`;
+    /// the other places hold `unknown`, and keep it.
     #[inline]
-    pub(crate) fn match_with(&self, other: &ReplicaKeyMap, mut met: impl FnMut(u32, u32)) {
+    pub(crate) fn match_with(&self, other: &ReplicaKeyMap, table: &mut [u32], unknown: u32) {
         // Maps of a few continue none.
         if self.len().max(other.len()) <= FEW {
             for (theirs, id) in (0..).zip(&other.ids) {
                 let known = (0..).zip(&self.ids).find(|(_, known)| *known == id);
                 if let Some((mine, _)) = known {
-                    met(theirs, mine);
+                    table[theirs as usize] = mine;
                 }
             }
             return;
         }
-        shared(self.with_index(), other.with_index(), |mine, theirs| {
-            met(theirs, mine)
-        });
+        shared(self.with_index(), other.with_index(), table, unknown);
     }
 
     fn of(ids: Vec<ReplicaId>) -> Self {

@@ -59,7 +59,7 @@ impl KeyMapping {
             identity: false,
         };
         let table = mapping.keys.as_mut();
-        local.match_with(remote, |theirs, ours| table[theirs as usize] = ours);
+        local.match_with(remote, table, UNKNOWN);
         mapping.summarize();
         mapping
     }

@@ -82,47 +82,38 @@ impl ClockVector {
 
     /// [`ClockVector::compare`] to a vector over the keys of `mapping`.
     pub(crate) fn compare_mapped(&self, other: &ClockVector, mapping: &KeyMapping) -> Relation {
-        let mut seen = Seen {
-            contains: true,
-            contained: true,
-            met: 0,
-        };
+        let (mut contains, mut contained) = (true, true);
+        // How many ticks above 0 were met on this side.
+        let mut met = 0;
         if let (Repr::Dense(mine), Repr::Dense(theirs)) = (&self.repr, &other.repr) {
-            let known = theirs.len().min(mapping.table().len());
-            let (known, unknown) = theirs.split_at(known);
-            seen.contains = unknown.iter().all(|tick| *tick == 0);
-            for (theirs, table) in known.chunks(STRIDE).zip(mapping.table().chunks(STRIDE)) {
-                for (theirs, key) in theirs.iter().zip(table) {
-                    seen.look(mine.get(*key as usize).copied().unwrap_or(0), *theirs);
+            let table = mapping.table();
+            let (known, unknown) = theirs.split_at(theirs.len().min(table.len()));
+            contains = unknown.iter().all(|tick| *tick == 0);
+            let tick = |key: &u32| mine.get(*key as usize).copied().unwrap_or(0);
+            for (theirs, table) in known.chunks(STRIDE).zip(table.chunks(STRIDE)) {
+                // What is settled is not looked at any more, and nothing stops within a stride.
+                let ticks = || theirs.iter().zip(table.iter().map(tick));
+                contains =
+                    contains && ticks().fold(true, |all, (theirs, mine)| all & (*theirs <= mine));
+                if contained {
+                    (contained, met) = ticks().fold((true, met), |(all, met), (theirs, mine)| {
+                        (all & (mine <= *theirs), met + usize::from(mine > 0))
+                    });
                 }
-                if !seen.contains && !seen.contained {
+                if !contains && !contained {
                     break;
                 }
             }
         } else {
             for (key, theirs) in other.iter() {
-                seen.look(mapping.key(key).map_or(0, |key| self.tick(key)), theirs);
+                let mine = mapping.key(key).map_or(0, |key| self.tick(key));
+                contains &= theirs <= mine;
+                contained &= mine <= theirs;
+                met += usize::from(mine > 0);
             }
         }
         // What is here and was not met is not there.
-        let contained = seen.contained && seen.met == self.len();
-        Relation::from_containment(seen.contains, contained)
-    }
-}
-
-/// What comparing two vectors has shown so far.
-struct Seen {
-    contains: bool,
-    contained: bool,
-    /// How many ticks above 0 were met on this side.
-    met: usize,
-}
-
-impl Seen {
-    fn look(&mut self, mine: Tick, theirs: Tick) {
-        self.contains &= theirs <= mine;
-        self.contained &= mine <= theirs;
-        self.met += usize::from(mine > 0);
+        Relation::from_containment(contains, contained && met == self.len())
     }
 }
 
