@@ -157,7 +157,8 @@ impl Knowledge {
     /// Whether a change of an item is contained, for every change unit of the item.
     ///
     /// Costs the logarithms of the number of ranges and of replicas; a single range is not searched
-    /// for, see [`Self::is_uniform`].
+    /// for. Whoever has many questions where the same is known of all, see [`Self::is_uniform`], asks
+    /// [`Self::vector_at`] once and then the vector, which is twice as quick.
     #[inline]
     pub fn contains(&self, item: &[u8], version: Version) -> bool {
         match self.fragments.as_uniform() {
@@ -182,11 +183,13 @@ impl Knowledge {
 
     /// Whether the same is known of all change units of all items, so that nobody needs to know the
     /// item to ask what is contained.
+    #[inline]
     pub fn is_uniform(&self) -> bool {
         self.fragments.as_uniform().is_some()
     }
 
     /// [`Self::contains`] for whatever item, where the same is known of all.
+    #[inline]
     pub fn contains_uniform(&self, version: Version) -> Option<bool> {
         self.fragments
             .as_uniform()
