@@ -36,10 +36,10 @@ fn ids(format: IdFormat) -> BTreeSet<ItemId> {
         .collect()
 }
 
-/// The change units of a format, by representatives.
+/// The change units of a format, by representatives: the last one nobody names, so it is what the scope says, which always counts.
 fn units(format: IdFormat) -> impl Iterator<Item = &'static [u8]> {
     let admitted = move |unit: &&[u8]| format.admits(unit.len());
-    WIDE_UNITS.into_iter().filter(admitted)
+    WIDE_UNITS.into_iter().chain([&[7][..]]).filter(admitted)
 }
 
 /// The changes of ids of these formats that a knowledge contains, asked one by one.

@@ -109,8 +109,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "key of a replica, without an index",
         &["ReplicaKeyMap::look_through"],
     ),
-    operation("ids that both have", &["shared: replace == with !="]),
-    operation("ids that both have, of any length", &["shared_any"]),
     operation("id format", &["IdFormat::admits"]),
     operation("successor of an id", &["ItemId::successor"]),
     operation("bounds of other formats", &["ItemId::round_up"]),

@@ -46,10 +46,10 @@ pub(crate) fn samples_of_mixed_units<const N: usize>() -> impl Strategy<Value = 
     })
 }
 
-/// Change units of one byte: those that are named, and one that stands for all others.
+/// Change units of one byte that are named.
 pub(crate) const NARROW_UNITS: [&[u8]; 3] = [&[1], &[2], &[9]];
 
-/// Change units of one or two bytes.
+/// Change units of one or two bytes that are named.
 pub(crate) const WIDE_UNITS: [&[u8]; 5] = [&[1], &[1, 2], &[2], &[2, 0], &[9]];
 
 /// Some knowledges, each in a universe and over a key map of its own.
