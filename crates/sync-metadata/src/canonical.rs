@@ -4,6 +4,7 @@
 //! blob. Here every value is first taken to the one form that its column's type gives it. A value that does not fit its type (the text
 //! `'abc'` in a column of integers) is never an error; it is compared as what it is.
 
+mod fit;
 mod number;
 
 use std::cmp::Ordering;
@@ -15,6 +16,7 @@ use crate::temporal::{read_date_time, read_date_time_offset, read_time};
 use crate::{
     DateTime, DateTimeOffset, Decimal, Size, SqlKind, SqlType, Time, TypeFamily, ValueRef,
 };
+pub use fit::{Fitted, fit};
 use number::Number;
 
 /// Compares two values of a column by what they mean there.

@@ -37,6 +37,19 @@ pub enum MetadataError {
         reason: &'static str,
     },
 
+    /// A value that a column's type has no place for.
+    #[error(
+        "{text:?} does not go into a column of {sql_type}: {reason}; change the value, or the column's type"
+    )]
+    Unfit {
+        /// The column's type.
+        sql_type: String,
+        /// The value, cut after 40 characters.
+        text: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+
     /// A table description that cannot be synchronised.
     #[error("table {table}: {reason}")]
     Table {

@@ -53,7 +53,7 @@ mod temporal;
 mod tracking;
 mod value;
 
-pub use canonical::{content_cmp, content_eq, identical, write_key_text};
+pub use canonical::{Fitted, content_cmp, content_eq, fit, identical, write_key_text};
 pub use config_xml::{
     AdapterConfig, AdapterObjects, ColumnConfig, ConfigForm, ConfigProvider, ScopeConfig,
     XmlFragment,

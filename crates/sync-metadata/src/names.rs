@@ -93,7 +93,8 @@ impl ObjectNames {
     /// The names of the objects for `table`.
     ///
     /// A table whose name begins with `sys` gets the prefix `sync` where the store has none, since SQL Server keeps names of that kind
-    /// for itself. In the name of the table type dots and blanks become `_`. Triggers stay in their table's schema, where
+    /// for itself. In the name of the table type everything but letters, digits and `_` becomes `_`: dots and blanks do with Sync Framework, and
+    /// clients that put a type's name into a request unquoted stumble over the rest. Triggers stay in their table's schema, where
     /// SQL Server wants them.
     #[must_use]
     pub fn for_table(table: &TableName, naming: &Naming) -> Self {
@@ -123,7 +124,7 @@ impl ObjectNames {
             update_metadata: object("updatemetadata"),
             delete_metadata: object("deletemetadata"),
             bulk_type: ObjectName {
-                name: object("BulkType").name.replace(['.', ' '], "_"),
+                name: plain(&object("BulkType").name),
                 schema: schema.clone(),
             },
             bulk_insert: object("bulkinsert"),
@@ -131,6 +132,10 @@ impl ObjectNames {
             bulk_delete: object("bulkdelete"),
         }
     }
+}
+
+fn plain(name: &str) -> String {
+    name.replace(|c: char| !c.is_alphanumeric() && c != '_', "_")
 }
 
 fn is_reserved(name: &str) -> bool {
@@ -246,7 +251,7 @@ mod tests {
             None,
             "[a]]b_tracking]",
             "[a]]b_insert_trigger]",
-            "[a]]b_BulkType]",
+            "[a_b_BulkType]",
         );
         check(
             "日本",

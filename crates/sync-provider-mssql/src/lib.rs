@@ -1,5 +1,31 @@
 //! The SQL Server provider of syncdb, in development.
-//!
-//! This crate has no API yet: its place in the workspace, and what it may depend on, are fixed. SQLite databases are synchronised by
-//! `sync-provider-sqlite`.
 #![forbid(unsafe_code)]
+
+mod answer;
+mod catalog;
+mod connection;
+mod ddl;
+mod deprovision;
+mod error;
+mod inspect;
+mod metadata;
+mod names;
+mod opened;
+mod provider;
+mod provision;
+mod read;
+mod settings;
+mod sql;
+mod staging;
+mod store;
+
+pub use connection::{ConnectionFactory, DirectConnections, TdsClient};
+pub use deprovision::Deprovisioning;
+pub use error::MssqlError;
+pub use inspect::{MssqlReader, describe, status};
+pub use provider::MssqlProvider;
+pub use provision::{CreationOption, CreationOptions, Provisioning, Tables, Template};
+pub use settings::{
+    DEFAULT_COMMAND_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, Encryption, Password, Settings,
+};
+pub use sync_relational::{Provisioned, TableChoice};

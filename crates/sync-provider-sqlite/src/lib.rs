@@ -48,5 +48,6 @@ pub use deprovision::Deprovisioning;
 pub use error::SqliteError;
 pub use inspect::{SqliteReader, describe, status};
 pub use provider::SqliteProvider;
-pub use provision::{Provisioned, Provisioning, TableChoice, Tables};
+pub use provision::{Provisioning, Tables};
+pub use sync_relational::{Provisioned, TableChoice};
 pub use template::Template;

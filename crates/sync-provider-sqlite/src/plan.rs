@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use sync_metadata::{
     ConfigForm, ScopeConfig, ScopeDescription, ScopeStatus, TableDescription, TableName,
 };
+use sync_relational::{TableChoice, parents_first};
 use uuid::Uuid;
 
 use crate::catalog::{self, TableInfo};
@@ -15,7 +16,6 @@ use crate::error::SqliteError;
 use crate::ident::{ident, text};
 use crate::metadata;
 use crate::names::{Store, TableObjects};
-use crate::provision::TableChoice;
 use crate::take_over::{name_here, take_over};
 use crate::template::{Template, read_mark};
 use crate::triggers::triggers;
@@ -86,7 +86,12 @@ impl<'a> Plan<'a> {
                 "make some first, or provision it like another database",
             ));
         }
-        let names = parents_first(names, &catalog::foreign_keys(self.db, self.path)?);
+        let keys = catalog::foreign_keys(self.db, self.path)?;
+        let names = parents_first(names, |child, parent| {
+            keys.iter().any(|key| {
+                key.child.eq_ignore_ascii_case(child) && key.parent.eq_ignore_ascii_case(parent)
+            })
+        });
         let choices = names.into_iter().map(|name| {
             let global_name = Some(sync_metadata::quote(&name));
             TableChoice {
@@ -436,25 +441,6 @@ fn check_key(info: &TableInfo) -> Result<(), SqliteError> {
         }
     }
     Ok(())
-}
-
-/// Tables in an order in which parents come before their children, as far as there are no cycles; otherwise by name.
-fn parents_first(mut names: Vec<String>, keys: &[catalog::ForeignKey]) -> Vec<String> {
-    let mut ordered: Vec<String> = Vec::new();
-    while !names.is_empty() {
-        let waits = |name: &String| {
-            keys.iter().any(|key| {
-                key.child.eq_ignore_ascii_case(name)
-                    && !key.parent.eq_ignore_ascii_case(name)
-                    && names
-                        .iter()
-                        .any(|other| key.parent.eq_ignore_ascii_case(other))
-            })
-        };
-        let next = names.iter().position(|name| !waits(name)).unwrap_or(0);
-        ordered.push(names.remove(next));
-    }
-    ordered
 }
 
 /// Names for a sentence.

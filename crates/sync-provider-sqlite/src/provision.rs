@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use sync_metadata::{Naming, ScopeDescription};
+use sync_relational::Provisioned;
 use uuid::Uuid;
 
 use crate::connection::{Access, Database};
@@ -32,39 +33,7 @@ pub struct Provisioning {
 }
 
 /// Which tables a scope gets.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Tables {
-    /// Every table of the user, parents before children.
-    All,
-    /// These, in this order.
-    Listed(Vec<TableChoice>),
-    /// Those of another replica's scope; tables that are missing here are created.
-    Like(ScopeDescription, Template),
-}
-
-/// A table of a new scope.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableChoice {
-    /// The table here: `Customer`, or `[Sales].[Customer]`, which is the table `Sales_Customer`.
-    pub table: String,
-    /// The name that all replicas share; by default made of `table`.
-    pub global_name: Option<String>,
-    /// The columns to synchronise, key columns included; by default all.
-    pub columns: Option<Vec<String>>,
-}
-
-/// What provisioning did.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Provisioned {
-    /// The scope as it is now.
-    pub description: ScopeDescription,
-    /// The replica id of this database for the scope.
-    pub replica: Uuid,
-    /// What the user should know, a sentence each.
-    pub warnings: Vec<String>,
-    /// The statements that were run.
-    pub statements: Vec<String>,
-}
+pub type Tables = sync_relational::Tables<Template>;
 
 impl Provisioning {
     /// A scope of these tables, with the defaults for everything else.

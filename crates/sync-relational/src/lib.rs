@@ -16,6 +16,7 @@ mod inspect;
 mod item_id;
 mod meeting;
 mod page;
+mod provisioning;
 mod remember;
 mod row_key;
 mod scope;
@@ -26,6 +27,7 @@ mod verify;
 
 pub use inspect::{ProvisionedBy, ReplicaReader, ReplicaRow, ScopeStatus, TableStatus, WaitingRow};
 pub use page::{Attributes, Lens, Needed};
+pub use provisioning::{Provisioned, TableChoice, Tables, parents_first};
 pub use session::StopFlag;
 pub use sessions::{Owner, Sessions};
 pub use store::{

@@ -9,6 +9,7 @@
 
 mod canonical;
 mod config_xml;
+mod fit;
 mod row_ids;
 mod samples;
 mod schema;

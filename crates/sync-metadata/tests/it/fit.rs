@@ -1,0 +1,188 @@
+//! Values in columns that enforce their type.
+
+use sync_metadata::{SqlType, Value, ValueRef, content_eq, fit, write_key_text};
+
+fn check(sql_type: &str, value: ValueRef<'_>, expected: Result<(&str, bool), &str>) {
+    let sql_type: SqlType = sql_type.parse().unwrap();
+    match (fit(&sql_type, value), expected) {
+        (Ok(fitted), Ok((text, rounded))) => {
+            let mut found = String::new();
+            write_key_text(&sql_type, fitted.value, &mut found);
+            assert_eq!(
+                (found.as_str(), fitted.rounded),
+                (text, rounded),
+                "{sql_type} {value:?}"
+            );
+            assert_eq!(
+                content_eq(&sql_type, value, fitted.value),
+                !rounded,
+                "{sql_type} {value:?}"
+            );
+        }
+        (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+        (found, expected) => panic!("{sql_type} {value:?}: found {found:?}, expected {expected:?}"),
+    }
+}
+
+#[test]
+fn numbers() {
+    check("int", ValueRef::Text("7"), Ok(("7", false)));
+    check("int", ValueRef::Real(7.0), Ok(("7", false)));
+    check("int", ValueRef::Real(7.5), Err("no whole number"));
+    check("int", ValueRef::Integer(1 << 31), Err("out of range"));
+    check("tinyint", ValueRef::Integer(-1), Err("out of range"));
+    check("bit", ValueRef::Text("true"), Ok(("True", false)));
+    check("bit", ValueRef::Integer(2), Err("out of range"));
+    check("int", ValueRef::Text("abc"), Err("another kind"));
+    check("decimal(5,2)", ValueRef::Real(1.5), Ok(("1.50", false)));
+    check("decimal(5,2)", ValueRef::Text("1.235"), Ok(("1.24", true)));
+    check(
+        "decimal(5,2)",
+        ValueRef::Text("-1.235"),
+        Ok(("-1.24", true)),
+    );
+    check("decimal(5,2)", ValueRef::Text("1.2349"), Ok(("1.23", true)));
+    check(
+        "decimal(5,2)",
+        ValueRef::Text("999.995"),
+        Err("out of range"),
+    );
+    check(
+        "money",
+        ValueRef::Text("922337203685477.5807"),
+        Ok(("922337203685477.5807", false)),
+    );
+    check(
+        "money",
+        ValueRef::Text("-922337203685477.5808"),
+        Ok(("-922337203685477.5808", false)),
+    );
+    check(
+        "money",
+        ValueRef::Text("922337203685477.5808"),
+        Err("out of range"),
+    );
+    check(
+        "smallmoney",
+        ValueRef::Text("214748.3648"),
+        Err("out of range"),
+    );
+    check("real", ValueRef::Real(0.5), Ok(("0.5", false)));
+    check(
+        "real",
+        ValueRef::Real(0.1),
+        Ok(("0.10000000149011612", true)),
+    );
+    check("real", ValueRef::Real(1e300), Err("out of range"));
+    check("float", ValueRef::Real(f64::NAN), Err("out of range"));
+}
+
+#[test]
+fn texts_and_bytes() {
+    check("nvarchar(3)", ValueRef::Text("abc"), Ok(("abc", false)));
+    check("nvarchar(3)", ValueRef::Text("a🙂b"), Err("too long"));
+    check("nchar(3)", ValueRef::Text("a    "), Ok(("a  ", false)));
+    check("nvarchar(max)", ValueRef::Integer(1), Err("another kind"));
+    check("varbinary(2)", ValueRef::Blob(b"abc"), Err("too long"));
+    check(
+        "uniqueidentifier",
+        ValueRef::Text("no"),
+        Err("another kind"),
+    );
+    let guid = "2D498460-5FE9-41C3-9DDC-B4EEE3AA7C8E";
+    check(
+        "uniqueidentifier",
+        ValueRef::Text(guid),
+        Ok((&guid.to_lowercase(), false)),
+    );
+    check("sql_variant", ValueRef::Integer(1), Ok(("1", false)));
+}
+
+#[test]
+fn moments() {
+    fn check_text(sql_type: &str, text: &str, expected: Result<(&str, bool), &str>) {
+        check(sql_type, ValueRef::Text(text), expected);
+    }
+    check_text("date", "2031-01-09", Ok(("2031-01-09", false)));
+    check_text("date", "2031-01-09 10:00", Ok(("2031-01-09", true)));
+    check_text("time(0)", "10:20:30.5", Ok(("10:20:31", true)));
+    check_text("time(0)", "23:59:59.9", Ok(("23:59:59", true)));
+    check_text(
+        "datetime2(3)",
+        "2031-01-09 10:20:30.1234",
+        Ok(("2031-01-09 10:20:30.123", true)),
+    );
+    check_text(
+        "datetime2(0)",
+        "2031-12-31 23:59:59.9",
+        Ok(("2032-01-01 00:00:00", true)),
+    );
+    check_text(
+        "datetime2",
+        "2031-01-09 10:20:30.1234567",
+        Ok(("2031-01-09 10:20:30.1234567", false)),
+    );
+    check_text("datetime2(0)", "9999-12-31 23:59:59.9", Err("out of range"));
+    for (given, stored) in [
+        (".000", ""),
+        (".001", ""),
+        (".002", ".003"),
+        (".003", ".003"),
+        (".004", ".003"),
+        (".005", ".007"),
+        (".006", ".007"),
+        (".007", ".007"),
+        (".008", ".007"),
+        (".009", ".01"),
+        (".997", ".997"),
+        (".998", ".997"),
+    ] {
+        let stored = format!("2031-01-09 10:20:30{stored}");
+        let same = given == ".000" || stored.ends_with(given);
+        check_text(
+            "datetime",
+            &format!("2031-01-09 10:20:30{given}"),
+            Ok((&stored, !same)),
+        );
+    }
+    check_text(
+        "datetime",
+        "2031-12-31 23:59:59.999",
+        Ok(("2032-01-01 00:00:00", true)),
+    );
+    check_text("datetime", "1752-12-31", Err("out of range"));
+    check_text("datetime", "1753-01-01", Ok(("1753-01-01 00:00:00", false)));
+    check_text(
+        "smalldatetime",
+        "2031-01-09 10:20:30",
+        Ok(("2031-01-09 10:21:00", true)),
+    );
+    check_text(
+        "smalldatetime",
+        "1900-01-01",
+        Ok(("1900-01-01 00:00:00", false)),
+    );
+    check_text(
+        "smalldatetime",
+        "2079-06-06 23:59",
+        Ok(("2079-06-06 23:59:00", false)),
+    );
+    check_text("smalldatetime", "2079-06-06 23:59:40", Err("out of range"));
+    check_text("smalldatetime", "1899-12-31", Err("out of range"));
+    check_text(
+        "datetimeoffset(0)",
+        "2031-01-09 10:20:30.5+02:00",
+        Ok(("2031-01-09 10:20:31+02:00", true)),
+    );
+}
+
+#[test]
+fn nothing_stays_nothing() {
+    assert_eq!(
+        fit(&"int".parse().unwrap(), ValueRef::Null)
+            .unwrap()
+            .value
+            .to_owned(),
+        Value::Null
+    );
+}

@@ -1,0 +1,114 @@
+//! A SQL Server database behind the provider contract.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sync_provider::{
+    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
+    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
+};
+use sync_relational::{Owner, Sessions, Store};
+
+use crate::connection::{ConnectionFactory, DirectConnections};
+use crate::settings::Settings;
+use crate::store::MssqlStore;
+
+/// One SQL Server database in one scope.
+///
+/// Each session gets a connection of its own, which is closed when the session ends. Sessions run on the runtime of their caller.
+#[derive(Debug)]
+pub struct MssqlProvider {
+    connections: Arc<dyn ConnectionFactory>,
+    scope: Option<String>,
+    sessions: Sessions,
+}
+
+impl MssqlProvider {
+    /// The database in the scope of this name, or in the only scope that it has. It is connected to when a session begins.
+    pub fn new(settings: Settings, scope: Option<&str>) -> Self {
+        Self::with_connections(Arc::new(DirectConnections::new(settings)), scope)
+    }
+
+    /// As [`new`](Self::new), over connections that the caller makes.
+    pub fn with_connections(connections: Arc<dyn ConnectionFactory>, scope: Option<&str>) -> Self {
+        MssqlProvider {
+            connections,
+            scope: scope.map(str::to_owned),
+            sessions: Sessions::new(),
+        }
+    }
+
+    /// Opens the connection of one session, for a provider that puts something of its own between it and [`Sessions`].
+    ///
+    /// # Errors
+    /// The server cannot be reached, the scope is missing, or its metadata cannot be used.
+    pub async fn open_store(&self) -> Result<Box<dyn Store>, ProviderError> {
+        let store = MssqlStore::open(&*self.connections, self.scope.as_deref()).await?;
+        Ok(Box::new(store))
+    }
+}
+
+/// A task per session: the connection waits on a socket.
+struct Task;
+
+impl Owner for Task {
+    fn spawn(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) -> Result<(), ProviderError> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|error| {
+            ProviderError::database("session", error.to_string(), "call it within a tokio runtime")
+        })?;
+        runtime.spawn(work);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SyncProvider for MssqlProvider {
+    async fn begin_session(&self, request: BeginSession) -> Result<ReplicaInfo, ProviderError> {
+        let store = self.open_store().await?;
+        self.sessions.begin(&Task, store, request)
+    }
+
+    async fn get_sync_batch_parameters(
+        &self,
+        session: SessionId,
+    ) -> Result<SyncBatchParameters, ProviderError> {
+        self.sessions.get_sync_batch_parameters(session).await
+    }
+
+    async fn get_change_batch(
+        &self,
+        session: SessionId,
+        request: ChangeBatchRequest,
+    ) -> Result<ChangeBatch, ProviderError> {
+        self.sessions.get_change_batch(session, request).await
+    }
+
+    async fn rows_by_key(
+        &self,
+        session: SessionId,
+        keys: Vec<TableKeys>,
+    ) -> Result<ChangeBatch, ProviderError> {
+        self.sessions.rows_by_key(session, keys).await
+    }
+
+    async fn end_enumeration(&self, session: SessionId) -> Result<(), ProviderError> {
+        self.sessions.end_enumeration(session).await
+    }
+
+    async fn process_change_batch(
+        &self,
+        session: SessionId,
+        batch: ChangeBatch,
+    ) -> Result<BatchOutcome, ProviderError> {
+        self.sessions.process_change_batch(session, batch).await
+    }
+
+    async fn end_session(&self, session: SessionId, ending: Ending) -> Result<(), ProviderError> {
+        self.sessions.end_session(session, ending).await
+    }
+
+    fn abandon(&self, session: SessionId) {
+        self.sessions.abandon(session);
+    }
+}

@@ -1,0 +1,160 @@
+//! One connection to a SQL Server database that holds a scope.
+
+mod enumeration;
+mod scope_row;
+mod slice;
+mod sql;
+
+use async_trait::async_trait;
+use sync_knowledge::ReplicaId;
+use sync_provider::{ProviderError, TableShape};
+use sync_relational::{
+    Attempt, Commit, Fetch, Fetched, Learned, Lens, LocalSlice, Page, Patience, RowFailure, Scan,
+    Scope, ScopeState, Slice, Store, Waiting, Write,
+};
+
+use crate::catalog::DatabaseFacts;
+use crate::connection::{Connection, ConnectionFactory};
+use crate::error::MssqlError;
+use crate::names;
+use crate::opened::{OpenedScope, open_scope};
+use crate::store::sql::{Column, TableNames};
+
+/// The store behind a [`crate::MssqlProvider`].
+#[derive(Debug)]
+pub(crate) struct MssqlStore {
+    connection: Connection,
+    scope: Scope,
+    shapes: Vec<TableShape>,
+    tables: Vec<TableNames>,
+    names: names::Store,
+    facts: DatabaseFacts,
+    lens: Lens,
+    /// Our own tables are beside Microsoft's: rows that wait are remembered.
+    remembers: bool,
+    /// A transaction is open.
+    busy: bool,
+    /// The temporary tables that slices go through exist.
+    staged: bool,
+}
+
+impl MssqlStore {
+    pub(crate) async fn open(
+        factory: &dyn ConnectionFactory,
+        scope: Option<&str>,
+    ) -> Result<Self, MssqlError> {
+        let mut connection = Connection::open(factory).await?;
+        let opened = open_scope(&mut connection, scope).await?;
+        Self::of(connection, opened)
+    }
+
+    fn of(connection: Connection, opened: OpenedScope) -> Result<Self, MssqlError> {
+        let OpenedScope { scope, facts, tables, .. } = opened;
+        let shapes: Vec<TableShape> = scope.description.tables.iter().map(TableShape::of).collect();
+        let statements = tables
+            .iter()
+            .zip(&scope.description.tables)
+            .enumerate()
+            .map(|(index, (table, described))| TableNames {
+                index,
+                base: table.info.name.clone(),
+                side: table.config.tracking_table.clone(),
+                columns: described
+                    .columns
+                    .iter()
+                    .map(|column| Column {
+                        name: column.name.clone(),
+                        sql_type: column.sql_type.clone(),
+                        collation: table
+                            .info
+                            .column(&column.name)
+                            .and_then(|info| info.collation.clone()),
+                        identity: column.identity.is_some(),
+                    })
+                    .collect(),
+                key: described.key_positions().collect(),
+                ours: table.own_columns,
+            })
+            .collect();
+        let attributes = tables.iter().all(|table| table.own_columns);
+        Ok(MssqlStore {
+            connection,
+            lens: Lens {
+                scope_local_id: scope.row.scope_local_id,
+                restore_count: scope.row.restore_count,
+            },
+            scope: Scope {
+                replica: ReplicaId::from_uuid(scope.row.scope_id),
+                description: scope.description,
+                attributes,
+            },
+            shapes,
+            tables: statements,
+            names: scope.store,
+            facts,
+            remembers: scope.has_own_tables,
+            busy: false,
+            staged: false,
+        })
+    }
+}
+
+#[async_trait]
+impl Store for MssqlStore {
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn shapes(&self) -> &[TableShape] {
+        &self.shapes
+    }
+
+    async fn state(&mut self) -> Result<(ScopeState, Vec<Waiting>), ProviderError> {
+        Ok(self.read_state().await?)
+    }
+
+    async fn begin_enumeration(&mut self) -> Result<ScopeState, ProviderError> {
+        Ok(self.take_mark().await?)
+    }
+
+    async fn scan(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
+        self.scan_page(scan).await
+    }
+
+    async fn fetch(&mut self, fetch: Fetch<'_>) -> Result<Attempt<Fetched>, ProviderError> {
+        Ok(Attempt::Done(self.fetch_rows(fetch).await?))
+    }
+
+    async fn end_enumeration(&mut self) -> Result<(), ProviderError> {
+        Ok(self.undo().await?)
+    }
+
+    async fn begin_apply(
+        &mut self,
+        _patience: Patience,
+    ) -> Result<Attempt<ScopeState>, ProviderError> {
+        Ok(Attempt::Done(self.open_apply().await?))
+    }
+
+    async fn local_rows(&mut self, slice: Slice<'_>) -> Result<LocalSlice, ProviderError> {
+        self.read_local(slice).await
+    }
+
+    async fn write(
+        &mut self,
+        slice: Slice<'_>,
+        local: &LocalSlice,
+        writes: &[Write],
+    ) -> Result<Vec<RowFailure>, ProviderError> {
+        self.write_slice(slice, local, writes).await
+    }
+
+    async fn commit(&mut self, learned: &Learned) -> Result<Commit, ProviderError> {
+        self.close_apply(learned).await?;
+        Ok(Commit::Done)
+    }
+
+    async fn rollback(&mut self) -> Result<(), ProviderError> {
+        Ok(self.undo().await?)
+    }
+}

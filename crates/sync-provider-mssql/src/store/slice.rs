@@ -1,0 +1,234 @@
+//! As destination: a slice is staged, answered with what is there, decided about, and carried out.
+
+use std::fmt::Write as _;
+
+use sync_knowledge::ReplicaKey;
+use sync_metadata::{Value, ValueRef, VersionColumns, fit};
+use sync_provider::{ProviderError, RowSet, TableShape};
+use sync_relational::{LocalEntry, LocalSlice, RowFailure, Slice, Write};
+use tiberius::Row;
+
+use crate::error::MssqlError;
+use crate::staging::Packed;
+use crate::store::MssqlStore;
+use crate::store::enumeration::{integer, tracking, values};
+use crate::store::scope_row::get;
+use crate::store::sql::Base;
+
+impl MssqlStore {
+    pub(super) async fn read_local(&mut self, slice: Slice<'_>) -> Result<LocalSlice, ProviderError> {
+        let shape = &self.shapes[slice.table];
+        let width = shape.columns.len();
+        let mut local = LocalSlice {
+            entries: vec![None; slice.rows.len()],
+            cells: RowSet::new(width),
+            unreadable: Vec::new(),
+        };
+        let mut packed = Packed::default();
+        for (number, row) in slice.rows.iter().enumerate() {
+            let columns: &[usize] = if slice.deleted { &shape.key } else { &[] };
+            let fitted = if slice.deleted {
+                fitted_key(shape, columns, row.values())
+            } else {
+                fitted_row(shape, row.values())
+            };
+            match fitted {
+                Ok(cells) => {
+                    packed.start_row(number);
+                    for (value, sql_type) in cells.iter().zip(&shape.types) {
+                        packed.cell(sql_type, *value);
+                    }
+                }
+                Err(reason) => local.unreadable.push(RowFailure { row: number, reason }),
+            }
+        }
+        let (text, bytes) = packed.finish();
+        let sql = self.tables[slice.table].stage();
+        let lens = self.lens;
+        self.connection
+            .call_each::<ProviderError>(&sql, &[&text, &bytes], |_, row| {
+                let mut cells = row.into_iter();
+                let number = integer(cells.next()).and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
+                let unfit = integer(cells.next()).and_then(|column| usize::try_from(column).ok());
+                let tracked = integer(cells.next()) == Some(1);
+                let present = integer(cells.next()) == Some(1);
+                if let Some(column) = unfit {
+                    let reason = format!(
+                        "column {}: the code page of its collation lacks a character; declare it nvarchar",
+                        shape.columns.get(column).map_or("", String::as_str)
+                    );
+                    local.unreadable.push(RowFailure { row: number, reason });
+                    return Ok(());
+                }
+                let (tracking, attributes) = tracking(&mut cells)?;
+                if !tracked {
+                    return Ok(());
+                }
+                let mut live = None;
+                if present && !tracking.tombstone {
+                    match values(&mut cells, width) {
+                        Ok(cells) => {
+                            live = Some(local.cells.len());
+                            local.cells.push(cells.iter().map(Value::as_ref));
+                        }
+                        Err(reason) => {
+                            local.unreadable.push(RowFailure { row: number, reason });
+                            return Ok(());
+                        }
+                    }
+                }
+                let (time, writer) = lens.written(&tracking, attributes);
+                if let Some(entry) = local.entries.get_mut(number) {
+                    *entry = Some(LocalEntry {
+                        facts: lens.facts(&tracking),
+                        time,
+                        writer,
+                        local_tick: tracking.local_update_peer_timestamp,
+                        cells: live,
+                    });
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(local)
+    }
+
+    pub(super) async fn write_slice(
+        &mut self,
+        slice: Slice<'_>,
+        local: &LocalSlice,
+        writes: &[Write],
+    ) -> Result<Vec<RowFailure>, ProviderError> {
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let plan = self.plan(slice, local, writes)?;
+        let scope = self.lens.scope_local_id;
+        let table = &self.tables[slice.table];
+        // The savepoint is undone where the statements for all rows fail, and each row is tried by itself.
+        let together = format!(
+            "SAVE TRANSACTION sync_slice;\nBEGIN TRY\n{}\nEND TRY\nBEGIN CATCH\nIF XACT_STATE() = -1 THROW;\n\
+             ROLLBACK TRANSACTION sync_slice;\nSELECT -1\nEND CATCH",
+            table.apply()
+        );
+        let sets = self.connection.call(&together, &[&plan, &scope]).await?;
+        let mut failures = Vec::new();
+        let mut failed = false;
+        for row in sets.iter().flatten() {
+            let number: i32 = get(row, 0, self.connection.server())?;
+            match usize::try_from(number) {
+                Ok(row) => failures.push(RowFailure { row, reason: "it was changed here meanwhile".into() }),
+                Err(_) => failed = true,
+            }
+        }
+        if !failed {
+            return Ok(failures);
+        }
+        let sets = self.connection.call(&table.apply_each(), &[&plan, &scope]).await?;
+        let failures: Result<Vec<RowFailure>, MssqlError> =
+            sets.iter().flatten().map(|row| self.failure(row)).collect();
+        Ok(failures?)
+    }
+
+    fn failure(&self, row: &Row) -> Result<RowFailure, MssqlError> {
+        let number: i32 = get(row, 0, self.connection.server())?;
+        let reason: &str = get(row, 1, self.connection.server())?;
+        Ok(RowFailure { row: usize::try_from(number).unwrap_or(0), reason: reason.to_owned() })
+    }
+
+    /// What is to be done, as JSON: one array per row, in the order in which `UNPACK_PLAN` reads it.
+    fn plan(
+        &self,
+        slice: Slice<'_>,
+        local: &LocalSlice,
+        writes: &[Write],
+    ) -> Result<String, ProviderError> {
+        let shape = &self.shapes[slice.table];
+        let mut plan = String::new();
+        for write in writes {
+            let entry = local.entries.get(write.row).and_then(Option::as_ref);
+            let live = entry.is_some_and(|entry| entry.cells.is_some());
+            let base = match (write.outcome.base, slice.deleted, live) {
+                (false, _, _) | (true, true, false) => Base::Keep,
+                (true, true, true) => Base::Delete,
+                (true, false, true) => Base::Update,
+                (true, false, false) => Base::Insert,
+            };
+            let outcome = &write.outcome;
+            let version = |version| {
+                VersionColumns::through_scope(version, self.lens.scope_local_id).map_err(|error| {
+                    ProviderError::malformed(format!("table {}", shape.global_name), error.to_string())
+                })
+            };
+            let (update, create) = (version(outcome.update)?, version(outcome.create)?);
+            let new_create = entry.is_none_or(|entry| entry.facts.create != outcome.create);
+            let writer = outcome
+                .writer
+                .filter(|writer| *writer != outcome.update.replica)
+                .map(|ReplicaKey(key)| key);
+            // What was rounded to fit is a change made here, so that the others get what is stored.
+            let rounded = base != Base::Keep && !slice.deleted && is_rounded(shape, slice.rows.row(write.row).values());
+            let (scope, update) = if rounded { (None, VersionColumns::LOCAL) } else { (update.scope_local_id, update) };
+            plan.push_str(if plan.is_empty() { "[[" } else { "],[" });
+            // Writing to a `String` cannot fail.
+            let _ = write!(
+                plan,
+                "{},{},{},{},{},{},{},{},{},{},{},{}",
+                write.row,
+                base.code(),
+                or_null(entry.map(|entry| entry.local_tick)),
+                or_null(scope),
+                or_null(update.scope_peer_key),
+                or_null(update.scope_peer_timestamp),
+                u8::from(new_create),
+                or_null(create.scope_peer_key),
+                or_null(create.scope_peer_timestamp),
+                u8::from(outcome.tombstone),
+                or_null(outcome.time),
+                or_null(writer),
+            );
+        }
+        plan.push_str("]]");
+        Ok(plan)
+    }
+}
+
+fn or_null<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "null".to_owned(), |value| value.to_string())
+}
+
+/// The cells of a row as their columns hold them.
+fn fitted_row<'v>(
+    shape: &TableShape,
+    cells: impl Iterator<Item = ValueRef<'v>>,
+) -> Result<Vec<ValueRef<'v>>, String> {
+    cells
+        .enumerate()
+        .map(|(column, value)| fitted(shape, column, value))
+        .collect()
+}
+
+/// The same of a key; the other columns are NULL.
+fn fitted_key<'v>(
+    shape: &TableShape,
+    key: &[usize],
+    cells: impl Iterator<Item = ValueRef<'v>>,
+) -> Result<Vec<ValueRef<'v>>, String> {
+    let mut row = vec![ValueRef::Null; shape.columns.len()];
+    for (&column, value) in key.iter().zip(cells) {
+        row[column] = fitted(shape, column, value)?;
+    }
+    Ok(row)
+}
+
+fn fitted<'v>(shape: &TableShape, column: usize, value: ValueRef<'v>) -> Result<ValueRef<'v>, String> {
+    let fitted = fit(&shape.types[column], value);
+    fitted.map(|fitted| fitted.value).map_err(|error| format!("column {}: {error}", shape.columns[column]))
+}
+
+fn is_rounded<'v>(shape: &TableShape, mut cells: impl Iterator<Item = ValueRef<'v>>) -> bool {
+    let mut types = shape.types.iter();
+    types.any(|sql_type| {
+        cells.next().is_some_and(|value| fit(sql_type, value).is_ok_and(|fitted| fitted.rounded))
+    })
+}
