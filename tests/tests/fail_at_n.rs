@@ -134,6 +134,58 @@ fn check(direction: SyncDirectionOrder, faulty_side: usize, when: When) {
     panic!("the session does not come to its end");
 }
 
+/// A connection that is lost at the n-th call costs nothing but time: the session comes to its end all the same, with what it would have told
+/// otherwise, conflicts included.
+fn check_passing(faulty_side: usize, when: When) {
+    let folder = scratch::folder();
+    let prepared = prepare(folder.path());
+    let images = prepared.each_ref().map(|path| fs::read(path).unwrap());
+    let work = folder.path().join("work");
+    fs::create_dir(&work).unwrap();
+    let paths = ["a.db", "b.db"].map(|name| work.join(name));
+    let run = |countdown: &Countdown| {
+        (0..2).for_each(|side| fs::write(&paths[side], &images[side]).unwrap());
+        let provider = |side: usize| -> Arc<dyn sync_provider::SyncProvider> {
+            match side == faulty_side {
+                true => Arc::new(FaultyProvider::new(&paths[side], "s", countdown)),
+                false => Arc::new(SqliteProvider::new(&paths[side], "s")),
+            }
+        };
+        let outcome = Session::new(provider(0), provider(1))
+            .batch_bytes(100)
+            .try_run();
+        (outcome, paths.each_ref().map(|path| user_rows(path)))
+    };
+    let (undisturbed, after) = run(&Countdown::never());
+    let undisturbed = undisturbed.unwrap();
+    for n in 1..500 {
+        let countdown = Countdown::new(n, when).passing();
+        let (outcome, now) = run(&countdown);
+        // The first call opens the database: that one is the provider's to try again.
+        if n > 1 {
+            let outcome = outcome.unwrap_or_else(|failure| panic!("call {n} {when:?}: {failure}"));
+            assert_eq!(now, after, "call {n} {when:?} at side {faulty_side}");
+            assert_eq!(outcome.records, undisturbed.records, "call {n} {when:?}");
+            assert_eq!(outcome.moved(), undisturbed.moved(), "call {n} {when:?}");
+            paths.iter().for_each(|path| assert_sound(path));
+        }
+        if !countdown.has_failed() {
+            assert!(n > 20, "a session makes {n} calls");
+            converge(&paths);
+            return;
+        }
+    }
+    panic!("the session does not come to its end");
+}
+
+#[test]
+fn lost_connections_are_made_anew() {
+    for side in 0..2 {
+        check_passing(side, When::Before);
+        check_passing(side, When::After);
+    }
+}
+
 /// What the failing row needs is mended, and the two become equal and quiet.
 fn converge(paths: &[PathBuf; 2]) {
     open(&paths[1]).execute_batch("DROP TRIGGER no").unwrap();

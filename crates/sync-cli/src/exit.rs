@@ -111,7 +111,7 @@ impl From<ProviderError> for Failure {
     fn from(error: ProviderError) -> Self {
         let code = match error {
             ProviderError::Cancelled => Code::Cancelled,
-            ProviderError::Database { .. } => Code::Failed,
+            ProviderError::Database { .. } | ProviderError::Transient { .. } => Code::Failed,
             // Versions, outdated peers, and metadata that makes no sense: all of them what a database is.
             _ => Code::Refused,
         };

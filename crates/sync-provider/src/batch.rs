@@ -51,6 +51,22 @@ pub struct ChangeBatch {
     pub unsent: Vec<Unsent>,
 }
 
+impl ChangeBatch {
+    /// What a source answers that has nothing to give now ([`BatchKind::Busy`]).
+    pub fn nothing() -> Self {
+        ChangeBatch {
+            sequence: 0,
+            kind: BatchKind::Busy,
+            made_with: Vec::new(),
+            forgotten: Vec::new(),
+            tables: Vec::new(),
+            examined: 0,
+            orphans: Vec::new(),
+            unsent: Vec::new(),
+        }
+    }
+}
+
 /// Which part of a direction a batch is.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BatchKind {
@@ -62,8 +78,8 @@ pub enum BatchKind {
     Repeats,
     /// The last rows that the destination asked for by key.
     LastRepeats,
-    /// Nothing: another writer is in the way of what was asked for by key. He may wait for the destination, which answers with
-    /// [`Next::Restart`].
+    /// Nothing: another writer is in the way of what was asked for by key, who may wait for the destination in turn, or the source lost its
+    /// connection and has a fresh one. The destination answers with [`Next::Restart`].
     Busy,
 }
 

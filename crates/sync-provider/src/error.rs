@@ -49,6 +49,17 @@ pub enum ProviderError {
         /// What the user can do.
         remedy: String,
     },
+    /// The connection was lost, or the database let somebody else go first: nothing of the transaction under way is left, and the same may
+    /// go through over a fresh connection. A session tries that by itself before it gives up.
+    #[error("{object}: {reason}; {remedy}")]
+    Transient {
+        /// The database.
+        object: String,
+        /// The engine's message and number.
+        reason: String,
+        /// What the user can do.
+        remedy: String,
+    },
     /// A message of the other side does not make sense here: knowledge or a batch does not decode, or a call is out of turn.
     #[error("{object}: {reason}; {remedy}")]
     Malformed {
@@ -91,6 +102,24 @@ impl ProviderError {
         }
     }
 
+    /// A [`ProviderError::Transient`].
+    pub fn transient(
+        object: impl Into<String>,
+        reason: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        ProviderError::Transient {
+            object: object.into(),
+            reason: reason.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// Whether the same may go through over a fresh connection.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, ProviderError::Transient { .. })
+    }
+
     /// A [`ProviderError::Malformed`].
     pub fn malformed(object: impl Into<String>, reason: impl Into<String>) -> Self {
         let remedy =
@@ -110,6 +139,7 @@ impl ProviderError {
             | ProviderError::Version { object, .. }
             | ProviderError::Outdated { object, .. }
             | ProviderError::Database { object, .. }
+            | ProviderError::Transient { object, .. }
             | ProviderError::Malformed { object, .. } => object,
             ProviderError::Cancelled => "session",
         }
@@ -122,6 +152,7 @@ impl ProviderError {
             | ProviderError::Version { reason, .. }
             | ProviderError::Outdated { reason, .. }
             | ProviderError::Database { reason, .. }
+            | ProviderError::Transient { reason, .. }
             | ProviderError::Malformed { reason, .. } => reason,
             ProviderError::Cancelled => "cancelled",
         }
@@ -134,6 +165,7 @@ impl ProviderError {
             | ProviderError::Version { remedy, .. }
             | ProviderError::Outdated { remedy, .. }
             | ProviderError::Database { remedy, .. }
+            | ProviderError::Transient { remedy, .. }
             | ProviderError::Malformed { remedy, .. } => remedy,
             ProviderError::Cancelled => "run it again",
         }

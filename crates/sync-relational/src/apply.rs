@@ -18,6 +18,7 @@ use crate::meeting::{Meeting, source_key};
 use crate::remember::{Remembered, forget, key_of_waiting};
 use crate::row_key::RowKey;
 use crate::store::{Attempt, Commit, Learned, LocalSlice, Patience, Slice, Store, Waiting, Write};
+use crate::unanswered::Unanswered;
 
 /// Rows that are decided and written together.
 const SLICE_ROWS: usize = 1000;
@@ -34,6 +35,8 @@ const CHANGED: &str = "it was changed at the source while the session ran";
 pub(crate) struct Applying {
     policy: ConflictPolicy,
     position: Position,
+    /// The scope row's knowledge as it is stored.
+    stored: Option<Vec<u8>>,
     /// Knowledge as the scope row holds it, re-keyed for the source's replicas.
     known: Knowledge,
     /// The same with this replica's settlement replica in its key map.
@@ -71,6 +74,8 @@ pub(crate) enum Step {
     Done(BatchOutcome),
     /// It was rolled back and starts again, more carefully.
     Again(Caution),
+    /// The answer to the commit was lost.
+    Unanswered(Unanswered),
 }
 
 impl Applying {
@@ -113,6 +118,7 @@ impl Applying {
             policy,
             position,
             stamper: Stamper::new(Rules::SOUND, key, &known, &made_with),
+            stored: state.knowledge,
             known,
             known_and_own,
             made_with,
@@ -553,11 +559,21 @@ impl Applying {
             remember,
             forget,
         };
-        match store.commit(&changes).await? {
-            Commit::Done => {
-                outcome.next = Next::Committed;
-                Ok(Step::Done(outcome))
+        outcome.next = Next::Committed;
+        let commit = match store.commit(&changes).await {
+            Err(error) if error.is_transient() => {
+                let before = self.stored.as_ref();
+                let taught = changes.knowledge.filter(|now| before != Some(now));
+                return Ok(Step::Unanswered(Unanswered {
+                    outcome,
+                    taught,
+                    error,
+                }));
             }
+            answer => answer?,
+        };
+        match commit {
+            Commit::Done => Ok(Step::Done(outcome)),
             Commit::Broken(breach) => {
                 let findings = breach.findings.clone();
                 match self.caution.after(breach, &shapes) {

@@ -203,7 +203,7 @@ impl Enumeration {
         Ok(Attempt::Done(batch))
     }
 
-    pub(crate) fn empty_batch(&mut self, kind: BatchKind) -> ChangeBatch {
+    fn empty_batch(&mut self, kind: BatchKind) -> ChangeBatch {
         let (made_with, forgotten) = self.first.take().unwrap_or_default();
         self.sequence += 1;
         ChangeBatch {

@@ -18,16 +18,19 @@ mod meeting;
 mod page;
 mod provisioning;
 mod remember;
+mod retries;
 mod row_key;
 mod scope;
 mod session;
 mod sessions;
 mod store;
+mod unanswered;
 mod verify;
 
 pub use inspect::{ProvisionedBy, ReplicaReader, ReplicaRow, ScopeStatus, TableStatus, WaitingRow};
 pub use page::{Attributes, Lens, Needed};
 pub use provisioning::{Provisioned, TableChoice, Tables, parents_first};
+pub use retries::Retries;
 pub use session::StopFlag;
 pub use sessions::{Owner, Sessions};
 pub use store::{

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use sync_provider::{
     BatchKind, BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Next, ProviderError,
@@ -13,6 +14,7 @@ use crate::apply::{Applying, Step};
 use crate::caution::Caution;
 use crate::enumerate::Enumeration;
 use crate::meeting::is_idle;
+use crate::retries::Retries;
 use crate::scope::own_knowledge;
 use crate::store::{Attempt, Store};
 
@@ -31,6 +33,8 @@ pub(crate) enum Call {
 
 /// How often a direction starts again because another writer is in the way.
 const MOST_BUSY: u32 = 15;
+/// How long a pause goes on before somebody who wants the session to stop is heard.
+const NAP: Duration = Duration::from_millis(100);
 
 /// Set from outside; polled between slices.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +66,7 @@ pub(crate) async fn serve(
         applying: None,
         caution: Caution::default(),
         busy: 0,
+        retries: Retries::default(),
     };
     while let Some(call) = calls.recv().await {
         let store = store.as_mut();
@@ -72,19 +77,15 @@ pub(crate) async fn serve(
                 drop(answer.send(session.changes(store, request).await))
             }
             Call::Rows(keys, answer) => drop(answer.send(session.rows(store, keys).await)),
-            Call::EndEnumeration(answer) => {
-                drop(answer.send(session.close_enumeration(store).await))
-            }
+            Call::EndEnumeration(answer) => drop(answer.send(session.let_go(store).await)),
             Call::Process(batch, answer) => drop(answer.send(session.process(store, &batch).await)),
             Call::End(answer) => {
-                drop(answer.send(store.rollback().await));
+                drop(answer.send(session.end(store).await));
                 return;
             }
         }
     }
-    if let Err(error) = store.rollback().await {
-        tracing::warn!(%error, "an abandoned session could not be rolled back");
-    }
+    undo(store.as_mut()).await;
 }
 
 struct Session {
@@ -94,10 +95,23 @@ struct Session {
     applying: Option<Box<Applying>>,
     caution: Caution,
     busy: u32,
+    retries: Retries,
 }
 
 impl Session {
     async fn parameters(
+        &mut self,
+        store: &mut dyn Store,
+    ) -> Result<SyncBatchParameters, ProviderError> {
+        loop {
+            match self.try_parameters(store).await {
+                Err(error) if error.is_transient() => self.recover(store, error).await?,
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn try_parameters(
         &mut self,
         store: &mut dyn Store,
     ) -> Result<SyncBatchParameters, ProviderError> {
@@ -120,13 +134,22 @@ impl Session {
         store: &mut dyn Store,
         request: ChangeBatchRequest,
     ) -> Result<ChangeBatch, ProviderError> {
+        let batch = self.try_changes(store, request).await;
+        self.or_nothing(store, batch).await
+    }
+
+    async fn try_changes(
+        &mut self,
+        store: &mut dyn Store,
+        request: ChangeBatchRequest,
+    ) -> Result<ChangeBatch, ProviderError> {
         self.check_stop()?;
         if let ChangeBatchRequest::First(parameters) = request {
             self.close_enumeration(store).await?;
             let begun = Enumeration::begin(store, parameters, self.begin.batch_bytes).await;
             if begun.is_err() {
                 // The snapshot may be open already, and a refused session must not hold it.
-                store.rollback().await?;
+                undo(store).await;
             }
             self.enumeration = Some(begun?);
         }
@@ -136,6 +159,15 @@ impl Session {
     }
 
     async fn rows(
+        &mut self,
+        store: &mut dyn Store,
+        keys: Vec<TableKeys>,
+    ) -> Result<ChangeBatch, ProviderError> {
+        let batch = self.try_rows(store, keys).await;
+        self.or_nothing(store, batch).await
+    }
+
+    async fn try_rows(
         &mut self,
         store: &mut dyn Store,
         keys: Vec<TableKeys>,
@@ -152,9 +184,23 @@ impl Session {
             Attempt::Done(batch) => Ok(batch),
             Attempt::Busy(error) => {
                 self.is_busy(error)?;
-                let enumeration = self.enumeration.as_mut().ok_or_else(out_of_turn)?;
-                Ok(enumeration.empty_batch(BatchKind::Busy))
+                Ok(ChangeBatch::nothing())
             }
+        }
+    }
+
+    /// A batch, or that there is none now, over a fresh connection: the direction starts again.
+    async fn or_nothing(
+        &mut self,
+        store: &mut dyn Store,
+        batch: Result<ChangeBatch, ProviderError>,
+    ) -> Result<ChangeBatch, ProviderError> {
+        match batch {
+            Err(error) if error.is_transient() => {
+                self.recover(store, error).await?;
+                Ok(ChangeBatch::nothing())
+            }
+            batch => batch,
         }
     }
 
@@ -171,14 +217,17 @@ impl Session {
         store: &mut dyn Store,
         batch: &ChangeBatch,
     ) -> Result<BatchOutcome, ProviderError> {
-        match self.try_process(store, batch).await {
-            Ok(outcome) => Ok(outcome),
-            Err(error) => {
-                self.applying = None;
-                store.rollback().await?;
-                Err(error)
-            }
-        }
+        let error = match self.try_process(store, batch).await {
+            Err(error) if error.is_transient() => match self.recover(store, error).await {
+                Ok(()) => return Ok(restart()),
+                Err(error) => error,
+            },
+            Err(error) => error,
+            outcome => return outcome,
+        };
+        self.applying = None;
+        undo(store).await;
+        Err(error)
     }
 
     async fn try_process(
@@ -223,15 +272,78 @@ impl Session {
                 self.applying = Some(applying);
                 Ok(outcome)
             }
-            Step::Done(outcome) => {
-                self.caution = Caution::default();
-                self.busy = 0;
-                Ok(outcome)
+            Step::Done(outcome) => Ok(self.committed(outcome)),
+            Step::Unanswered(commit) => {
+                self.recover(store, commit.error.clone()).await?;
+                let (state, _) = store.state().await?;
+                let came_through = commit.came_through(&state);
+                tracing::info!(came_through, "a commit whose answer was lost");
+                match came_through {
+                    true => Ok(self.committed(commit.outcome)),
+                    false => Ok(restart()),
+                }
             }
             Step::Again(caution) => {
                 self.caution = caution;
                 Ok(restart())
             }
+        }
+    }
+
+    /// A lost connection has let go of everything already.
+    async fn let_go(&mut self, store: &mut dyn Store) -> Result<(), ProviderError> {
+        match self.close_enumeration(store).await {
+            Err(error) if error.is_transient() => self.recover(store, error).await,
+            answer => answer,
+        }
+    }
+
+    fn committed(&mut self, outcome: BatchOutcome) -> BatchOutcome {
+        self.caution = Caution::default();
+        self.busy = 0;
+        self.retries = Retries::default();
+        outcome
+    }
+
+    /// After a transient error: waits, and has a fresh connection made. What was under way is gone; the direction starts again, and what
+    /// was learned before the error is in the scope row.
+    async fn recover(
+        &mut self,
+        store: &mut dyn Store,
+        mut error: ProviderError,
+    ) -> Result<(), ProviderError> {
+        self.enumeration = None;
+        self.applying = None;
+        loop {
+            let pause = match error.is_transient() {
+                true => self.retries.pause(),
+                false => None,
+            };
+            let Some(pause) = pause else {
+                return Err(error);
+            };
+            tracing::warn!(%error, ?pause, "trying again over a fresh connection");
+            let mut left = pause;
+            while !left.is_zero() {
+                self.check_stop()?;
+                store.wait(left.min(NAP)).await;
+                left = left.saturating_sub(NAP);
+            }
+            match store.reconnect().await {
+                Ok(()) => return Ok(()),
+                Err(another) => error = another,
+            }
+        }
+    }
+
+    /// A connection that is lost by now holds nothing open, and what was committed stays.
+    async fn end(&mut self, store: &mut dyn Store) -> Result<(), ProviderError> {
+        match store.rollback().await {
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "the connection was lost at the end of the session");
+                Ok(())
+            }
+            answer => answer,
         }
     }
 
@@ -248,6 +360,13 @@ impl Session {
         } else {
             Ok(())
         }
+    }
+}
+
+/// Undoes what is open, after an error that says more than one that undoing it meets.
+async fn undo(store: &mut dyn Store) {
+    if let Err(error) = store.rollback().await {
+        tracing::warn!(%error, "a transaction could not be rolled back; it ends with its connection");
     }
 }
 

@@ -1,5 +1,7 @@
 //! The seam between what relational providers do alike and one database engine: a connection at slice granularity.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use sync_knowledge::{ItemId, ReplicaId, ReplicaKey, Tick};
 use sync_metadata::ScopeDescription;
@@ -307,4 +309,17 @@ pub trait Store: Send {
 
     /// Ends whatever transaction is open, undoing it.
     async fn rollback(&mut self) -> Result<(), ProviderError>;
+
+    /// After an error that [is transient](ProviderError::is_transient): makes a fresh connection, in which nothing is open. A server that
+    /// cannot be reached now is transient as well, since a moment ago it could.
+    ///
+    /// An engine without such errors need not do anything.
+    async fn reconnect(&mut self) -> Result<(), ProviderError> {
+        self.rollback().await
+    }
+
+    /// Lets time pass before [`reconnect`](Self::reconnect), in the way that suits where the store runs.
+    async fn wait(&mut self, time: Duration) {
+        let _ = time;
+    }
 }

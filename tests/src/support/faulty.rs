@@ -24,6 +24,7 @@ pub struct Countdown {
     calls: Arc<AtomicU64>,
     fails_at: u64,
     when: When,
+    passing: bool,
 }
 
 /// Whether the call that fails is carried out.
@@ -42,7 +43,14 @@ impl Countdown {
             calls: Arc::default(),
             fails_at,
             when,
+            passing: false,
         }
+    }
+
+    /// The fault is a lost connection: everything fails until there is a fresh one.
+    pub fn passing(mut self) -> Self {
+        self.passing = true;
+        self
     }
 
     /// Whether the fault has come.
@@ -57,11 +65,17 @@ impl Countdown {
 
     fn tick(&self) -> Fault {
         let call = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
-        Fault((call == self.fails_at).then_some(self.when))
+        Fault {
+            when: (call == self.fails_at).then_some(self.when),
+            passing: self.passing,
+        }
     }
 }
 
-struct Fault(Option<When>);
+struct Fault {
+    when: Option<When>,
+    passing: bool,
+}
 
 impl Fault {
     fn before(&self) -> Result<(), ProviderError> {
@@ -73,15 +87,18 @@ impl Fault {
     }
 
     fn at(&self, when: When) -> Result<(), ProviderError> {
-        if self.0 == Some(when) {
-            return Err(ProviderError::database(
-                "database",
-                "injected fault",
-                "none: it is a test",
-            ));
+        if self.when != Some(when) {
+            return Ok(());
         }
-        Ok(())
+        Err(match self.passing {
+            true => lost(),
+            false => ProviderError::database("database", "injected fault", "none: it is a test"),
+        })
     }
+}
+
+fn lost() -> ProviderError {
+    ProviderError::transient("database", "injected loss", "none: it is a test")
 }
 
 /// Rows, by table and packed key, of which a session can store nothing. Clones share them.
@@ -135,12 +152,14 @@ impl SyncProvider for FaultyProvider {
     async fn begin_session(&self, request: BeginSession) -> Result<ReplicaInfo, ProviderError> {
         let fault = self.countdown.tick();
         fault.before()?;
-        let store = SqliteProvider::new(&self.path, &self.scope)
-            .busy_timeout(Duration::from_secs(20))
-            .open_store()?;
+        let database =
+            SqliteProvider::new(&self.path, &self.scope).busy_timeout(Duration::from_secs(20));
+        let store = database.open_store()?;
         fault.after()?;
         let store = FaultyStore {
+            database,
             store,
+            lost: false,
             countdown: self.countdown.clone(),
             refused: Arc::clone(&self.refused),
         };
@@ -192,12 +211,25 @@ impl SyncProvider for FaultyProvider {
 }
 
 struct FaultyStore {
+    database: SqliteProvider,
     store: Box<dyn Store>,
+    /// The connection answers nothing any more.
+    lost: bool,
     countdown: Countdown,
     refused: Refused,
 }
 
 impl FaultyStore {
+    fn call(&mut self) -> Result<Fault, ProviderError> {
+        if self.lost {
+            return Err(lost());
+        }
+        let fault = self.countdown.tick();
+        self.lost = fault.when.is_some() && fault.passing;
+        fault.before()?;
+        Ok(fault)
+    }
+
     fn refuses(&self, slice: Slice<'_>, write: &Write) -> bool {
         let cells = slice.rows.row(write.row);
         let key = match slice.deleted {
@@ -224,40 +256,35 @@ impl Store for FaultyStore {
     }
 
     async fn state(&mut self) -> Result<(ScopeState, Vec<Waiting>), ProviderError> {
-        let fault = self.countdown.tick();
-        fault.before()?;
+        let fault = self.call()?;
         let answer = self.store.state().await?;
         fault.after()?;
         Ok(answer)
     }
 
     async fn begin_enumeration(&mut self) -> Result<ScopeState, ProviderError> {
-        let fault = self.countdown.tick();
-        fault.before()?;
+        let fault = self.call()?;
         let answer = self.store.begin_enumeration().await?;
         fault.after()?;
         Ok(answer)
     }
 
     async fn scan(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
-        let fault = self.countdown.tick();
-        fault.before()?;
+        let fault = self.call()?;
         let answer = self.store.scan(scan).await?;
         fault.after()?;
         Ok(answer)
     }
 
     async fn fetch(&mut self, fetch: Fetch<'_>) -> Result<Attempt<Fetched>, ProviderError> {
-        let fault = self.countdown.tick();
-        fault.before()?;
+        let fault = self.call()?;
         let answer = self.store.fetch(fetch).await?;
         fault.after()?;
         Ok(answer)
     }
 
     async fn end_enumeration(&mut self) -> Result<(), ProviderError> {
-        let fault = self.countdown.tick();
-        fault.before()?;
+        let fault = self.call()?;
         self.store.end_enumeration().await?;
         fault.after()
     }
@@ -266,16 +293,14 @@ impl Store for FaultyStore {
         &mut self,
         patience: Patience,
     ) -> Result<Attempt<ScopeState>, ProviderError> {
-        let fault = self.countdown.tick();
-        fault.before()?;
+        let fault = self.call()?;
         let answer = self.store.begin_apply(patience).await?;
         fault.after()?;
         Ok(answer)
     }
 
     async fn local_rows(&mut self, slice: Slice<'_>) -> Result<LocalSlice, ProviderError> {
-        let fault = self.countdown.tick();
-        fault.before()?;
+        let fault = self.call()?;
         let answer = self.store.local_rows(slice).await?;
         fault.after()?;
         Ok(answer)
@@ -287,8 +312,7 @@ impl Store for FaultyStore {
         local: &LocalSlice,
         writes: &[Write],
     ) -> Result<Vec<RowFailure>, ProviderError> {
-        let fault = self.countdown.tick();
-        fault.before()?;
+        let fault = self.call()?;
         let (refused, writes): (Vec<Write>, Vec<Write>) =
             writes.iter().partition(|write| self.refuses(slice, write));
         let mut answer = self.store.write(slice, local, &writes).await?;
@@ -301,18 +325,26 @@ impl Store for FaultyStore {
     }
 
     async fn commit(&mut self, learned: &Learned) -> Result<Commit, ProviderError> {
-        let fault = self.countdown.tick();
-        fault.before()?;
+        let fault = self.call()?;
         let answer = self.store.commit(learned).await?;
         fault.after()?;
         Ok(answer)
     }
 
     async fn rollback(&mut self) -> Result<(), ProviderError> {
-        let fault = self.countdown.tick();
         // A roll-back that the database refuses still ends the transaction when the connection closes.
-        fault.before()?;
+        let fault = self.call()?;
         self.store.rollback().await?;
+        fault.after()
+    }
+
+    async fn reconnect(&mut self) -> Result<(), ProviderError> {
+        let fault = self.countdown.tick();
+        fault.before()?;
+        // What the old connection had open goes with it.
+        self.store.rollback().await?;
+        self.store = self.database.open_store()?;
+        self.lost = false;
         fault.after()
     }
 }
