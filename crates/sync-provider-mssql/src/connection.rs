@@ -1,9 +1,11 @@
 //! One connection to a server: made, used for a call at a time, and closed for good when a call does not come to its end.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
+use socket2::{SockRef, TcpKeepalive};
 use tiberius::{
     AuthMethod, Client, Config, EncryptionLevel, QueryItem, Row, SqlBrowser as _, ToSql,
 };
@@ -11,7 +13,11 @@ use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt as _};
 
 use crate::error::MssqlError;
+use crate::server_error::FATAL;
 use crate::settings::{Encryption, Settings};
+
+/// How long a connection is quiet before the peer is asked whether it is there, and how often.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// The driver's connection.
 pub type TdsClient = Client<Compat<TcpStream>>;
@@ -65,7 +71,8 @@ impl DirectConnections {
         if settings.trust_server_certificate {
             config.trust_cert();
         }
-        config.handshake_timeout(Some(settings.connect_timeout));
+        // The whole of connecting has a limit of its own, below.
+        config.handshake_timeout(None);
         config.command_timeout(Some(settings.command_timeout));
         config
     }
@@ -77,6 +84,12 @@ impl DirectConnections {
             TcpStream::connect(config.get_addr()).await?
         };
         tcp.set_nodelay(true)?;
+        // A peer that is gone without a word is found out long before a command's time is up.
+        SockRef::from(&tcp).set_tcp_keepalive(
+            &TcpKeepalive::new()
+                .with_time(KEEP_ALIVE)
+                .with_interval(KEEP_ALIVE),
+        )?;
         Client::connect(config, tcp.compat_write()).await
     }
 }
@@ -101,16 +114,14 @@ impl ConnectionFactory for DirectConnections {
             }
         };
         let server = self.server();
-        let unreachable = |message: String| MssqlError::Unreachable {
-            server: server.clone(),
-            message,
-        };
         let limit = self.settings.connect_timeout;
         match tokio::time::timeout(limit, connecting).await {
             Ok(Ok(client)) => Ok(client),
-            Ok(Err(tiberius::error::Error::Io { message, .. })) => Err(unreachable(message)),
-            Ok(Err(error)) => Err(MssqlError::at(&server, &error)),
-            Err(_) => Err(unreachable(format!("no connection within {limit:?}"))),
+            Ok(Err(error)) => Err(MssqlError::while_connecting(&server, &error)),
+            Err(_) => Err(MssqlError::Unreachable {
+                message: format!("no connection within {limit:?}"),
+                server,
+            }),
         }
     }
 }
@@ -142,6 +153,11 @@ impl Connection {
     /// Requests sent and answered since the connection was made.
     pub(crate) fn round_trips(&self) -> u64 {
         self.round_trips
+    }
+
+    /// Whether it can still be used. One that cannot holds nothing open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.client.is_some()
     }
 
     /// Runs statements that need no parameters, and gives back their result sets.
@@ -220,7 +236,9 @@ impl Connection {
                 Ok(answer)
             }
             Err(error) => {
-                if matches!(error, tiberius::error::Error::Server(_)) {
+                if let tiberius::error::Error::Server(token) = &error
+                    && token.class() < FATAL
+                {
                     self.client = Some(client);
                 }
                 Err(MssqlError::at(&self.server, &error))

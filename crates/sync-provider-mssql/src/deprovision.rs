@@ -34,7 +34,8 @@ impl Deprovisioning {
         in_transaction(connections, async |connection| {
             let statements = self.plan(connection).await?;
             for statement in &statements {
-                connection.batch(statement).await?;
+                let done = connection.batch(statement).await;
+                done.map_err(|error| error.during(statement))?;
             }
             Ok(statements)
         })

@@ -3,6 +3,8 @@
 use sync_metadata::{MetadataError, SchemaVersion};
 use sync_provider::ProviderError;
 
+use crate::server_error::{Kind, kind_of, one_line};
+
 /// Why connecting, provisioning, deprovisioning or inspecting did not work. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,6 +29,32 @@ pub enum MssqlError {
         /// What TLS said.
         message: String,
     },
+    /// The server offers no encryption, and plain text was not asked for. Nothing was sent to it, the password least of all.
+    #[error(
+        "{server}: the server offers no encryption; give it a certificate, or ask for plain text on a network that nobody else is on"
+    )]
+    Unencrypted {
+        /// The server.
+        server: String,
+    },
+    /// What answers does not speak TDS as SQL Server does.
+    #[error(
+        "{server}: {message}; check that this is a SQL Server, and that nothing on the way changes what it sends"
+    )]
+    Protocol {
+        /// The server and database.
+        server: String,
+        /// What does not fit.
+        message: String,
+    },
+    /// The server did not answer a command in time.
+    #[error("{server}: {message}; find out what it waits for, or allow commands more time")]
+    Silent {
+        /// The server and database.
+        server: String,
+        /// How long it was waited for.
+        message: String,
+    },
     /// The server refuses the login, or the login may not use the database.
     #[error("{server}: {message} (SQL Server error {number}); check user, password and database")]
     Login {
@@ -42,12 +70,12 @@ pub enum MssqlError {
     Permission {
         /// The server and database.
         server: String,
-        /// SQL Server's message, which names the permission and the object.
+        /// SQL Server's message, which names the permission and the object; where it does not, the statement is added.
         message: String,
         /// SQL Server's error number.
         number: u32,
     },
-    /// The connection broke, or the server was silent for too long. Trying again may help.
+    /// The connection broke. Trying again may help.
     #[error("{server}: {message}; the connection was closed, run it again")]
     Lost {
         /// The server and database.
@@ -55,9 +83,65 @@ pub enum MssqlError {
         /// What happened.
         message: String,
     },
-    /// The server ended this transaction in favour of another one. Trying again may help.
+    /// Somebody else went first: a deadlock, a lock time-out, a changed snapshot. Trying again may help.
     #[error("{server}: {message} (SQL Server error {number}); run it again")]
     Deadlock {
+        /// The server and database.
+        server: String,
+        /// SQL Server's message.
+        message: String,
+        /// SQL Server's error number.
+        number: u32,
+    },
+    /// The server or the database is starting, moving, or too busy. Trying again may help.
+    #[error("{server}: {message} (SQL Server error {number}); run it again in a while")]
+    Unavailable {
+        /// The server and database.
+        server: String,
+        /// SQL Server's message.
+        message: String,
+        /// SQL Server's error number.
+        number: u32,
+    },
+    /// The database does not allow snapshots.
+    #[error(
+        "{server}: {message} (SQL Server error {number}); switch them on (ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON)"
+    )]
+    Snapshot {
+        /// The server and database.
+        server: String,
+        /// SQL Server's message.
+        message: String,
+        /// SQL Server's error number.
+        number: u32,
+    },
+    /// A constraint is broken.
+    #[error("{server}: {message} (SQL Server error {number}); correct the row or the constraint")]
+    Constraint {
+        /// The server and database.
+        server: String,
+        /// SQL Server's message.
+        message: String,
+        /// SQL Server's error number.
+        number: u32,
+    },
+    /// A value does not fit its column.
+    #[error(
+        "{server}: {message} (SQL Server error {number}); correct the value, or declare the column wider"
+    )]
+    Value {
+        /// The server and database.
+        server: String,
+        /// SQL Server's message.
+        message: String,
+        /// SQL Server's error number.
+        number: u32,
+    },
+    /// A trigger, or an error that ends transactions, undid the transaction.
+    #[error(
+        "{server}: {message} (SQL Server error {number}); look at what the triggers of the table do"
+    )]
+    Undone {
         /// The server and database.
         server: String,
         /// SQL Server's message.
@@ -130,38 +214,100 @@ impl MssqlError {
 
     /// What an error of the driver means at a server.
     pub(crate) fn at(server: &str, error: &tiberius::error::Error) -> Self {
-        use tiberius::error::Error;
+        use tiberius::error::{Error, IoErrorKind};
         let server = server.to_owned();
-        let Error::Server(token) = error else {
-            return match error {
-                Error::Tls(message) => MssqlError::Certificate {
-                    server,
-                    message: message.clone(),
-                },
-                other => MssqlError::Lost {
-                    server,
-                    message: other.to_string(),
-                },
-            };
-        };
-        let (message, number) = (token.message().to_owned(), token.code());
-        match number {
-            LOGIN_FAILED | CANNOT_OPEN_DATABASE | NO_ACCESS_TO_DATABASE => MssqlError::Login {
+        match error {
+            Error::Server(token) => MssqlError::reported(server, token.message(), token.code()),
+            Error::Tls(message) => MssqlError::Certificate {
+                server,
+                message: one_line(without_advice(message)),
+            },
+            Error::Io {
+                kind: IoErrorKind::TimedOut,
+                ..
+            } => MssqlError::Silent {
+                server,
+                message: "no answer within the command time-out".to_owned(),
+            },
+            // What the network said; TLS says the second where what it reads is no TLS.
+            Error::Io { kind, message } if *kind != IoErrorKind::InvalidData => MssqlError::Lost {
+                server,
+                message: one_line(message),
+            },
+            other => MssqlError::Protocol {
+                server,
+                message: one_line(&other.to_string()),
+            },
+        }
+    }
+
+    /// The same while a connection is made: what is lost then was never there.
+    pub(crate) fn while_connecting(server: &str, error: &tiberius::error::Error) -> Self {
+        use tiberius::error::Error;
+        match error {
+            Error::Protocol(message) if message.contains("encryption level") => {
+                MssqlError::Unencrypted {
+                    server: server.to_owned(),
+                }
+            }
+            Error::Io { message, .. } => MssqlError::Unreachable {
+                server: server.to_owned(),
+                message: one_line(message),
+            },
+            Error::Routing { host, port } => MssqlError::Unreachable {
+                server: server.to_owned(),
+                message: one_line(&format!(
+                    "sent on once, it is sent on again, to {host}:{port}"
+                )),
+            },
+            other => MssqlError::at(server, other),
+        }
+    }
+
+    fn reported(server: String, message: &str, number: u32) -> Self {
+        let message = one_line(message);
+        match kind_of(number) {
+            Kind::Login => MssqlError::Login {
                 server,
                 message,
                 number,
             },
-            PERMISSION_DENIED | 230 | 262 | 297 | 300 | 15247 => MssqlError::Permission {
+            Kind::Permission => MssqlError::Permission {
                 server,
                 message,
                 number,
             },
-            DEADLOCK | SNAPSHOT_CONFLICT => MssqlError::Deadlock {
+            Kind::Deadlock => MssqlError::Deadlock {
                 server,
                 message,
                 number,
             },
-            _ => MssqlError::Database {
+            Kind::Unavailable => MssqlError::Unavailable {
+                server,
+                message,
+                number,
+            },
+            Kind::Snapshot => MssqlError::Snapshot {
+                server,
+                message,
+                number,
+            },
+            Kind::Constraint => MssqlError::Constraint {
+                server,
+                message,
+                number,
+            },
+            Kind::Value => MssqlError::Value {
+                server,
+                message,
+                number,
+            },
+            Kind::Undone => MssqlError::Undone {
+                server,
+                message,
+                number,
+            },
+            Kind::Other => MssqlError::Database {
                 server,
                 message,
                 number,
@@ -169,24 +315,43 @@ impl MssqlError {
         }
     }
 
+    /// Adds the statement to a missing permission that the message may not name.
+    pub(crate) fn during(mut self, statement: &str) -> Self {
+        const SHOWN: usize = 120;
+        if let MssqlError::Permission { message, .. } = &mut self {
+            let line = statement.lines().next().unwrap_or_default();
+            let shown: String = one_line(line).chars().take(SHOWN).collect();
+            message.push_str(&format!(" (in: {shown})"));
+        }
+        self
+    }
+
+    /// A connection that could be made a moment ago.
+    pub(crate) fn of_known_server(self) -> Self {
+        match self {
+            MssqlError::Unreachable { server, message } => MssqlError::Lost { server, message },
+            other => other,
+        }
+    }
+
     /// Whether the same request may go through when it is made again over a new connection.
     pub fn is_transient(&self) -> bool {
-        matches!(self, MssqlError::Lost { .. } | MssqlError::Deadlock { .. })
+        matches!(
+            self,
+            MssqlError::Lost { .. } | MssqlError::Deadlock { .. } | MssqlError::Unavailable { .. }
+        )
     }
 }
 
-/// `Login failed for user '…'.`
-const LOGIN_FAILED: u32 = 18456;
-/// `Cannot open database "…" requested by the login.`
-const CANNOT_OPEN_DATABASE: u32 = 4060;
-/// `The server principal "…" is not able to access the database "…" under the current security context.`
-const NO_ACCESS_TO_DATABASE: u32 = 916;
-/// `The … permission was denied on the object '…'.`
-const PERMISSION_DENIED: u32 = 229;
-/// `Transaction was deadlocked on resources and has been chosen as the deadlock victim.`
-const DEADLOCK: u32 = 1205;
-/// `Snapshot isolation transaction aborted due to update conflict.`
-const SNAPSHOT_CONFLICT: u32 = 3960;
+/// What the driver says of a certificate, without its advice to programmers.
+fn without_advice(message: &str) -> &str {
+    let end = message.find("To connect anyway").unwrap_or(message.len());
+    message
+        .get(..end)
+        .unwrap_or(message)
+        .trim_end()
+        .trim_end_matches('.')
+}
 
 impl From<MssqlError> for ProviderError {
     fn from(error: MssqlError) -> Self {
@@ -219,7 +384,10 @@ impl From<MssqlError> for ProviderError {
                 let text = other.to_string();
                 let (head, remedy) = text.rsplit_once("; ").unwrap_or((&text, "try again"));
                 let (object, reason) = head.split_once(": ").unwrap_or(("SQL Server", head));
-                ProviderError::database(object, reason, remedy)
+                match other.is_transient() {
+                    true => ProviderError::transient(object, reason, remedy),
+                    false => ProviderError::database(object, reason, remedy),
+                }
             }
         }
     }

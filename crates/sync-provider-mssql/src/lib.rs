@@ -14,6 +14,7 @@ mod opened;
 mod provider;
 mod provision;
 mod read;
+mod server_error;
 mod settings;
 mod sql;
 mod staging;

@@ -8,7 +8,7 @@ use sync_provider::{
     BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
     ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
 };
-use sync_relational::{Owner, Sessions, Store};
+use sync_relational::{Owner, Retries, Sessions, Store};
 
 use crate::connection::{ConnectionFactory, DirectConnections};
 use crate::settings::Settings;
@@ -39,13 +39,26 @@ impl MssqlProvider {
         }
     }
 
-    /// Opens the connection of one session, for a provider that puts something of its own between it and [`Sessions`].
+    /// Opens the connection of one session, for a provider that puts something of its own between it and [`Sessions`]. A server that is too
+    /// busy for the moment, or loses the connection, is asked again.
     ///
     /// # Errors
     /// The server cannot be reached, the scope is missing, or its metadata cannot be used.
     pub async fn open_store(&self) -> Result<Box<dyn Store>, ProviderError> {
-        let store = MssqlStore::open(&*self.connections, self.scope.as_deref()).await?;
-        Ok(Box::new(store))
+        let mut retries = Retries::default();
+        loop {
+            let connections = Arc::clone(&self.connections);
+            let error = match MssqlStore::open(connections, self.scope.as_deref()).await {
+                Ok(store) => return Ok(Box::new(store)),
+                Err(error) => error,
+            };
+            let pause = error.is_transient().then(|| retries.pause()).flatten();
+            let Some(pause) = pause else {
+                return Err(error.into());
+            };
+            tracing::warn!(%error, ?pause, "trying again over a fresh connection");
+            tokio::time::sleep(pause).await;
+        }
     }
 }
 
@@ -55,7 +68,11 @@ struct Task;
 impl Owner for Task {
     fn spawn(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) -> Result<(), ProviderError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|error| {
-            ProviderError::database("session", error.to_string(), "call it within a tokio runtime")
+            ProviderError::database(
+                "session",
+                error.to_string(),
+                "call it within a tokio runtime",
+            )
         })?;
         runtime.spawn(work);
         Ok(())

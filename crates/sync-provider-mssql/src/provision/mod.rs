@@ -156,7 +156,8 @@ impl Provisioning {
         in_transaction(connections, async |connection| {
             let plan = plan::plan(self, connection).await?;
             for statement in &plan.statements {
-                connection.batch(statement).await?;
+                let done = connection.batch(statement).await;
+                done.map_err(|error| error.during(statement))?;
             }
             Ok(plan)
         })

@@ -5,6 +5,9 @@ mod scope_row;
 mod slice;
 mod sql;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use sync_knowledge::ReplicaId;
 use sync_provider::{ProviderError, TableShape};
@@ -23,6 +26,7 @@ use crate::store::sql::{Column, TableNames};
 /// The store behind a [`crate::MssqlProvider`].
 #[derive(Debug)]
 pub(crate) struct MssqlStore {
+    connections: Arc<dyn ConnectionFactory>,
     connection: Connection,
     scope: Scope,
     shapes: Vec<TableShape>,
@@ -40,15 +44,19 @@ pub(crate) struct MssqlStore {
 
 impl MssqlStore {
     pub(crate) async fn open(
-        factory: &dyn ConnectionFactory,
+        connections: Arc<dyn ConnectionFactory>,
         scope: Option<&str>,
     ) -> Result<Self, MssqlError> {
-        let mut connection = Connection::open(factory).await?;
+        let mut connection = Connection::open(&*connections).await?;
         let opened = open_scope(&mut connection, scope).await?;
-        Self::of(connection, opened)
+        Self::of(connections, connection, opened)
     }
 
-    fn of(connection: Connection, opened: OpenedScope) -> Result<Self, MssqlError> {
+    fn of(
+        connections: Arc<dyn ConnectionFactory>,
+        connection: Connection,
+        opened: OpenedScope,
+    ) -> Result<Self, MssqlError> {
         let OpenedScope { scope, facts, tables, .. } = opened;
         let shapes: Vec<TableShape> = scope.description.tables.iter().map(TableShape::of).collect();
         let statements = tables
@@ -78,6 +86,7 @@ impl MssqlStore {
             .collect();
         let attributes = tables.iter().all(|table| table.own_columns);
         Ok(MssqlStore {
+            connections,
             connection,
             lens: Lens {
                 scope_local_id: scope.row.scope_local_id,
@@ -156,5 +165,17 @@ impl Store for MssqlStore {
 
     async fn rollback(&mut self) -> Result<(), ProviderError> {
         Ok(self.undo().await?)
+    }
+
+    async fn reconnect(&mut self) -> Result<(), ProviderError> {
+        let connection = Connection::open(&*self.connections).await;
+        self.connection = connection.map_err(MssqlError::of_known_server)?;
+        self.busy = false;
+        self.staged = false;
+        Ok(())
+    }
+
+    async fn wait(&mut self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 }

@@ -119,10 +119,10 @@ impl MssqlStore {
     }
 
     pub(super) async fn undo(&mut self) -> Result<(), MssqlError> {
-        if !self.busy {
+        let is_open = std::mem::take(&mut self.busy) && self.connection.is_open();
+        if !is_open {
             return Ok(());
         }
-        self.busy = false;
         let sql = format!("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION; {}", applying(None));
         self.connection.batch(&sql).await?;
         Ok(())
