@@ -222,17 +222,19 @@ impl MssqlError {
                 server,
                 message: one_line(without_advice(message)),
             },
-            Error::Io {
-                kind: IoErrorKind::TimedOut,
-                ..
-            } => MssqlError::Silent {
-                server,
-                message: "no answer within the command time-out".to_owned(),
-            },
+            // The driver's own time-out, not that of a network that lost the peer.
+            Error::Io { kind, message }
+                if *kind == IoErrorKind::TimedOut && message.contains("command_timeout") =>
+            {
+                MssqlError::Silent {
+                    server,
+                    message: "no answer within the command time-out".to_owned(),
+                }
+            }
             // What the network said; TLS says the second where what it reads is no TLS.
             Error::Io { kind, message } if *kind != IoErrorKind::InvalidData => MssqlError::Lost {
                 server,
-                message: one_line(message),
+                message: one_line(without_advice(message)),
             },
             other => MssqlError::Protocol {
                 server,
@@ -252,7 +254,7 @@ impl MssqlError {
             }
             Error::Io { message, .. } => MssqlError::Unreachable {
                 server: server.to_owned(),
-                message: one_line(message),
+                message: one_line(without_advice(message)),
             },
             Error::Routing { host, port } => MssqlError::Unreachable {
                 server: server.to_owned(),
@@ -343,14 +345,15 @@ impl MssqlError {
     }
 }
 
-/// What the driver says of a certificate, without its advice to programmers.
+/// What the driver and its TLS library say, without their advice to programmers.
 fn without_advice(message: &str) -> &str {
-    let end = message.find("To connect anyway").unwrap_or(message.len());
-    message
-        .get(..end)
-        .unwrap_or(message)
-        .trim_end()
-        .trim_end_matches('.')
+    let advice = ["To connect anyway", ": https://"];
+    let starts = advice.iter().filter_map(|start| message.find(start));
+    let end = starts.min().unwrap_or(message.len());
+    let told = message.get(..end).unwrap_or(message);
+    let wrapping = "An error occurred during the attempt of performing I/O: ";
+    let told = told.strip_prefix(wrapping).unwrap_or(told);
+    told.trim_end().trim_end_matches('.')
 }
 
 impl From<MssqlError> for ProviderError {
