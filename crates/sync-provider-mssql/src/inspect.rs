@@ -7,7 +7,7 @@ use sync_relational::{ProvisionedBy, ScopeStatus, TableStatus, WaitingRow};
 use crate::answer::Answer;
 use crate::connection::{Connection, ConnectionFactory};
 use crate::error::MssqlError;
-use crate::metadata::{StoredScope, stores};
+use crate::metadata::{StoredScope, names, stores};
 use crate::names::same;
 use crate::opened::{Examined, OpenedTable, examine, open_scope};
 use crate::provision::{TableTemplate, Template};
@@ -32,6 +32,14 @@ pub async fn status(connections: &dyn ConnectionFactory) -> Result<Vec<ScopeStat
         }
     }
     Ok(found)
+}
+
+/// The names of all scopes of a database: one round trip.
+///
+/// # Errors
+/// The server cannot be reached or fails, or the metadata tables cannot be read.
+pub async fn scope_names(connections: &dyn ConnectionFactory) -> Result<Vec<String>, MssqlError> {
+    names(&mut Connection::open(connections).await?).await
 }
 
 /// What a scope looks like, for [`crate::Tables::Like`].

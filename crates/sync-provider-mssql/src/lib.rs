@@ -23,7 +23,7 @@ mod store;
 pub use connection::{ConnectionFactory, DirectConnections, TdsClient};
 pub use deprovision::Deprovisioning;
 pub use error::MssqlError;
-pub use inspect::{MssqlReader, describe, status};
+pub use inspect::{MssqlReader, describe, scope_names, status};
 pub use provider::MssqlProvider;
 pub use provision::{CreationOption, CreationOptions, Provisioning, Tables, Template};
 pub use settings::{

@@ -208,8 +208,8 @@ impl StoredStore {
     }
 }
 
-/// The names of all scopes, for messages.
-async fn names(connection: &mut Connection) -> Result<Vec<String>, MssqlError> {
+/// The names of all scopes.
+pub(crate) async fn names(connection: &mut Connection) -> Result<Vec<String>, MssqlError> {
     let stores = stores(connection, None).await?;
     let names = stores.iter().flat_map(StoredStore::scope_names);
     Ok(names.map(str::to_owned).collect())

@@ -37,6 +37,11 @@ pub(crate) struct TableTemplate {
 }
 
 impl Template {
+    /// The prefix of that database's metadata objects.
+    pub fn object_prefix(&self) -> Option<&str> {
+        self.object_prefix.as_deref()
+    }
+
     /// Reads what a scope's tables look like. Tables that the scope holds and the database has lost are left out.
     pub(crate) fn read(
         db: &Connection,

@@ -62,6 +62,13 @@ pub struct Template {
     pub(crate) tables: Vec<TableTemplate>,
 }
 
+impl Template {
+    /// The prefix of that database's metadata objects.
+    pub fn object_prefix(&self) -> Option<&str> {
+        self.object_prefix.as_deref()
+    }
+}
+
 /// A table of another SQL Server database.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TableTemplate {
@@ -173,8 +180,18 @@ impl Provisioning {
         &self,
         connections: &dyn ConnectionFactory,
     ) -> Result<Vec<String>, MssqlError> {
+        Ok(whole_script(self.planned(connections).await?.statements))
+    }
+
+    /// What [`apply`](Self::apply) would do, without changing anything. The replica would get another id.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub async fn planned(
+        &self,
+        connections: &dyn ConnectionFactory,
+    ) -> Result<Provisioned, MssqlError> {
         let mut connection = Connection::open(connections).await?;
-        let plan = plan::plan(self, &mut connection).await?;
-        Ok(whole_script(plan.statements))
+        plan::plan(self, &mut connection).await
     }
 }
