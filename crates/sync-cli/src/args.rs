@@ -7,6 +7,8 @@ use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use sync_orchestrator::SyncDirectionOrder;
 use uuid::Uuid;
 
+use crate::database::Creation;
+
 /// Keeps databases in step: multi-master row synchronisation.
 ///
 /// A database is named by a path, sqlite:PATH, mssql://USER@HOST/DATABASE or an ADO.NET connection string.
@@ -86,6 +88,10 @@ pub(crate) struct ProvisionArgs {
     /// Create the metadata objects in this schema (SQL Server).
     #[arg(long, value_name = "S")]
     pub(crate) object_schema: Option<String>,
+    /// What to make and what to take as it is (SQL Server). KIND is tables, tracking-tables, triggers, procedures,
+    /// additional-procedures, tracking-rows or bulk-procedures; HOW is new, skip or use-existing. Can be repeated.
+    #[arg(long, value_name = "KIND=HOW")]
+    pub(crate) create: Vec<Creation>,
     /// Print the statements instead of running them.
     #[arg(long)]
     pub(crate) script: bool,

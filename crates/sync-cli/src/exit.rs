@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use sync_provider::ProviderError;
+use sync_provider_mssql::MssqlError;
 use sync_provider_sqlite::SqliteError;
 
 /// The exit codes, which scripts rely on.
@@ -121,6 +122,12 @@ impl From<ProviderError> for Failure {
 
 impl From<SqliteError> for Failure {
     fn from(error: SqliteError) -> Self {
+        ProviderError::from(error).into()
+    }
+}
+
+impl From<MssqlError> for Failure {
+    fn from(error: MssqlError) -> Self {
         ProviderError::from(error).into()
     }
 }

@@ -7,6 +7,7 @@
 mod args;
 mod commands;
 mod context;
+mod database;
 mod exit;
 mod json;
 mod locator;

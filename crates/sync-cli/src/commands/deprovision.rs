@@ -1,13 +1,12 @@
 //! `syncdb deprovision`
 
 use serde::Serialize;
-use sync_provider_sqlite::{DEFAULT_BUSY_TIMEOUT, Deprovisioning};
 
 use super::provision::script;
 use crate::args::DeprovisionArgs;
 use crate::context::Context;
+use crate::database::{self, Removal};
 use crate::exit::{Code, Failure};
-use crate::locator::sqlite_path;
 use crate::output::{Output, line, paint, plain};
 use crate::progress::Progress;
 
@@ -19,18 +18,18 @@ struct DeprovisionDocument<'a> {
 }
 
 pub(crate) fn run(args: &DeprovisionArgs, context: &Context) -> Result<Code, Failure> {
-    let path = sqlite_path(&args.database)?;
+    let database = database::open(&args.database, context)?;
     let what = match &args.scope {
-        Some(scope) => Deprovisioning::Scope(scope.clone()),
-        None => Deprovisioning::Store,
+        Some(scope) => Removal::Scope(scope.clone()),
+        None => Removal::Store,
     };
     if args.script {
-        return script(&what.script(&path, DEFAULT_BUSY_TIMEOUT)?, context);
+        return script(&database.deprovisioning_script(&what)?, context);
     }
     let working = Progress::start("taking metadata off");
-    what.apply(&path, DEFAULT_BUSY_TIMEOUT)?;
+    database.deprovision(&what)?;
     drop(working);
-    let database = path.display().to_string();
+    let database = database.name();
     let mut out = Output::stdout();
     if context.json {
         out.json(&DeprovisionDocument {

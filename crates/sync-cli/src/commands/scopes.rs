@@ -1,30 +1,26 @@
 //! Which scope is meant where none is named.
 
-use std::path::Path;
+use crate::database::Database;
+use crate::exit::{Code, Failure};
 
-use sync_provider_sqlite::{DEFAULT_BUSY_TIMEOUT, SqliteError};
-use sync_relational::ScopeStatus;
-
-use crate::exit::Failure;
-
-/// The scope that two databases are to be looked at in: the one that was named, otherwise the only one of either side. That both files are
+/// The scope that two databases are to be looked at in: the one that was named, otherwise the only one of either side. That both are
 /// there comes first: what one of them holds does not matter as long as the other one is missing.
-pub(crate) fn common(scope: Option<&str>, paths: [&Path; 2]) -> Result<String, Failure> {
-    for path in paths {
-        if !path.exists() {
-            return Err(SqliteError::Missing { path: path.into() }.into());
-        }
-        if path.is_dir() {
-            return Err(SqliteError::Folder { path: path.into() }.into());
-        }
+pub(crate) fn common(
+    scope: Option<&str>,
+    databases: [&dyn Database; 2],
+) -> Result<String, Failure> {
+    for database in databases {
+        database.check_there()?;
     }
     if let Some(scope) = scope {
         return Ok(scope.to_owned());
     }
     let mut first_failure = None;
-    for path in paths {
-        match only(path) {
+    for database in databases {
+        match only(database) {
             Ok(scope) => return Ok(scope),
+            // Without this one nothing can be done, whatever the other holds.
+            Err(failure) if failure.code == Code::Failed => return Err(failure),
             Err(failure) => first_failure = first_failure.or(Some(failure)),
         }
     }
@@ -32,28 +28,22 @@ pub(crate) fn common(scope: Option<&str>, paths: [&Path; 2]) -> Result<String, F
 }
 
 /// The only scope of a database.
-fn only(path: &Path) -> Result<String, Failure> {
-    let mut names = names(path)?;
+fn only(database: &dyn Database) -> Result<String, Failure> {
+    let mut names = database.scope_names()?;
     match (names.pop(), names.is_empty()) {
         (Some(name), true) => Ok(name),
         (None, _) => Err(Failure::refused(
-            path.display().to_string(),
+            database.name(),
             "it holds no scope",
             "provision it first (syncdb provision)",
         )),
         (Some(last), false) => {
             names.push(last);
             Err(Failure::refused(
-                path.display().to_string(),
+                database.name(),
                 format!("it holds {} scopes ({})", names.len(), names.join(", ")),
                 "name one with --scope",
             ))
         }
     }
-}
-
-/// The names of the scopes of a database.
-pub(crate) fn names(path: &Path) -> Result<Vec<String>, Failure> {
-    let scopes: Vec<ScopeStatus> = sync_provider_sqlite::status(path, DEFAULT_BUSY_TIMEOUT)?;
-    Ok(scopes.into_iter().map(|scope| scope.name).collect())
 }

@@ -3,14 +3,13 @@
 use serde::Serialize;
 use serde_json::Value as Json;
 use sync_knowledge::{KnowledgeBlob, ReplicaId};
-use sync_provider_sqlite::DEFAULT_BUSY_TIMEOUT;
 use sync_relational::{ProvisionedBy, ScopeStatus};
 
 use crate::args::StatusArgs;
 use crate::context::Context;
+use crate::database;
 use crate::exit::{Code, Failure};
 use crate::json::{KnowledgeDocument, typed};
-use crate::locator::sqlite_path;
 use crate::output::{Align, Output, Table, count, key, line, paint, plain, plural};
 
 #[derive(Debug, Serialize)]
@@ -60,9 +59,9 @@ struct TableDocument {
 }
 
 pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<Code, Failure> {
-    let path = sqlite_path(&args.database)?;
-    let mut scopes = sync_provider_sqlite::status(&path, DEFAULT_BUSY_TIMEOUT)?;
-    let database = path.display().to_string();
+    let database = database::open(&args.database, context)?;
+    let mut scopes = database.scopes()?;
+    let database = database.name();
     if let Some(name) = &args.scope {
         let all: Vec<String> = scopes.iter().map(|scope| scope.name.clone()).collect();
         scopes.retain(|scope| scope.name == *name);

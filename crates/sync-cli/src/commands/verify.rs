@@ -1,17 +1,14 @@
 //! `syncdb verify`
 
-use std::path::Path;
-
 use serde::Serialize;
-use sync_provider_sqlite::{DEFAULT_BUSY_TIMEOUT, SqliteReader};
 use sync_relational::{Difference, DifferenceKind, TableVerification, Verification};
 
 use super::scopes;
 use crate::args::VerifyArgs;
 use crate::context::Context;
+use crate::database::{self, Database};
 use crate::exit::{Code, Failure};
 use crate::json::typed;
-use crate::locator::two_paths;
 use crate::output::{Align, Output, Table, count, key, line, paint, plain, plural};
 use crate::progress::Progress;
 
@@ -49,10 +46,10 @@ struct DifferenceDocument {
 }
 
 pub(crate) fn run(args: &VerifyArgs, context: &Context) -> Result<Code, Failure> {
-    let [a, b] = two_paths(&args.a, &args.b)?;
-    let scope = scopes::common(args.scope.as_deref(), [&a, &b])?;
+    let [a, b] = database::open_two(&args.a, &args.b, context)?;
+    let scope = scopes::common(args.scope.as_deref(), [&*a, &*b])?;
     let working = Progress::start("comparing");
-    let found = compare(&a, &b, &scope, context)?;
+    let found = compare(&*a, &*b, &scope, context)?;
     drop(working);
     let mut out = Output::stdout();
     if context.json {
@@ -68,16 +65,15 @@ pub(crate) fn run(args: &VerifyArgs, context: &Context) -> Result<Code, Failure>
     })
 }
 
-/// Compares two files in a scope.
+/// Compares two databases in a scope.
 pub(crate) fn compare(
-    a: &Path,
-    b: &Path,
+    a: &dyn Database,
+    b: &dyn Database,
     scope: &str,
     context: &Context,
 ) -> Result<Verification, Failure> {
-    let mut a = SqliteReader::open(a, Some(scope), DEFAULT_BUSY_TIMEOUT)?;
-    let mut b = SqliteReader::open(b, Some(scope), DEFAULT_BUSY_TIMEOUT)?;
-    let comparing = sync_relational::verify(&mut a, &mut b);
+    let (mut a, mut b) = (a.reader(scope)?, b.reader(scope)?);
+    let comparing = sync_relational::verify(&mut *a, &mut *b);
     Ok(context.runtime.block_on(comparing)?)
 }
 

@@ -1,5 +1,7 @@
 //! ADO.NET connection strings: `Server=…;Database=…;User Id=…`.
 
+use sync_provider_mssql::Password;
+
 use super::url::port_number;
 use super::{Encrypt, SqlServer, malformed};
 use crate::exit::Failure;
@@ -7,6 +9,7 @@ use crate::exit::Failure;
 /// Reads a connection string. Keywords that only concern other clients (time-outs, names of applications) are let pass.
 pub(super) fn parse(text: &str) -> Result<SqlServer, Failure> {
     let (mut server, mut user, mut database) = (None, None, None);
+    let (mut password, mut other_login) = (None, None);
     let mut encrypt = None;
     let mut trust_server_certificate = false;
     for (keyword, value) in pairs(text)? {
@@ -16,12 +19,29 @@ pub(super) fn parse(text: &str) -> Result<SqlServer, Failure> {
             }
             "database" | "initial catalog" => database = Some(value),
             "user id" | "uid" | "user" => user = Some(value),
+            "password" | "pwd" => password = Some(Password::new(value)),
+            "integrated security" | "trusted_connection"
+                if is_true(&value) || value.eq_ignore_ascii_case("sspi") =>
+            {
+                other_login = Some("Integrated Security");
+            }
+            "authentication"
+                if !value.eq_ignore_ascii_case("sql password")
+                    && !value.eq_ignore_ascii_case("sqlpassword") =>
+            {
+                other_login = Some("Authentication");
+            }
             "encrypt" => encrypt = Some(encryption(&value)?),
             "trustservercertificate" | "trust server certificate" => {
                 trust_server_certificate = is_true(&value);
             }
             _ => {}
         }
+    }
+    if let Some(keyword) = other_login {
+        return Err(malformed(format!(
+            "{keyword} is not supported: syncdb logs in with User Id and Password"
+        )));
     }
     let named = |part: Option<String>, name: &str| {
         part.filter(|part| !part.is_empty())
@@ -30,6 +50,7 @@ pub(super) fn parse(text: &str) -> Result<SqlServer, Failure> {
     let (host, instance, port) = split_server(&named(server, "host")?)?;
     Ok(SqlServer {
         user: named(user, "user")?,
+        password,
         host,
         instance,
         port,

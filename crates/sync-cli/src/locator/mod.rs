@@ -1,8 +1,7 @@
 //! Which database an argument names.
 //!
 //! Three forms: a path (plain, or behind `sqlite:`), a URL `mssql://…`, and an ADO.NET connection string, which is what users of
-//! Microsoft Sync Framework have. An argument is parsed once; a password in it is read past and not kept, since what is not kept cannot
-//! be shown.
+//! Microsoft Sync Framework have. An argument is parsed once; a password in it goes into a type that cannot be shown.
 
 mod connection_string;
 mod sql_server;
@@ -56,40 +55,30 @@ impl Locator {
         if is_connection_string(text) {
             return connection_string::parse(text).map(Locator::SqlServer);
         }
+        if is_unfinished_url(text) {
+            return Err(malformed("there is no // after mssql:"));
+        }
         sqlite(text)
     }
 
-    /// The path of a SQLite file.
-    pub(crate) fn into_sqlite(self) -> Result<PathBuf, Failure> {
-        match self {
-            Locator::Sqlite(path) => Ok(path),
-            Locator::SqlServer(server) => Err(Failure::refused(
-                server.to_string(),
-                "this build of syncdb has no SQL Server provider yet",
-                "synchronise SQLite files, or use a later version",
-            )),
+    /// Whether both name one database, as far as names can tell.
+    pub(crate) fn is_same_as(&self, other: &Locator) -> bool {
+        match (self, other) {
+            (Locator::Sqlite(a), Locator::Sqlite(b)) => is_same_file(a, b),
+            (Locator::SqlServer(a), Locator::SqlServer(b)) => a.is_same_as(b),
+            _ => false,
         }
     }
 }
 
-/// The SQLite file that an argument names; anything else is an error.
-pub(crate) fn sqlite_path(text: &OsStr) -> Result<PathBuf, Failure> {
-    Locator::parse(text)?.into_sqlite()
-}
-
-/// Two databases that must not be one.
-pub(crate) fn two_paths(a: &OsStr, b: &OsStr) -> Result<[PathBuf; 2], Failure> {
-    // Both are parsed before either is refused, so that nothing depends on the order.
-    let (a, b) = (Locator::parse(a)?, Locator::parse(b)?);
-    let (a, b) = (a.into_sqlite()?, b.into_sqlite()?);
-    if is_same_file(&a, &b) {
-        return Err(Failure::refused(
-            a.display().to_string(),
-            "both sides are the same database",
-            "name two different databases",
-        ));
-    }
-    Ok([a, b])
+/// Whether a path that leads to no file may have been meant to name a server: it holds what locators have and file names seldom do, or
+/// there is not even the folder.
+pub(crate) fn may_mean_a_server(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    text.contains(['@', '=', ';', ',']) || folder.is_some_and(|folder| !folder.exists())
 }
 
 fn is_same_file(a: &Path, b: &Path) -> bool {
@@ -116,7 +105,7 @@ pub(crate) fn without_secrets(mut message: String, arguments: &[OsString]) -> St
 }
 
 fn may_hold_secret(text: &str) -> bool {
-    split_url(text).is_some() || is_connection_string(text)
+    split_url(text).is_some() || is_connection_string(text) || is_unfinished_url(text)
 }
 
 fn sqlite(path: &str) -> Result<Locator, Failure> {
@@ -142,6 +131,12 @@ fn split_url(text: &str) -> Option<(&str, &str)> {
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
     is_scheme.then_some((scheme, rest))
+}
+
+/// Whether it begins as a URL of ours and does not go on as one.
+fn is_unfinished_url(text: &str) -> bool {
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("mssql")) && split_url(text).is_none()
 }
 
 /// Whether there is a `=` before a `;`.
@@ -219,6 +214,7 @@ mod tests {
             "mssql://d%40m%3Aain:s3cret@db/Sales",
             Ok("mssql://d%40m%3Aain@db/Sales"),
         );
+        check("mssql:db/Sales", Err("no // after mssql:"));
         check("mssql://db/Sales", Err("names no user"));
         check("mssql://sa:s3cret@/Sales", Err("names no host"));
         check("mssql://sa:s3cret@db", Err("names no database"));
@@ -254,14 +250,39 @@ mod tests {
         check("Server=db;User Id=sa", Err("names no database"));
         check(
             "Server=db;Database=Sales;Integrated Security=SSPI",
-            Err("names no user"),
+            Err("Integrated Security is not supported"),
         );
+        check(
+            "Server=db;Database=Sales;Authentication=ActiveDirectoryDefault",
+            Err("Authentication is not supported"),
+        );
+        check("Server=db;Database=Sales;Pwd=s3cret", Err("names no user"));
         check("Server=db;Database", Err("no ="));
         check("Server=db;Password='s3cret", Err("quote"));
         check(
             "Server=db;Database=x;User Id=sa;Encrypt=maybe",
             Err("encrypt"),
         );
+    }
+
+    #[test]
+    fn one_database_under_two_names() {
+        let check = |a: &str, b: &str, same: bool| {
+            let parse = |text: &str| Locator::parse(OsStr::new(text)).unwrap();
+            assert_eq!(parse(a).is_same_as(&parse(b)), same, "{a} {b}");
+        };
+        check("mssql://sa:x@db/Sales", "mssql://me@DB:1433/Sales", true);
+        check(
+            "mssql://sa@db/Sales",
+            "Server=db;Database=Sales;User Id=x",
+            true,
+        );
+        check("mssql://sa@db\\A/Sales", "mssql://sa@db\\a/Sales", true);
+        check("mssql://sa@db\\A/Sales", "mssql://sa@db\\B/Sales", false);
+        check("mssql://sa@db/Sales", "mssql://sa@db/Sales2", false);
+        check("mssql://sa@db/Sales", "mssql://sa@db:1434/Sales", false);
+        check("mssql://sa@db/a.db", "a.db", false);
+        check("a.db", "sqlite:a.db", true);
     }
 
     #[test]

@@ -2,10 +2,19 @@
 
 use std::fmt;
 
-/// A SQL Server database. The password is not kept: it may also come from `SYNCDB_PASSWORD`.
+use sync_provider_mssql::Password;
+
+use crate::exit::Failure;
+
+/// The variable that a password comes from where the locator has none.
+const PASSWORD: &str = "SYNCDB_PASSWORD";
+
+/// A SQL Server database. Printing it in either way shows no password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SqlServer {
     pub(crate) user: String,
+    /// The one that is written in the locator.
+    pub(super) password: Option<Password>,
     /// Without the brackets of an IPv6 address.
     pub(crate) host: String,
     pub(crate) instance: Option<String>,
@@ -21,6 +30,37 @@ pub(crate) enum Encrypt {
     Off,
     On,
     Strict,
+}
+
+impl SqlServer {
+    /// The password of the locator, or else of the environment.
+    pub(crate) fn password(&self) -> Result<Password, Failure> {
+        let written = self.password.clone();
+        let found = written.or_else(|| std::env::var(PASSWORD).ok().map(Password::new));
+        found.ok_or_else(|| {
+            Failure::usage(
+                self.to_string(),
+                "there is no password for its user",
+                format!("set {PASSWORD}, or write the password into the locator"),
+            )
+        })
+    }
+
+    /// Whether both name one database, as far as names can tell.
+    pub(super) fn is_same_as(&self, other: &SqlServer) -> bool {
+        let place = |server: &SqlServer| {
+            let port = server
+                .port
+                .or_else(|| server.instance.is_none().then_some(1433));
+            let instance = server.instance.as_ref().filter(|_| server.port.is_none());
+            (
+                server.host.to_lowercase(),
+                instance.map(|name| name.to_lowercase()),
+                port,
+            )
+        };
+        place(self) == place(other) && self.database == other.database
+    }
 }
 
 impl Encrypt {

@@ -1,5 +1,7 @@
 //! `mssql://USER[:PASSWORD]@HOST[\INSTANCE][:PORT]/DATABASE[?encrypt=off|on|strict][&trust_server_certificate=true]`
 
+use sync_provider_mssql::Password;
+
 use super::{Encrypt, SqlServer, malformed};
 use crate::exit::Failure;
 
@@ -10,11 +12,11 @@ pub(super) fn parse(rest: &str) -> Result<SqlServer, Failure> {
     let Some((login, address)) = authority.rsplit_once('@') else {
         return Err(malformed("it names no user"));
     };
-    let user = login.split_once(':').map_or(login, |(user, password)| {
-        // Looked at only for whether it can be read.
-        if decode(password).is_err() { "%" } else { user }
-    });
+    let (user, password) = login
+        .split_once(':')
+        .map_or((login, None), |(user, password)| (user, Some(password)));
     let (user, database) = (decode(user)?, decode(database)?);
+    let password = password.map(decode).transpose()?.map(Password::new);
     let (host, instance, port) = split_address(address)?;
     for (part, missing) in [(&user, "user"), (&host, "host"), (&database, "database")] {
         if part.is_empty() {
@@ -23,6 +25,7 @@ pub(super) fn parse(rest: &str) -> Result<SqlServer, Failure> {
     }
     let mut server = SqlServer {
         user,
+        password,
         host,
         instance,
         port,

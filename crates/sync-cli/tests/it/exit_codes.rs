@@ -91,6 +91,8 @@ fn wrong_usage() {
             "knowledge show xyz",
             "knowledge convert 00",
             "sync mssql://host/db a.db",
+            // There is no password for it.
+            "sync a.db mssql://sa@host/db",
         ],
         2,
     );
@@ -105,7 +107,6 @@ fn refused() {
             "sync a.db b.db --scope other",
             "sync a.db plain.db",
             "sync a.db a.db",
-            "sync a.db mssql://sa@host/db",
             "verify a.db plain.db",
             "provision a.db --scope shop --all-tables",
             "provision plain.db --scope s --table Customer --object-schema dbo",

@@ -1,28 +1,90 @@
-//! SQL Server is parsed, shown without its password, and refused for now.
+//! Locators, well formed or not, and what needs no server to be answered.
 
-use super::support::{Place, check_failure};
+use super::support::{Place, Run, check_failure};
+
+/// An address on this machine that nobody listens at.
+fn nobody() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+/// Every command, with a server in either place.
+fn calls(server: &str) -> [Vec<&str>; 11] {
+    [
+        vec!["status", server],
+        vec!["sync", "a.db", server],
+        vec!["sync", server, "a.db"],
+        vec!["sync", "a.db", server, "--provision"],
+        vec!["sync", server, "new.db", "--provision"],
+        vec!["verify", server, "a.db"],
+        vec!["verify", "a.db", server],
+        vec!["provision", server, "--scope", "s", "--all-tables"],
+        vec!["provision", "c.db", "--like", server],
+        vec!["provision", server, "--like", "a.db", "--script"],
+        vec!["deprovision", server, "--store"],
+    ]
+}
 
 #[test]
-fn sql_server_is_refused_by_name() {
+fn a_server_that_nobody_is_at() {
     let place = Place::with_two_shops();
-    let expected =
-        "mssql://sa@db.example/Sales: this build of syncdb has no SQL Server provider yet";
+    let nobody = nobody();
+    let comma = nobody.replace(':', ",");
     for server in [
-        "mssql://sa:s3cret@db.example/Sales",
-        "Server=db.example;Database=Sales;User Id=sa;Password=s3cret",
+        format!("mssql://sa:s3cret@{nobody}/Sales"),
+        format!("Server={comma};Database=Sales;User Id=sa;Password=s3cret"),
     ] {
-        for call in [
-            vec!["status", server],
-            vec!["sync", "a.db", server],
-            vec!["sync", server, "a.db", "--provision"],
-            vec!["verify", server, "a.db"],
-            vec!["provision", server, "--scope", "s", "--all-tables"],
-            vec!["provision", "c.db", "--like", server],
-            vec!["deprovision", server, "--store"],
-        ] {
-            check_failure(&place, &call, 3, expected);
+        for call in calls(&server) {
+            check_failure(&place, &call, 4, &format!("{nobody}/Sales: "));
         }
     }
+}
+
+#[test]
+fn a_user_without_a_password() {
+    let place = Place::with_two_shops();
+    let server = "mssql://sa@db.example/Sales";
+    for call in calls(server) {
+        check_failure(
+            &place,
+            &call,
+            2,
+            "mssql://sa@db.example/Sales: there is no password for its user; set SYNCDB_PASSWORD",
+        );
+    }
+}
+
+#[test]
+fn one_database_is_not_two() {
+    let place = Place::new();
+    check_failure(
+        &place,
+        &[
+            "sync",
+            "mssql://sa:a@db/Sales",
+            "Server=DB,1433;Database=Sales;User Id=me;Password=b",
+        ],
+        3,
+        "mssql://sa@db/Sales: both sides are the same database",
+    );
+}
+
+/// A path where a server was meant.
+#[test]
+fn a_path_that_looks_like_a_server() {
+    let place = Place::with_two_shops();
+    for path in ["sa@db", "Server=db", "db,1433", "db.example/Sales"] {
+        let shown = format!("{path}: there is no such file; write mssql://USER@HOST/DATABASE");
+        check_failure(&place, &["status", path], 4, &shown);
+        check_failure(&place, &["sync", "a.db", path], 4, &shown);
+    }
+    check_failure(&place, &["status", "missing.db"], 4, "check the path");
+    check_failure(
+        &place,
+        &["sync", "a.db", "mssql:sa@db/Sales", "--provision"],
+        2,
+        "SQL Server locator: there is no // after mssql:",
+    );
 }
 
 #[test]
@@ -32,6 +94,14 @@ fn what_does_not_parse_is_wrong_usage() {
     check(
         "mssql://sa:s3cret@db",
         "SQL Server locator: it names no database",
+    );
+    check(
+        "mssql:sa:s3cret@db/Sales",
+        "SQL Server locator: there is no // after mssql:",
+    );
+    check(
+        "Server=db;Database=Sales;Integrated Security=SSPI",
+        "Integrated Security is not supported",
     );
     check(
         "mssql://sa:s3cret@db/Sales?encrypt=maybe",
@@ -48,9 +118,19 @@ fn what_does_not_parse_is_wrong_usage() {
 #[test]
 fn passwords_are_in_no_output() {
     let place = Place::with_two_shops();
-    let url = "mssql://sa:s3cret@db/Sales";
-    let string = "Server=db;Database=Sales;User Id=sa;Password=s3cret";
-    for secret in [url, string, "mssql://sa:s3cret@db", "mysql://u:s3cret@x"] {
+    let nobody = nobody();
+    let url = format!("mssql://sa:s3cret@{nobody}/Sales");
+    let string = format!(
+        "Server={};Database=Sales;User Id=sa;Password=s3cret",
+        nobody.replace(':', ",")
+    );
+    for secret in [
+        url.as_str(),
+        &string,
+        "mssql://sa:s3cret@db",
+        "mssql:sa:s3cret@db",
+        "mysql://u:s3cret@x",
+    ] {
         let like = format!("--like={secret}");
         for call in [
             vec!["status", secret],
@@ -67,8 +147,8 @@ fn passwords_are_in_no_output() {
                     .args(json)
                     .env("SYNCDB_PASSWORD", "s3cret")
                     .env("RUST_LOG", "trace");
-                let run = super::support::Run::from(command.output().unwrap());
-                assert!(run.code == 2 || run.code == 3, "{call:?}: {run:?}");
+                let run = Run::from(command.output().unwrap());
+                assert!(matches!(run.code, 2 | 4), "{call:?}: {run:?}");
                 assert!(!format!("{run:?}").contains("s3cret"), "{call:?}: {run:?}");
             }
         }

@@ -11,14 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use sync_orchestrator::SyncOperationStatistics;
 use sync_provider::{ConflictRecord, ConflictSide, Winner};
-use sync_provider_sqlite::{Provisioning, TableChoice, Tables};
+use sync_relational::{TableChoice, Tables};
 
 use super::sync::conflicts::ConflictDocument;
 use super::sync::orchestrator;
 use super::sync::report::took;
-use super::{provision, verify};
+use super::verify;
 use crate::args::DemoArgs;
 use crate::context::Context;
+use crate::database::{Database as _, Order, SqliteDatabase};
 use crate::exit::{Code, Failure};
 use crate::output::{Align, Output, Table, count, duration, line, paint, plural};
 use crate::progress::Progress;
@@ -151,7 +152,8 @@ impl Story<'_> {
                 global_name: None,
                 columns: None,
             });
-            Provisioning::new(SCOPE, Tables::Listed(choices.to_vec())).apply(&hub)?;
+            let tables = Tables::Listed(choices.to_vec());
+            SqliteDatabase::new(&hub).provision(&Order::new(SCOPE, tables))?;
             let what = format!(
                 "provisioned for scope {SCOPE}: from now on triggers keep track of its rows"
             );
@@ -159,7 +161,8 @@ impl Story<'_> {
         })?;
         for spoke in SPOKES {
             self.timed(teller, spoke, "provisioning", || {
-                provision::like(&hub, SCOPE)?.0.apply(&self.path(spoke))?;
+                let model = SqliteDatabase::new(&hub).describe(Some(SCOPE))?;
+                self.database(spoke).provision(&Order::like(model))?;
                 Ok(("created like the hub, without rows".to_owned(), ()))
             })?;
         }
@@ -174,7 +177,7 @@ impl Story<'_> {
     ) -> Result<(SyncOperationStatistics, Vec<ConflictRecord>), Failure> {
         let met = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&met);
-        let session = orchestrator(&self.path(spoke), &self.path("hub"), SCOPE)
+        let session = orchestrator(&self.database(spoke), &self.database("hub"), SCOPE)
             .cancellation(&self.context.cancellation)
             .on_conflict(move |record| {
                 sink.lock()
@@ -224,7 +227,8 @@ impl Story<'_> {
         ending: &mut Ending,
     ) -> Result<(), Failure> {
         self.timed(teller, &format!("{spoke} = hub?"), "comparing", || {
-            let found = verify::compare(&self.path(spoke), &self.path("hub"), SCOPE, self.context)?;
+            let (spoke, hub) = (self.database(spoke), self.database("hub"));
+            let found = verify::compare(&spoke, &hub, SCOPE, self.context)?;
             let rows: u64 = found.tables.iter().map(|table| table.rows_b).sum();
             let differences: usize = found
                 .tables
@@ -268,6 +272,10 @@ impl Story<'_> {
             ));
         }
         Ok(())
+    }
+
+    fn database(&self, who: &str) -> SqliteDatabase {
+        SqliteDatabase::new(self.path(who))
     }
 
     fn path(&self, who: &str) -> PathBuf {

@@ -1,7 +1,7 @@
 //! `--table T[=GLOBAL]` and `--columns T=a,b,…`.
 
 use sync_metadata::TableName;
-use sync_provider_sqlite::TableChoice;
+use sync_relational::TableChoice;
 
 use crate::exit::Failure;
 

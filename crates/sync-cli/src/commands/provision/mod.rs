@@ -2,24 +2,21 @@
 
 mod choices;
 
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
-use sync_metadata::ScopeDescription;
-use sync_provider_sqlite::{
-    DEFAULT_BUSY_TIMEOUT, Provisioned, Provisioning, TableChoice, Tables, describe,
-};
+use sync_relational::{Provisioned, TableChoice, Tables};
 
 use crate::args::ProvisionArgs;
 use crate::context::Context;
+use crate::database::{self, Database, Order, Script};
 use crate::exit::{Code, Failure};
-use crate::locator::{sqlite_path, two_paths};
 use crate::output::{Align, Output, Table, line, paint, plain, plural};
 use crate::progress::Progress;
 
 #[derive(Debug, Serialize)]
 struct ProvisionDocument<'a> {
-    database: &'a str,
+    database: String,
     scope: &'a str,
     replica_id: String,
     tables: Vec<TableDocument<'a>>,
@@ -42,43 +39,33 @@ struct ScriptDocument<'a> {
 
 pub(crate) fn run(args: ProvisionArgs, context: &Context) -> Result<Code, Failure> {
     let print_only = args.script;
-    let (path, provisioning) = request(args)?;
+    let (database, order) = request(args, context)?;
     if print_only {
-        return script(&provisioning.script(&path)?, context);
+        return script(&database.provisioning_script(&order)?, context);
     }
-    let working = Progress::start(format!("provisioning {}", path.display()));
-    let done = provisioning.apply(&path)?;
+    let working = Progress::start(format!("provisioning {}", database.name()));
+    let done = database.provision(&order)?;
     drop(working);
-    let database = path.display().to_string();
     let mut out = Output::stdout();
     if context.json {
-        out.json(&document(&database, &done));
+        out.json(&document(&*database, &done));
     } else {
         warn(&done.warnings);
-        show(&mut out, &database, &done);
+        show(&mut out, &*database, &done);
     }
     out.finish()?;
     Ok(Code::Done)
 }
 
-/// How to provision a database like another one, whose scope comes with it.
-pub(crate) fn like(model: &Path, scope: &str) -> Result<(Provisioning, ScopeDescription), Failure> {
-    let (description, template) = describe(model, Some(scope), DEFAULT_BUSY_TIMEOUT)?;
-    let tables = Tables::Like(description.clone(), template);
-    Ok((Provisioning::new(scope, tables), description))
-}
-
-/// Prints statements instead of running them, as one transaction.
-pub(crate) fn script(statements: &[String], context: &Context) -> Result<Code, Failure> {
+/// Prints statements instead of running them.
+pub(crate) fn script(script: &Script, context: &Context) -> Result<Code, Failure> {
     let mut out = Output::stdout();
     if context.json {
-        out.json(&ScriptDocument { statements });
+        out.json(&ScriptDocument {
+            statements: &script.statements,
+        });
     } else {
-        line!(out, "BEGIN IMMEDIATE;");
-        for statement in statements {
-            line!(out, "{};", statement.trim_end().trim_end_matches(';'));
-        }
-        line!(out, "COMMIT;");
+        line!(out, "{}", script.text.trim_end());
     }
     out.finish()?;
     Ok(Code::Done)
@@ -97,57 +84,46 @@ pub(crate) fn warn(warnings: &[String]) {
     }
 }
 
-fn request(args: ProvisionArgs) -> Result<(PathBuf, Provisioning), Failure> {
+fn request(args: ProvisionArgs, context: &Context) -> Result<(Arc<dyn Database>, Order), Failure> {
     let Some(model) = &args.like else {
-        let path = sqlite_path(&args.database)?;
+        let database = database::open(&args.database, context)?;
         // clap asks for a scope where there is no model.
         let scope = args.scope.clone().unwrap_or_default();
         let columns = args.columns.clone();
         if !args.all_tables {
             let tables = Tables::Listed(choices::parse(&args.table, &columns)?);
-            let provisioning = Provisioning::new(scope, tables);
-            return Ok((path, with_objects(provisioning, args)?));
+            return Ok((database, with_objects(Order::new(scope, tables), args)));
         }
-        let mut provisioning = with_objects(Provisioning::new(scope, Tables::All), args)?;
+        let mut order = with_objects(Order::new(scope, Tables::All), args);
         if !columns.is_empty() {
-            let all = provisioning.planned(&path)?.description.tables;
+            let all = database.planned(&order)?.description.tables;
             let all = all.into_iter().map(|table| TableChoice {
                 table: table.local_name.quoted(),
                 global_name: Some(table.global_name),
                 columns: None,
             });
-            provisioning.tables = Tables::Listed(choices::with_columns(all.collect(), &columns)?);
+            order.tables = Tables::Listed(choices::with_columns(all.collect(), &columns)?);
         }
-        return Ok((path, provisioning));
+        return Ok((database, order));
     };
-    let [path, model] = two_paths(&args.database, model)?;
-    let (description, template) = describe(&model, args.scope.as_deref(), DEFAULT_BUSY_TIMEOUT)?;
-    let scope = description.name.clone();
-    let provisioning = Provisioning::new(scope, Tables::Like(description, template));
-    Ok((path, with_objects(provisioning, args)?))
+    let [database, model] = database::open_two(&args.database, model, context)?;
+    let model = model.describe(args.scope.as_deref())?;
+    Ok((database, with_objects(Order::like(model), args)))
 }
 
-fn with_objects(
-    mut provisioning: Provisioning,
-    args: ProvisionArgs,
-) -> Result<Provisioning, Failure> {
-    if let Some(schema) = args.object_schema {
-        return Err(Failure::refused(
-            format!("object schema {schema}"),
-            "a SQLite database has no schemas",
-            "leave --object-schema out, or use --object-prefix",
-        ));
+fn with_objects(order: Order, args: ProvisionArgs) -> Order {
+    Order {
+        object_prefix: args.object_prefix.or(order.object_prefix),
+        object_schema: args.object_schema,
+        creation: args.create,
+        ..order
     }
-    if args.object_prefix.is_some() {
-        provisioning.object_prefix = args.object_prefix;
-    }
-    Ok(provisioning)
 }
 
-fn document<'a>(database: &'a str, done: &'a Provisioned) -> ProvisionDocument<'a> {
+fn document<'a>(database: &dyn Database, done: &'a Provisioned) -> ProvisionDocument<'a> {
     let tables = done.description.tables.iter().map(|table| TableDocument {
         name: &table.global_name,
-        local_name: table.local_name.sqlite_name(),
+        local_name: database.table_name(&table.local_name),
         columns: table
             .columns
             .iter()
@@ -155,7 +131,7 @@ fn document<'a>(database: &'a str, done: &'a Provisioned) -> ProvisionDocument<'
             .collect(),
     });
     ProvisionDocument {
-        database,
+        database: database.name(),
         scope: &done.description.name,
         replica_id: done.replica.to_string(),
         tables: tables.collect(),
@@ -163,13 +139,14 @@ fn document<'a>(database: &'a str, done: &'a Provisioned) -> ProvisionDocument<'
     }
 }
 
-fn show(out: &mut Output, database: &str, done: &Provisioned) {
+fn show(out: &mut Output, database: &dyn Database, done: &Provisioned) {
     let tables = plural(done.description.tables.len() as u64, "table");
-    let (scope, database) = (plain(&done.description.name), plain(database));
+    let (scope, name) = (plain(&done.description.name), database.name());
     line!(
         out,
-        "{} provisioned {database} for scope {} with {tables}",
+        "{} provisioned {} for scope {} with {tables}",
         paint::good("✓"),
+        plain(&name),
         paint::name(scope)
     );
     line!(out, "  replica {}", done.replica);
@@ -187,7 +164,7 @@ fn show(out: &mut Output, database: &str, done: &Provisioned) {
             .collect();
         table.row([
             one.global_name.clone(),
-            one.local_name.sqlite_name(),
+            database.table_name(&one.local_name),
             shortened(&columns),
         ]);
     }

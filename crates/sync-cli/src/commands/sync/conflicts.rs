@@ -115,7 +115,7 @@ impl Drop for New {
 
 impl ConflictFile {
     /// Opens the file, to write behind what it holds. A file that holds anything but conflicts is refused, and so is one of the databases.
-    pub(super) fn open(path: &Path, databases: [&Path; 2]) -> Result<Self, Failure> {
+    pub(super) fn open(path: &Path, databases: [Option<&Path>; 2]) -> Result<Self, Failure> {
         let shown = format!("conflicts file {}", path.display());
         let failed = |error: io::Error| Failure::file(&shown, &error);
         let append = || OpenOptions::new().append(true).clone();
@@ -133,7 +133,9 @@ impl ConflictFile {
         };
         let own = path.canonicalize().map_err(failed)?;
         let is_own = |database: &Path| database.canonicalize().is_ok_and(|found| found == own);
-        if databases.into_iter().any(is_own) || !holds_lines_of_json(path).map_err(failed)? {
+        if databases.into_iter().flatten().any(is_own)
+            || !holds_lines_of_json(path).map_err(failed)?
+        {
             return Err(Failure::refused(
                 shown,
                 "it is there already and holds something else than conflicts",

@@ -1,97 +1,119 @@
 //! Which scope a session is in, and which side has to be provisioned for it first.
 
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sync_provider::check_compatible;
-use sync_provider_sqlite::{DEFAULT_BUSY_TIMEOUT, SqliteError};
 
 use crate::commands::{provision, scopes};
+use crate::database::{Database, Order};
 use crate::exit::Failure;
 use crate::output::plain;
 use crate::progress::Progress;
 
-/// What has to be done before a session.
+/// The scope of a session, and what has to be done before it.
 #[derive(Debug)]
-pub(super) enum Preparation {
-    Nothing { scope: String },
-    Local { scope: String },
-    Remote { scope: String },
+pub(super) struct Preparation {
+    scope: String,
+    lacking: Option<Lacking>,
+}
+
+/// The side that lacks the scope, and the other one, which it is to become like.
+#[derive(Debug)]
+struct Lacking {
+    side: Side,
+    database: Arc<dyn Database>,
+    model: Arc<dyn Database>,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Side {
+    Local,
+    Remote,
 }
 
 /// Finds out which side lacks the scope. Without `provision` that is left for the session to refuse.
 pub(super) fn find(
-    local: &Path,
-    remote: &Path,
+    local: &Arc<dyn Database>,
+    remote: &Arc<dyn Database>,
     scope: Option<&str>,
     provision: bool,
 ) -> Result<Preparation, Failure> {
     if !provision {
-        let scope = scopes::common(scope, [local, remote])?;
-        return Ok(Preparation::Nothing { scope });
+        let scope = scopes::common(scope, [&**local, &**remote])?;
+        return Ok(Preparation {
+            scope,
+            lacking: None,
+        });
     }
-    if !local.exists() && !remote.exists() {
-        return Err(SqliteError::Missing { path: local.into() }.into());
+    if local.is_missing() && remote.is_missing() {
+        local.check_there()?;
     }
-    let (at_local, at_remote) = (names_if_any(local)?, names_if_any(remote)?);
+    let (at_local, at_remote) = (names_if_any(&**local)?, names_if_any(&**remote)?);
     let scope = match scope {
         Some(scope) => scope.to_owned(),
         None => match (at_local.as_slice(), at_remote.as_slice()) {
             ([only], _) | (_, [only]) => only.clone(),
-            _ => return Err(undecided(local, remote)),
+            _ => return Err(undecided(&**local, &**remote)),
         },
     };
-    Ok(
-        match (at_local.contains(&scope), at_remote.contains(&scope)) {
-            (true, true) => Preparation::Nothing { scope },
-            (false, true) => Preparation::Local { scope },
-            (true, false) => Preparation::Remote { scope },
-            (false, false) => {
-                return Err(Failure::refused(
-                    format!("scope {scope}"),
-                    format!(
-                        "neither {} nor {} holds it",
-                        local.display(),
-                        remote.display()
-                    ),
-                    "check its name, or provision one of them first",
-                ));
-            }
-        },
-    )
+    let lacking = |side, database: &Arc<dyn Database>, model: &Arc<dyn Database>| {
+        Some(Lacking {
+            side,
+            database: Arc::clone(database),
+            model: Arc::clone(model),
+        })
+    };
+    let lacking = match (at_local.contains(&scope), at_remote.contains(&scope)) {
+        (true, true) => None,
+        (false, true) => lacking(Side::Local, local, remote),
+        (true, false) => lacking(Side::Remote, remote, local),
+        (false, false) => {
+            return Err(Failure::refused(
+                format!("scope {scope}"),
+                format!("neither {} nor {} holds it", local.name(), remote.name()),
+                "check its name, or provision one of them first",
+            ));
+        }
+    };
+    Ok(Preparation { scope, lacking })
 }
 
 impl Preparation {
     pub(super) fn scope(&self) -> &str {
-        match self {
-            Preparation::Nothing { scope }
-            | Preparation::Local { scope }
-            | Preparation::Remote { scope } => scope,
-        }
+        &self.scope
     }
 
     /// Provisions the side that lacks the scope.
-    pub(super) fn provision(self, local: &Path, remote: &Path) -> Result<Option<Made>, Failure> {
-        let (side, path, model, scope) = match &self {
-            Preparation::Nothing { .. } => return Ok(None),
-            Preparation::Local { scope } => ("local", local, remote, scope),
-            Preparation::Remote { scope } => ("remote", remote, local, scope),
+    pub(super) fn provision(self) -> Result<Option<Made>, Failure> {
+        let Some(Lacking {
+            side,
+            database,
+            model,
+        }) = self.lacking
+        else {
+            return Ok(None);
         };
-        let created = !path.exists();
-        let working = Progress::start(format!("provisioning {}", path.display()));
-        let (provisioning, other) = provision::like(model, scope)?;
+        let created = database.is_missing();
+        let working = Progress::start(format!("provisioning {}", database.name()));
+        let model = model.describe(Some(&self.scope))?;
+        let other = model.description.clone();
+        let order = Order::like(model);
         // Tables that are there already and do not go with the other side's are refused before anything is changed.
-        let planned = provisioning.planned(path)?.description;
-        match &self {
-            Preparation::Remote { .. } => check_compatible(&other, &planned)?,
-            _ => check_compatible(&planned, &other)?,
+        let planned = database.planned(&order)?.description;
+        match side {
+            Side::Local => check_compatible(&planned, &other)?,
+            Side::Remote => check_compatible(&other, &planned)?,
         }
-        let done = provisioning.apply(path)?;
+        let done = database.provision(&order)?;
         drop(working);
         provision::warn(&done.warnings);
         Ok(Some(Made {
-            side,
+            side: match side {
+                Side::Local => "local",
+                Side::Remote => "remote",
+            },
             warnings: done.warnings,
-            created: created.then(|| path.to_owned()),
+            created: created.then_some(database),
         }))
     }
 }
@@ -103,34 +125,30 @@ pub(crate) struct Made {
     pub(super) side: &'static str,
     /// What the user should know.
     pub(super) warnings: Vec<String>,
-    /// The file, where it was not there before.
-    created: Option<PathBuf>,
+    /// The database, where there was none before.
+    created: Option<Arc<dyn Database>>,
 }
 
 impl Made {
-    /// Takes back the file that was created, for a session in which nothing came to pass. It stays where it was there before, or where a
-    /// program has written to it since.
+    /// Takes back the database that was created, for a session in which nothing came to pass. It stays where it was there before, or where
+    /// a program has written to it since.
     pub(super) fn undo(&self) {
-        let Some(path) = &self.created else { return };
-        let scopes = sync_provider_sqlite::status(path, DEFAULT_BUSY_TIMEOUT).unwrap_or_default();
-        let mut tables = scopes.iter().flat_map(|scope| &scope.tables);
-        if !scopes.is_empty() && tables.all(|table| table.rows + table.tombstones == 0) {
-            let _ = std::fs::remove_file(path);
+        if let Some(database) = &self.created {
+            database.take_back();
         }
     }
 }
 
-/// The scopes of a database; none where the file is missing.
-fn names_if_any(path: &Path) -> Result<Vec<String>, Failure> {
-    if path.exists() {
-        scopes::names(path)
-    } else {
-        Ok(Vec::new())
+/// The scopes of a database; none where it is missing.
+fn names_if_any(database: &dyn Database) -> Result<Vec<String>, Failure> {
+    if database.is_missing() {
+        return Ok(Vec::new());
     }
+    database.scope_names()
 }
 
-fn undecided(local: &Path, remote: &Path) -> Failure {
-    let both = format!("{} and {}", local.display(), remote.display());
+fn undecided(local: &dyn Database, remote: &dyn Database) -> Failure {
+    let both = format!("{} and {}", local.name(), remote.name());
     Failure::refused(
         plain(&both).into_owned(),
         "neither holds exactly one scope",

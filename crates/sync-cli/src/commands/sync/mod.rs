@@ -4,19 +4,17 @@ pub(crate) mod conflicts;
 mod missing;
 pub(crate) mod report;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use indicatif::ProgressBar;
 use sync_knowledge::ReplicaId;
 use sync_orchestrator::{SessionProgress, SyncOrchestrator};
 use sync_provider::ConflictPolicy;
-use sync_provider_sqlite::SqliteProvider;
 
 use crate::args::{Conflict, SyncArgs};
 use crate::context::Context;
+use crate::database::{self, Database};
 use crate::exit::{Code, Failure};
-use crate::locator::two_paths;
 use crate::output::{Output, bytes, count, plain};
 use crate::progress::Progress;
 use conflicts::{ConflictFile, Met};
@@ -24,21 +22,21 @@ use report::SyncDocument;
 
 pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
     let policy = policy(args.conflict, &args.priority)?;
-    let [local, remote] = two_paths(&args.local, &args.remote)?;
+    let [local, remote] = database::open_two(&args.local, &args.remote, context)?;
     let side = missing::find(&local, &remote, args.scope.as_deref(), args.provision)?;
     // Before anything changes it must be certain that the conflicts can be written down.
     let conflicts = args
         .conflicts
         .as_deref()
-        .map(|path| ConflictFile::open(path, [&local, &remote]))
+        .map(|path| ConflictFile::open(path, [local.file(), remote.file()]))
         .transpose()?;
     let scope = side.scope().to_owned();
-    let mut provisioned = side.provision(&local, &remote)?;
+    let mut provisioned = side.provision()?;
 
     let met = Arc::new(Met::default());
     let working = Progress::start("synchronising");
     let (bar, sink) = (working.bar(), conflicts.clone());
-    let mut session = orchestrator(&local, &remote, &scope)
+    let mut session = orchestrator(&*local, &*remote, &scope)
         .direction(args.direction.into())
         .policy(policy)
         .cancellation(&context.cancellation)
@@ -102,10 +100,13 @@ pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
     })
 }
 
-/// A session between two files in a scope, with the defaults for everything else.
-pub(crate) fn orchestrator(local: &Path, remote: &Path, scope: &str) -> SyncOrchestrator {
-    let provider = |path: &Path| Arc::new(SqliteProvider::new(path, scope));
-    SyncOrchestrator::new(provider(local), provider(remote))
+/// A session between two databases in a scope, with the defaults for everything else.
+pub(crate) fn orchestrator(
+    local: &dyn Database,
+    remote: &dyn Database,
+    scope: &str,
+) -> SyncOrchestrator {
+    SyncOrchestrator::new(local.provider(scope), remote.provider(scope))
 }
 
 fn policy(conflict: Conflict, priority: &[uuid::Uuid]) -> Result<ConflictPolicy, Failure> {
