@@ -36,7 +36,10 @@ pub(crate) const TEST_FEATURES: &[(&str, &str)] = &[("sync-provider", "memory")]
 
 /// Crates that drive another one in its tests, as (crate, driver): only development dependencies reach up, and only these. A provider is tested in
 /// whole sessions.
-pub(crate) const TEST_DRIVERS: &[(&str, &str)] = &[("sync-provider-sqlite", "sync-orchestrator")];
+pub(crate) const TEST_DRIVERS: &[(&str, &str)] = &[
+    ("sync-provider-sqlite", "sync-orchestrator"),
+    ("sync-provider-mssql", "sync-orchestrator"),
+];
 
 const SQLITE: &[&str] = &["rusqlite", "libsqlite3-sys"];
 const SQL_SERVER: &[&str] = &["tiberius"];
