@@ -4,7 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::string_slice,
-    reason = "a test that cannot go on panics; that is its way to fail"
+    clippy::print_stdout,
+    reason = "a test that cannot go on panics, and one that cannot run says so"
 )]
 
 mod bad_input;
@@ -17,6 +18,10 @@ mod layers;
 mod locators;
 mod problems;
 mod provision;
+mod server;
+mod sql_server;
+mod sql_server_chinook;
+mod sql_server_errors;
 mod status;
 mod support;
 mod sync;
