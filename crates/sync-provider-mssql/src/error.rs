@@ -21,7 +21,7 @@ pub enum MssqlError {
     },
     /// No secure connection could be made.
     #[error(
-        "{server}: {message}; install the server's certificate authority, or trust its certificate where nobody can come between"
+        "{server}: {message}; install the server's certificate authority, or trust its certificate (trust_server_certificate=true) where nobody can come between"
     )]
     Certificate {
         /// The server.
@@ -31,7 +31,7 @@ pub enum MssqlError {
     },
     /// The server offers no encryption, and plain text was not asked for. Nothing was sent to it, the password least of all.
     #[error(
-        "{server}: the server offers no encryption; give it a certificate, or ask for plain text on a network that nobody else is on"
+        "{server}: the server offers no encryption; give it a certificate, or ask for plain text (encrypt=off) on a network that nobody else is on"
     )]
     Unencrypted {
         /// The server.

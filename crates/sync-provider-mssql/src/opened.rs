@@ -82,7 +82,7 @@ pub(crate) async fn examine(
                     "scope {} holds it, and the database does not",
                     scope.row.name
                 ),
-                "restore it, or deprovision the scope",
+                "restore it, grant the login SELECT on it if it is there, or deprovision the scope",
             )
         })?;
         check_columns(base, &table.columns, &scope.row.name)?;
@@ -166,7 +166,7 @@ fn check_triggers(
                 return Err(MssqlError::refused(
                     format!("table {}", base.name),
                     format!("its trigger {name} is missing, so changes are not tracked"),
-                    "provision the scope anew",
+                    "provision the scope anew, or grant the login VIEW DEFINITION on the table if it is there",
                 ));
             }
             Some(trigger) if trigger.disabled => disabled.push(name),

@@ -214,6 +214,13 @@ impl Plan<'_> {
             .filter(is_users)
             .cloned()
             .collect();
+        if tables.is_empty() {
+            return Err(MssqlError::refused(
+                self.server,
+                "it has no tables that the login may see",
+                "make some first, grant the login SELECT on them, or provision it like another database",
+            ));
+        }
         let tables = parents_first(tables, |child, parent| {
             let keys = &mut self.catalog.foreign_keys.iter();
             keys.any(|key| key.child == child.object_id && key.parent == parent.object_id)
