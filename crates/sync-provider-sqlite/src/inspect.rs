@@ -9,7 +9,8 @@ use sync_knowledge::Tick;
 use sync_metadata::{ScopeDescription, TableName};
 use sync_provider::{ProviderError, RowRef, RowSet, TableShape};
 use sync_relational::{
-    ProvisionedBy, ReplicaReader, ReplicaRow, Scope, ScopeStatus, TableStatus, WaitingRow,
+    ProvisionedBy, ReplicaReader, ReplicaRow, Scope, ScopeStatus, TableStatus, UnreadableRow,
+    WaitingRow,
 };
 
 use crate::catalog;
@@ -67,6 +68,7 @@ pub fn describe(
 /// Reads one replica of a scope in one snapshot.
 #[derive(Debug)]
 pub struct SqliteReader {
+    name: String,
     store: SqliteStore,
     /// Table by table, what its scope leaves out.
     columns_outside: Vec<Vec<String>>,
@@ -85,6 +87,7 @@ impl SqliteReader {
         let columns_outside = columns_outside(path, scope, busy_timeout)?;
         let store = SqliteStore::open_to_read(path, scope, busy_timeout)?;
         Ok(SqliteReader {
+            name: path.display().to_string(),
             store,
             columns_outside,
         })
@@ -109,6 +112,10 @@ fn columns_outside(
 
 #[async_trait]
 impl ReplicaReader for SqliteReader {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
     fn scope(&self) -> &Scope {
         sync_relational::Store::scope(&self.store)
     }
@@ -128,7 +135,7 @@ impl ReplicaReader for SqliteReader {
     async fn visit(
         &mut self,
         table: usize,
-        show: &mut (dyn for<'r> FnMut(ReplicaRow<'r>) + Send),
+        show: &mut (dyn for<'r> FnMut(Result<ReplicaRow<'r>, UnreadableRow>) + Send),
     ) -> Result<(), ProviderError> {
         let mut rows = [RowSet::default(), RowSet::default()];
         self.store.visit_rows(table, &mut rows, show)
@@ -137,7 +144,7 @@ impl ReplicaReader for SqliteReader {
     async fn visit_untracked(
         &mut self,
         table: usize,
-        show: &mut (dyn for<'r> FnMut(RowRef<'r>, RowRef<'r>) + Send),
+        show: &mut (dyn for<'r> FnMut(Result<(RowRef<'r>, RowRef<'r>), UnreadableRow>) + Send),
     ) -> Result<(), ProviderError> {
         self.store.visit_untracked_rows(table, show)
     }

@@ -96,9 +96,21 @@ pub struct ReplicaRow<'a> {
     pub cells: Option<RowRef<'a>>,
 }
 
+/// A row that holds something which is no value of its column, text that is no UTF-8 for example. No session sends it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnreadableRow {
+    /// Its key, where that can be read.
+    pub key: Option<Vec<Value>>,
+    /// What is wrong, with the row's name where the key cannot be read.
+    pub reason: String,
+}
+
 /// Reads a replica in one snapshot.
 #[async_trait]
 pub trait ReplicaReader: Send {
+    /// How messages call the database.
+    fn name(&self) -> String;
+
     /// The scope.
     fn scope(&self) -> &Scope;
 
@@ -124,7 +136,7 @@ pub trait ReplicaReader: Send {
     async fn visit(
         &mut self,
         table: usize,
-        show: &mut (dyn for<'r> FnMut(ReplicaRow<'r>) + Send),
+        show: &mut (dyn for<'r> FnMut(Result<ReplicaRow<'r>, UnreadableRow>) + Send),
     ) -> Result<(), ProviderError>;
 
     /// Shows every row of a table that no live tracking row stands for: key and cells, in any order. Sessions do not see such rows; they
@@ -135,7 +147,7 @@ pub trait ReplicaReader: Send {
     async fn visit_untracked(
         &mut self,
         table: usize,
-        show: &mut (dyn for<'r> FnMut(RowRef<'r>, RowRef<'r>) + Send),
+        show: &mut (dyn for<'r> FnMut(Result<(RowRef<'r>, RowRef<'r>), UnreadableRow>) + Send),
     ) -> Result<(), ProviderError>;
 
     /// The knowledge, everything made here included.

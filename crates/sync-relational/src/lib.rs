@@ -27,7 +27,9 @@ mod store;
 mod unanswered;
 mod verify;
 
-pub use inspect::{ProvisionedBy, ReplicaReader, ReplicaRow, ScopeStatus, TableStatus, WaitingRow};
+pub use inspect::{
+    ProvisionedBy, ReplicaReader, ReplicaRow, ScopeStatus, TableStatus, UnreadableRow, WaitingRow,
+};
 pub use page::{Attributes, Lens, Needed};
 pub use provisioning::{Provisioned, TableChoice, Tables, parents_first};
 pub use retries::Retries;

@@ -9,7 +9,7 @@ use sync_knowledge::{KeyMapping, Knowledge, Version};
 use sync_metadata::{Value, ValueRef};
 use sync_provider::{ProviderError, RowRef};
 
-use crate::inspect::{ReplicaReader, ReplicaRow};
+use crate::inspect::{ReplicaReader, ReplicaRow, UnreadableRow};
 use crate::item_id::write_item_id;
 use fingerprint::Fingerprints;
 use pair::{Pair, pair_tables};
@@ -17,6 +17,8 @@ use pair::{Pair, pair_tables};
 /// What a comparison found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verification {
+    /// How messages call A and B.
+    pub names: [String; 2],
     /// Table by table, in A's order.
     pub tables: Vec<TableVerification>,
 }
@@ -41,7 +43,7 @@ pub struct TableVerification {
 /// A key at which two replicas differ.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
-    /// The key, in the order of A's key columns.
+    /// The key, in the order of A's key columns; empty where it cannot be read.
     pub key: Vec<Value>,
     /// How they differ.
     pub kind: DifferenceKind,
@@ -49,6 +51,8 @@ pub struct Difference {
     pub known_to_a: Option<bool>,
     /// Whether B's knowledge contains the version that A has; `None` where A has none, or the row there is not tracked.
     pub known_to_b: Option<bool>,
+    /// What is wrong with a row that cannot be read.
+    pub reason: Option<String>,
 }
 
 /// How two replicas differ at a key.
@@ -68,6 +72,10 @@ pub enum DifferenceKind {
     NotKnownToA,
     /// There is nothing to tell the rows apart, but B's knowledge does not contain A's version.
     NotKnownToB,
+    /// A's row cannot be read, so that it is not compared.
+    UnreadableInA,
+    /// B's row cannot be read, so that it is not compared.
+    UnreadableInB,
 }
 
 impl DifferenceKind {
@@ -81,6 +89,8 @@ impl DifferenceKind {
             DifferenceKind::DeletedInB => "deleted_in_b",
             DifferenceKind::NotKnownToA => "not_known_to_a",
             DifferenceKind::NotKnownToB => "not_known_to_b",
+            DifferenceKind::UnreadableInA => "unreadable_in_a",
+            DifferenceKind::UnreadableInB => "unreadable_in_b",
         }
     }
 }
@@ -94,7 +104,7 @@ impl Verification {
 
 /// Compares two replicas, each in the one snapshot of its reader. Columns that only one side has are left out.
 ///
-/// Rows that are not tracked count as rows: whoever compares wants to hear of them.
+/// Rows that are not tracked count as rows: whoever compares wants to hear of them. Rows that cannot be read are named, and the others compared.
 ///
 /// Tables are matched by global name, columns by name, both without regard to case; content is compared by meaning, in the types that A
 /// gives the columns. Rows are matched as the databases tell keys apart ([`TableShape::normal_key`](sync_provider::TableShape::normal_key)).
@@ -109,7 +119,8 @@ pub async fn verify(
     b: &mut dyn ReplicaReader,
 ) -> Result<Verification, ProviderError> {
     let shapes = a.shapes().to_vec();
-    let pairs = pair_tables(&a.scope().description.name, &shapes, b.shapes())?;
+    let names = [a.name(), b.name()];
+    let pairs = pair_tables(&a.scope().description.name, &names, &shapes, b.shapes())?;
     let mut knowledge_a = a.knowledge().await?;
     let mut knowledge_b = b.knowledge().await?;
     let to_b = knowledge_b.mapping_from(knowledge_a.key_map());
@@ -130,7 +141,7 @@ pub async fn verify(
         found.not_compared_b = not_compared(b, pair.tables[1], &pair.columns[1]);
         tables.push(found);
     }
-    Ok(Verification { tables })
+    Ok(Verification { names, tables })
 }
 
 fn not_compared(reader: &dyn ReplicaReader, table: usize, compared: &[usize]) -> Vec<String> {
@@ -167,6 +178,8 @@ struct Comparison<'p> {
     seen: HashMap<u128, Seen>,
     /// Keys of B's untracked rows, which may stand where its tracking table still has a tombstone.
     untracked: HashSet<u128>,
+    /// Keys of rows that cannot be read at one side: nothing is said of the other's.
+    unreadable: HashSet<u128>,
     found: TableVerification,
 }
 
@@ -180,6 +193,7 @@ impl<'p> Comparison<'p> {
             id: Vec::new(),
             seen: HashMap::new(),
             untracked: HashSet::new(),
+            unreadable: HashSet::new(),
             found: TableVerification {
                 name: pair.shape.global_name.clone(),
                 rows_a: 0,
@@ -197,32 +211,35 @@ impl<'p> Comparison<'p> {
         b: &mut dyn ReplicaReader,
     ) -> Result<TableVerification, ProviderError> {
         let [table_a, table_b] = self.pair.tables;
-        a.visit(table_a, &mut |row| {
-            if !is_orphan(row) {
-                self.row_of_a(row.key, Some(row.facts.update), row.cells);
-            }
+        a.visit(table_a, &mut |row| match row {
+            Ok(row) if is_orphan(row) => {}
+            Ok(row) => self.row_of_a(row.key, Some(row.facts.update), row.cells),
+            Err(row) => self.unreadable_at(DifferenceKind::UnreadableInA, row),
         })
         .await?;
-        a.visit_untracked(table_a, &mut |key, cells| {
-            self.row_of_a(key, None, Some(cells))
+        a.visit_untracked(table_a, &mut |row| match row {
+            Ok((key, cells)) => self.row_of_a(key, None, Some(cells)),
+            Err(row) => self.unreadable_at(DifferenceKind::UnreadableInA, row),
         })
         .await?;
-        b.visit_untracked(table_b, &mut |key, cells| {
-            self.row_of_b(key, None, Some(cells))
+        b.visit_untracked(table_b, &mut |row| match row {
+            Ok((key, cells)) => self.row_of_b(key, None, Some(cells)),
+            Err(row) => self.unreadable_at(DifferenceKind::UnreadableInB, row),
         })
         .await?;
-        b.visit(table_b, &mut |row| {
-            if !is_orphan(row) {
-                self.row_of_b(row.key, Some(row.facts.update), row.cells);
-            }
+        b.visit(table_b, &mut |row| match row {
+            Ok(row) if is_orphan(row) => {}
+            Ok(row) => self.row_of_b(row.key, Some(row.facts.update), row.cells),
+            Err(row) => self.unreadable_at(DifferenceKind::UnreadableInB, row),
         })
         .await?;
         // What is left has no counterpart at B. Keys were not kept, so the rows are looked at once more.
         self.seen
             .retain(|_, row| row.content.is_some() || row.known_to_b == Some(false));
         if !self.seen.is_empty() {
-            a.visit(table_a, &mut |row| self.left_at_a(row.key)).await?;
-            a.visit_untracked(table_a, &mut |key, _| self.left_at_a(key))
+            a.visit(table_a, &mut |row| self.left_at_a(row.map(|row| row.key)))
+                .await?;
+            a.visit_untracked(table_a, &mut |row| self.left_at_a(row.map(|(key, _)| key)))
                 .await?;
         }
         Ok(self.found)
@@ -255,6 +272,9 @@ impl<'p> Comparison<'p> {
         let known_to_a = self.known(self.known_to_a, version, &key);
         let content = self.content(1, cells);
         self.found.rows_b += u64::from(cells.is_some());
+        if self.unreadable.contains(&hash) {
+            return;
+        }
         let twin = self.seen.remove(&hash);
         for kind in kinds(twin, content, known_to_a) {
             self.found.differences.push(Difference {
@@ -262,11 +282,13 @@ impl<'p> Comparison<'p> {
                 kind,
                 known_to_a,
                 known_to_b: twin.and_then(|twin| twin.known_to_b),
+                reason: None,
             });
         }
     }
 
-    fn left_at_a(&mut self, key: RowRef<'_>) {
+    fn left_at_a(&mut self, key: Result<RowRef<'_>, UnreadableRow>) {
+        let Ok(key) = key else { return };
         let key = key_in_order(key, None);
         let hash = self.key(&key);
         let Some(left) = self.seen.remove(&hash) else {
@@ -280,6 +302,33 @@ impl<'p> Comparison<'p> {
             },
             known_to_a: None,
             known_to_b: left.known_to_b,
+            reason: None,
+        });
+    }
+
+    fn unreadable_at(&mut self, kind: DifferenceKind, row: UnreadableRow) {
+        let rows = match kind {
+            DifferenceKind::UnreadableInA => &mut self.found.rows_a,
+            _ => &mut self.found.rows_b,
+        };
+        *rows += 1;
+        let key = row.key.unwrap_or_default();
+        let mut cells: Vec<ValueRef<'_>> = key.iter().map(Value::as_ref).collect();
+        if kind == DifferenceKind::UnreadableInB && !cells.is_empty() {
+            cells = pick(&cells, &self.pair.key_in_b).collect();
+        }
+        let key = owned(&cells);
+        if !key.is_empty() {
+            let hash = self.key(&cells);
+            self.unreadable.insert(hash);
+            self.seen.remove(&hash);
+        }
+        self.found.differences.push(Difference {
+            key,
+            kind,
+            known_to_a: None,
+            known_to_b: None,
+            reason: Some(row.reason),
         });
     }
 

@@ -1,5 +1,7 @@
 //! `syncdb verify`
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use sync_relational::{Difference, DifferenceKind, TableVerification, Verification};
 
@@ -43,6 +45,9 @@ struct DifferenceDocument {
     known_to_a: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     known_to_b: Option<bool>,
+    /// Why the row cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 pub(crate) fn run(args: &VerifyArgs, context: &Context) -> Result<Code, Failure> {
@@ -101,6 +106,7 @@ fn difference(difference: &Difference) -> DifferenceDocument {
         kind: difference.kind.name(),
         known_to_a: difference.known_to_a,
         known_to_b: difference.known_to_b,
+        reason: difference.reason.clone(),
     }
 }
 
@@ -108,10 +114,12 @@ fn difference(difference: &Difference) -> DifferenceDocument {
 const MOST_SHOWN: usize = 20;
 
 fn show(out: &mut Output, scope: &str, found: &Verification) {
+    let names = found.names.each_ref().map(|name| plain(name));
+    let rows = names.each_ref().map(|name| format!("rows in {name}"));
     let mut table = Table::new(&[
         ("table", Align::Left),
-        ("rows in A", Align::Right),
-        ("rows in B", Align::Right),
+        (&rows[0], Align::Right),
+        (&rows[1], Align::Right),
         ("differences", Align::Right),
     ]);
     for one in &found.tables {
@@ -132,7 +140,11 @@ fn show(out: &mut Output, scope: &str, found: &Verification) {
         line!(out);
         line!(out, "{}", paint::heading(plain(&one.name)));
         for difference in one.differences.iter().take(MOST_SHOWN) {
-            line!(out, "  {}: {}", key(&difference.key), in_words(difference));
+            let row = match difference.key.as_slice() {
+                [] => "a row".to_owned(),
+                cells => key(cells),
+            };
+            line!(out, "  {row}: {}", plain(&in_words(difference, &names)));
         }
         let more = one.differences.len().saturating_sub(MOST_SHOWN);
         if more > 0 {
@@ -143,7 +155,11 @@ fn show(out: &mut Output, scope: &str, found: &Verification) {
             );
         }
     }
-    let left_out: Vec<String> = found.tables.iter().flat_map(not_compared).collect();
+    let left_out: Vec<String> = found
+        .tables
+        .iter()
+        .flat_map(|table| not_compared(table, &names))
+        .collect();
     if !left_out.is_empty() {
         line!(out);
         line!(out, "not compared, since it is not in the scope:");
@@ -156,8 +172,10 @@ fn show(out: &mut Output, scope: &str, found: &Verification) {
     if found.is_equal() {
         line!(
             out,
-            "{} equal: A and B hold the same in scope {scope}",
-            paint::good("✓")
+            "{} equal: {} and {} hold the same in scope {scope}",
+            paint::good("✓"),
+            names[0],
+            names[1]
         );
     } else {
         let differences = found
@@ -175,30 +193,37 @@ fn show(out: &mut Output, scope: &str, found: &Verification) {
 }
 
 /// Columns of a table outside the scope, and where they are.
-fn not_compared(table: &TableVerification) -> Vec<String> {
+fn not_compared(table: &TableVerification, names: &[Cow<'_, str>; 2]) -> Vec<String> {
+    let [name_a, name_b] = names;
     let (a, b) = (&table.not_compared_a, &table.not_compared_b);
     let has = |names: &[String], name: &String| {
         names.iter().any(|other| other.eq_ignore_ascii_case(name))
     };
     let here = a.iter().map(|name| match has(b, name) {
-        true => (name, "in A and B"),
-        false => (name, "in A"),
+        true => (name, format!("in {name_a} and {name_b}")),
+        false => (name, format!("in {name_a}")),
     });
     let there = b.iter().filter(|name| !has(a, name));
-    let all = here.chain(there.map(|name| (name, "in B")));
+    let all = here.chain(there.map(|name| (name, format!("in {name_b}"))));
     all.map(|(name, place)| format!("column {name} of {} ({place})", table.name))
         .collect()
 }
 
-fn in_words(difference: &Difference) -> String {
+fn in_words(difference: &Difference, [a, b]: &[Cow<'_, str>; 2]) -> String {
     let what = match difference.kind {
-        DifferenceKind::MissingInA => "missing in A",
-        DifferenceKind::MissingInB => "missing in B",
-        DifferenceKind::Different => "different",
-        DifferenceKind::DeletedInA => "deleted in A, a row in B",
-        DifferenceKind::DeletedInB => "deleted in B, a row in A",
-        DifferenceKind::NotKnownToA => return "the same, but A does not know B's version".into(),
-        DifferenceKind::NotKnownToB => return "the same, but B does not know A's version".into(),
+        DifferenceKind::MissingInA => format!("missing in {a}"),
+        DifferenceKind::MissingInB => format!("missing in {b}"),
+        DifferenceKind::Different => "different".to_owned(),
+        DifferenceKind::DeletedInA => format!("deleted in {a}, a row in {b}"),
+        DifferenceKind::DeletedInB => format!("deleted in {b}, a row in {a}"),
+        DifferenceKind::NotKnownToA => {
+            return format!("the same, but {a} does not know the version of {b}");
+        }
+        DifferenceKind::NotKnownToB => {
+            return format!("the same, but {b} does not know the version of {a}");
+        }
+        DifferenceKind::UnreadableInA => return unreadable(difference, a),
+        DifferenceKind::UnreadableInB => return unreadable(difference, b),
     };
     // A version that the other side knows does not travel any more.
     let travels = [difference.known_to_a, difference.known_to_b].contains(&Some(false));
@@ -208,4 +233,9 @@ fn in_words(difference: &Difference) -> String {
         (true, _) => "the next session brings it, or says why it waits",
     };
     format!("{what} ({outlook})")
+}
+
+fn unreadable(difference: &Difference, place: &str) -> String {
+    let reason = difference.reason.as_deref().unwrap_or_default();
+    format!("not compared, since {place} has what cannot be read: {reason}")
 }

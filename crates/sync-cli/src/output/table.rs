@@ -12,14 +12,17 @@ pub(crate) enum Align {
 /// A table: a row of headings, then rows of as many cells.
 #[derive(Debug)]
 pub(crate) struct Table {
-    headings: Vec<(&'static str, Align)>,
+    headings: Vec<(String, Align)>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(crate) fn new(headings: &[(&'static str, Align)]) -> Self {
+    pub(crate) fn new(headings: &[(&str, Align)]) -> Self {
+        let headings = headings.iter();
         Table {
-            headings: headings.to_vec(),
+            headings: headings
+                .map(|(heading, align)| ((*heading).to_owned(), *align))
+                .collect(),
             rows: Vec::new(),
         }
     }
@@ -39,7 +42,7 @@ impl Table {
                 widest.max(heading.chars().count())
             })
             .collect();
-        let headings = self.headings.iter().map(|(heading, _)| *heading);
+        let headings = self.headings.iter().map(|(heading, _)| heading.as_str());
         let headings = self.laid_out(headings, &widths);
         line!(out, "{indent}{}", paint::quiet(headings));
         for row in &self.rows {

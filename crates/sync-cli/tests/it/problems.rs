@@ -170,8 +170,8 @@ fn columns_outside_the_scope() {
     );
     let told = place.ok(&["verify", "a.db", "b.db"]);
     for line in [
-        "column Extra of [Customer] (in A and B)",
-        "column Mine of [Customer] (in A)",
+        "column Extra of [Customer] (in a.db and b.db)",
+        "column Mine of [Customer] (in a.db)",
     ] {
         assert!(told.contains(line), "{told}");
     }

@@ -52,7 +52,7 @@ fn the_document() {
     assert!(
         place
             .ok(&["verify", "a.db", "b.db"])
-            .contains("equal: A and B hold the same in scope shop")
+            .contains("equal: a.db and b.db hold the same in scope shop")
     );
 }
 
@@ -199,4 +199,33 @@ fn only_common_columns_are_compared() {
         differences(&place, 0),
         [(json!([1]), "different".to_owned())]
     );
+}
+
+/// A row that cannot be read is named, and the others are compared all the same.
+#[test]
+fn unreadable_rows_are_named() {
+    let place = Place::with_two_shops();
+    place.sql(
+        "b.db",
+        "UPDATE Customer SET Name = CAST(x'61ff' AS TEXT) WHERE Id = 1; UPDATE Customer SET Name = 'Grace' WHERE Id = 2",
+    );
+    let document = place.json(&["verify", "a.db", "b.db"], 1);
+    let differences = &document["tables"][0]["differences"];
+    assert_eq!(
+        differences[0],
+        serde_json::json!({
+            "key": [1],
+            "kind": "unreadable_in_b",
+            "reason": "column Name holds text that is not valid UTF-8; store such values as BLOB"
+        })
+    );
+    assert_eq!(differences[1]["key"], serde_json::json!([2]));
+    assert_eq!(differences[1]["kind"], "different");
+    let told = place.run(&["verify", "a.db", "b.db"]);
+    assert!(
+        told.stdout
+            .contains("1: not compared, since b.db has what cannot be read: column Name"),
+        "{told:?}"
+    );
+    assert!(told.stdout.contains("rows in a.db"), "{told:?}");
 }

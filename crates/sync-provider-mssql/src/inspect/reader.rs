@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sync_knowledge::{ReplicaId, Tick};
 use sync_metadata::{SqlType, TrackingRow, Value, ValueRef, quote};
 use sync_provider::{ProviderError, RowRef, RowSet, TableShape};
-use sync_relational::{Lens, ReplicaReader, ReplicaRow, Scope};
+use sync_relational::{Lens, ReplicaReader, ReplicaRow, Scope, UnreadableRow};
 use tiberius::{ColumnData, Row};
 
 use crate::answer::Answer;
@@ -71,6 +71,10 @@ impl MssqlReader {
 
 #[async_trait]
 impl ReplicaReader for MssqlReader {
+    fn name(&self) -> String {
+        self.connection.server().to_owned()
+    }
+
     fn scope(&self) -> &Scope {
         &self.scope
     }
@@ -111,7 +115,7 @@ impl ReplicaReader for MssqlReader {
     async fn visit(
         &mut self,
         table: usize,
-        show: &mut (dyn for<'r> FnMut(ReplicaRow<'r>) + Send),
+        show: &mut (dyn for<'r> FnMut(Result<ReplicaRow<'r>, UnreadableRow>) + Send),
     ) -> Result<(), ProviderError> {
         let Some((own, shape)) = self.opened.tables.get(table).zip(self.shapes.get(table)) else {
             return Ok(());
@@ -124,18 +128,22 @@ impl ReplicaReader for MssqlReader {
             key.clear();
             cells.clear();
             let mut row = row.into_iter();
-            push(&mut key, &mut row, types.iter().copied(), shape)?;
+            if let Err(reason) = push(&mut key, &mut row, types.iter().copied()) {
+                show(Err(UnreadableRow { key: None, reason }));
+                return Ok(());
+            }
             let tracking = tracking_row(&mut row);
             let is_there = number(row.next()) == Some(1);
             let live = is_there && !tracking.tombstone;
-            if live {
-                push(&mut cells, &mut row, &shape.types, shape)?;
+            if live && let Err(reason) = push(&mut cells, &mut row, &shape.types) {
+                show(Err(unreadable(key.row(0), reason)));
+                return Ok(());
             }
-            show(ReplicaRow {
+            show(Ok(ReplicaRow {
                 key: key.row(0),
                 facts: lens.facts(&tracking),
                 cells: live.then(|| cells.row(0)),
-            });
+            }));
             Ok(())
         };
         self.connection.call_each(&sql, &[], show_row).await
@@ -144,7 +152,7 @@ impl ReplicaReader for MssqlReader {
     async fn visit_untracked(
         &mut self,
         table: usize,
-        show: &mut (dyn for<'r> FnMut(RowRef<'r>, RowRef<'r>) + Send),
+        show: &mut (dyn for<'r> FnMut(Result<(RowRef<'r>, RowRef<'r>), UnreadableRow>) + Send),
     ) -> Result<(), ProviderError> {
         let Some((own, shape)) = self.opened.tables.get(table).zip(self.shapes.get(table)) else {
             return Ok(());
@@ -159,9 +167,14 @@ impl ReplicaReader for MssqlReader {
             key.clear();
             cells.clear();
             let mut row = row.into_iter();
-            push(&mut key, &mut row, types.iter().copied(), shape)?;
-            push(&mut cells, &mut row, &shape.types, shape)?;
-            show(key.row(0), cells.row(0));
+            if let Err(reason) = push(&mut key, &mut row, types.iter().copied()) {
+                show(Err(UnreadableRow { key: None, reason }));
+                return Ok(());
+            }
+            show(match push(&mut cells, &mut row, &shape.types) {
+                Ok(()) => Ok((key.row(0), cells.row(0))),
+                Err(reason) => Err(unreadable(key.row(0), reason)),
+            });
             Ok(())
         };
         self.connection.call_each(&sql, &[], show_row).await
@@ -222,21 +235,21 @@ fn push<'t>(
     rows: &mut RowSet,
     row: &mut impl Iterator<Item = ColumnData<'static>>,
     types: impl IntoIterator<Item = &'t SqlType>,
-    shape: &TableShape,
-) -> Result<(), ProviderError> {
+) -> Result<(), String> {
     let mut writer = rows.start_row();
     for sql_type in types {
         let cell = row.next().unwrap_or(ColumnData::Bit(None));
-        let value: Value = read::value(cell).map_err(|reason| {
-            ProviderError::refused(
-                format!("a row of table {}", shape.global_name),
-                reason,
-                "mend the value",
-            )
-        })?;
+        let value: Value = read::value(cell)?;
         writer.cell(ValueRef::from(&value));
     }
     Ok(())
+}
+
+fn unreadable(key: RowRef<'_>, reason: String) -> UnreadableRow {
+    UnreadableRow {
+        key: Some(key.values().map(Value::from).collect()),
+        reason,
+    }
 }
 
 fn tracking_row(row: &mut impl Iterator<Item = ColumnData<'static>>) -> TrackingRow {

@@ -33,6 +33,7 @@ async fn a_reader_shows_rows_versions_and_deletions() {
     let mut found = Vec::new();
     reader
         .visit(0, &mut |row| {
+            let row = row.expect("a row that can be read");
             let key: Vec<Value> = row.key.values().map(Value::from).collect();
             let cells = row
                 .cells
@@ -75,7 +76,8 @@ async fn a_reader_shows_rows_versions_and_deletions() {
     );
     let mut untracked = Vec::new();
     reader
-        .visit_untracked(0, &mut |key, _| {
+        .visit_untracked(0, &mut |row| {
+            let (key, _) = row.expect("a row that can be read");
             untracked.push(key.values().next() == Some(ValueRef::Integer(9)));
         })
         .await

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use sync_knowledge::Tick;
 use sync_provider::{ProviderError, RowRef, RowSet};
-use sync_relational::ReplicaRow;
+use sync_relational::{ReplicaRow, UnreadableRow};
 
 use crate::connection::Access;
 use crate::store::SqliteStore;
-use crate::store::readable::{Unreadable, push_cells, push_key};
+use crate::store::readable::{push_cells, push_key};
 use crate::store::scan::tracking_row;
 use crate::store::sql::TRACKING_WIDTH;
 
@@ -49,7 +49,7 @@ impl SqliteStore {
         &self,
         table: usize,
         buffers: &mut [RowSet; 2],
-        show: &mut (dyn for<'r> FnMut(ReplicaRow<'r>) + Send),
+        show: &mut (dyn for<'r> FnMut(Result<ReplicaRow<'r>, UnreadableRow>) + Send),
     ) -> Result<(), ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let (shape, own) = (&self.shapes[table], &self.tables[table]);
@@ -61,21 +61,24 @@ impl SqliteStore {
         while let Some(row) = rows.next().map_err(fail)? {
             key.clear();
             cells.clear();
-            let refuse = |unreadable: Unreadable| unreadable.refusal(shape, row, 0);
-            push_key(row, 0, key, shape).map_err(refuse)?;
+            if let Err(unreadable) = push_key(row, 0, key, shape) {
+                show(Err(unreadable.row(shape, row, 0)));
+                continue;
+            }
             let (tracking, _) = tracking_row(row, keys).map_err(fail)?;
             let live = !tracking.tombstone
                 && row
                     .get::<_, bool>(keys + TRACKING_WIDTH + width)
                     .map_err(fail)?;
-            if live {
-                push_cells(row, keys + TRACKING_WIDTH, cells, shape).map_err(refuse)?;
+            if live && let Err(unreadable) = push_cells(row, keys + TRACKING_WIDTH, cells, shape) {
+                show(Err(unreadable.row(shape, row, 0)));
+                continue;
             }
-            show(ReplicaRow {
+            show(Ok(ReplicaRow {
                 key: key.row(0),
                 facts: self.lens.facts(&tracking),
                 cells: live.then(|| cells.row(0)),
-            });
+            }));
         }
         Ok(())
     }
@@ -83,7 +86,7 @@ impl SqliteStore {
     pub(crate) fn visit_untracked_rows(
         &self,
         table: usize,
-        show: &mut (dyn for<'r> FnMut(RowRef<'r>, RowRef<'r>) + Send),
+        show: &mut (dyn for<'r> FnMut(Result<(RowRef<'r>, RowRef<'r>), UnreadableRow>) + Send),
     ) -> Result<(), ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let shape = &self.shapes[table];
@@ -99,10 +102,12 @@ impl SqliteStore {
         while let Some(row) = rows.next().map_err(fail)? {
             key.clear();
             cells.clear();
-            let refuse = |unreadable: Unreadable| unreadable.refusal(shape, row, 0);
-            push_key(row, 0, &mut key, shape).map_err(refuse)?;
-            push_cells(row, shape.key.len(), &mut cells, shape).map_err(refuse)?;
-            show(key.row(0), cells.row(0));
+            let pushed = push_key(row, 0, &mut key, shape)
+                .and_then(|()| push_cells(row, shape.key.len(), &mut cells, shape));
+            show(match pushed {
+                Ok(()) => Ok((key.row(0), cells.row(0))),
+                Err(unreadable) => Err(unreadable.row(shape, row, 0)),
+            });
         }
         Ok(())
     }

@@ -2,8 +2,9 @@
 
 use rusqlite::Row;
 use rusqlite::types::ValueRef as SqlRef;
-use sync_metadata::ValueRef;
-use sync_provider::{ProviderError, RowSet, TableShape};
+use sync_metadata::{Value, ValueRef};
+use sync_provider::{RowSet, TableShape};
+use sync_relational::UnreadableRow;
 
 /// The longest excerpt of a key that a message shows, in characters.
 const EXCERPT: usize = 60;
@@ -26,19 +27,18 @@ impl Unreadable {
         format!("row {}: {}", spell_key(shape, row, at), self.reason(shape))
     }
 
-    /// The refusal of an operation that needs all rows; the row's key is in the columns of `row` from `at` on.
-    pub(super) fn refusal(self, shape: &TableShape, row: &Row<'_>, at: usize) -> ProviderError {
-        ProviderError::refused(
-            format!(
-                "column {} of table {}",
-                shape.columns[self.0], shape.global_name
-            ),
-            format!(
-                "in row {} it holds text that is not valid UTF-8",
-                spell_key(shape, row, at)
-            ),
-            "store such values as BLOB",
-        )
+    /// The row for whoever looks at all of them; its key is in the columns of `row` from `at` on.
+    pub(super) fn row(self, shape: &TableShape, row: &Row<'_>, at: usize) -> UnreadableRow {
+        match key(row, at, shape) {
+            Ok(key) => UnreadableRow {
+                key: Some(key.into_iter().map(Value::from).collect()),
+                reason: self.reason(shape),
+            },
+            Err(unreadable) => UnreadableRow {
+                key: None,
+                reason: unreadable.reason_with_key(shape, row, at),
+            },
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use sync_provider::ConflictPolicy;
 use sync_provider_sqlite::{DEFAULT_BUSY_TIMEOUT, SqliteReader};
+use sync_relational::DifferenceKind;
 
 use crate::support::{Db, SCOPE, session, settle, sync, upload};
 
@@ -146,29 +147,58 @@ fn at_the_destination_the_incoming_row_fails() {
 }
 
 #[test]
-fn provisioning_takes_such_rows_and_verify_names_them() {
+fn verify_names_such_rows_and_compares_the_others() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let healthy = Db::new(SCHEMA);
-    for (row, column) in [
-        ("('a', 1, CAST(x'ff' AS TEXT), 1)", "column v of table [t]"),
-        (
-            "(CAST(x'61ff' AS TEXT), 1, 'v', 1)",
-            "column id of table [t]",
-        ),
+    let good = "INSERT INTO t VALUES ('good', 3, 'v', 1)";
+    let tracked = |db: &Db| db.number("SELECT count(*) FROM t_tracking");
+    for (row, key, column) in [
+        ("('a', 1, CAST(x'ff' AS TEXT), 1)", "a", "column v"),
+        ("(CAST(x'61ff' AS TEXT), 1, 'v', 1)", "", "column id"),
     ] {
-        let damaged = Db::new(&format!("{SCHEMA}; INSERT INTO t VALUES {row}"));
-        assert_eq!(damaged.number("SELECT count(*) FROM t_tracking"), 1);
-        for (left, right) in [(&damaged, &healthy), (&healthy, &damaged)] {
-            let open = |db: &Db| {
-                SqliteReader::open(&db.path(), Some(SCOPE), DEFAULT_BUSY_TIMEOUT).unwrap()
-            };
-            let (mut left, mut right) = (open(left), open(right));
-            let found = runtime.block_on(sync_relational::verify(&mut left, &mut right));
-            let error = found.expect_err("it cannot be compared");
-            assert_eq!(error.object(), column);
-            assert!(error.reason().contains("'a"), "{error}");
+        let healthy = Db::new(&format!(
+            "{SCHEMA}; {good}; INSERT INTO t VALUES ('a', 1, 'v', 1)"
+        ));
+        let damaged = Db::new(&format!("{SCHEMA}; {good}; INSERT INTO t VALUES {row}"));
+        assert_eq!(tracked(&damaged), 2);
+        for untracked in [false, true] {
+            if untracked {
+                damaged.execute("DELETE FROM t_tracking WHERE n = 1");
+            }
+            for first in [true, false] {
+                let open = |db: &Db| {
+                    SqliteReader::open(&db.path(), Some(SCOPE), DEFAULT_BUSY_TIMEOUT).unwrap()
+                };
+                let (mut left, mut right) = (open(&healthy), open(&damaged));
+                if first {
+                    std::mem::swap(&mut left, &mut right);
+                }
+                let found = runtime.block_on(sync_relational::verify(&mut left, &mut right));
+                let found = found.unwrap();
+                let table = &found.tables[1];
+                assert_eq!((table.rows_a, table.rows_b), (2, 2));
+                let unreadable = match first {
+                    true => DifferenceKind::UnreadableInA,
+                    false => DifferenceKind::UnreadableInB,
+                };
+                let named = table.differences.iter().find(|row| row.kind == unreadable);
+                let named = named.unwrap_or_else(|| panic!("{row}: {table:?}"));
+                assert!(named.reason.as_ref().unwrap().contains(column), "{named:?}");
+                assert_eq!(named.key.is_empty(), key.is_empty());
+                // Nothing is said of the other side's row where it is known to be the same; the rest is compared.
+                let others = table
+                    .differences
+                    .iter()
+                    .filter(|row| row.kind != unreadable);
+                let others: Vec<String> = others.map(|row| format!("{:?}", row.key[0])).collect();
+                let named_too = others.iter().any(|other| other.contains("\"a\""));
+                assert_eq!(named_too, key.is_empty(), "{others:?}");
+                assert!(
+                    others.iter().any(|other| other.contains("good")),
+                    "{others:?}"
+                );
+            }
         }
     }
 }

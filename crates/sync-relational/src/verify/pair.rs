@@ -20,6 +20,7 @@ pub(super) struct Pair<'s> {
 /// The tables of both sides, in A's order.
 pub(super) fn pair_tables<'s>(
     scope: &str,
+    names: &[String; 2],
     a: &'s [TableShape],
     b: &[TableShape],
 ) -> Result<Vec<Pair<'s>>, ProviderError> {
@@ -36,22 +37,24 @@ pub(super) fn pair_tables<'s>(
             .position(|shape| shape.global_name.eq_ignore_ascii_case(name))
     };
     if let Some(stranger) = b.iter().find(|shape| find(a, &shape.global_name).is_none()) {
-        return Err(lacking(stranger, "A"));
+        return Err(lacking(stranger, &names[0]));
     }
     let pairs = a.iter().enumerate().map(|(table, shape)| {
-        let other = find(b, &shape.global_name).ok_or_else(|| lacking(shape, "B"))?;
-        pair(shape, &b[other], [table, other])
+        let other = find(b, &shape.global_name).ok_or_else(|| lacking(shape, &names[1]))?;
+        pair(names, shape, &b[other], [table, other])
     });
     pairs.collect()
 }
 
 fn pair<'s>(
+    names: &[String; 2],
     a: &'s TableShape,
     b: &TableShape,
     tables: [usize; 2],
 ) -> Result<Pair<'s>, ProviderError> {
-    let place = |names: &[String], name: &String| {
-        names
+    let [name_a, name_b] = names;
+    let place = |columns: &[String], name: &String| {
+        columns
             .iter()
             .position(|other| other.eq_ignore_ascii_case(name))
     };
@@ -61,7 +64,7 @@ fn pair<'s>(
         return Err(ProviderError::refused(
             format!("table {}", a.global_name),
             format!(
-                "its primary key is ({}) in A and ({}) in B",
+                "its primary key is ({}) in {name_a} and ({}) in {name_b}",
                 keys_a.join(", "),
                 keys_b.join(", ")
             ),
@@ -75,7 +78,7 @@ fn pair<'s>(
             return Err(ProviderError::refused(
                 format!("column {column} of table {}", a.global_name),
                 format!(
-                    "it is part of the primary key and compares as {} in A and as {} in B",
+                    "it is part of the primary key and compares as {} in {name_a} and as {} in {name_b}",
                     here.name(),
                     there.name()
                 ),
