@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use crate::args::{Args, Command};
 use crate::commands;
-use crate::context::Context;
+use crate::context::{Context, Temporary};
 use crate::exit::{Code, Failure};
 use crate::locator;
 use crate::output::{Output, paint};
@@ -39,6 +39,7 @@ fn execute(args: Args) -> Result<Code, Failure> {
         json: args.json,
         cancellation: Cancellation::new(),
         runtime: runtime.handle().clone(),
+        temporary: Temporary::default(),
     };
     let result = runtime.block_on(until_done_or_cancelled(&runtime, context, args.command));
     // A command that does not heed Ctrl-C is left behind rather than waited for.
@@ -52,7 +53,7 @@ async fn until_done_or_cancelled(
     context: Context,
     command: Command,
 ) -> Result<Code, Failure> {
-    let cancellation = context.cancellation.clone();
+    let (cancellation, temporary) = (context.cancellation.clone(), context.temporary.clone());
     let mut work = runtime.spawn_blocking(move || commands::run(command, &context));
     let ended = tokio::select! {
         ended = &mut work => ended,
@@ -60,7 +61,10 @@ async fn until_done_or_cancelled(
             cancellation.cancel();
             match tokio::time::timeout(PATIENCE, work).await {
                 Ok(ended) => ended,
-                Err(_) => return Err(cancelled()),
+                Err(_) => {
+                    temporary.remove();
+                    return Err(cancelled());
+                }
             }
         }
     };

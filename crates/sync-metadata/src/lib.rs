@@ -71,7 +71,7 @@ pub use scope::{
 pub use sql_type::{Size, SqlKind, SqlType, TypeFamily};
 pub use table_name::{TableName, quote};
 pub use temporal::{Date, DateTime, DateTimeOffset, Time};
-pub use tracking::{TRACKING_COLUMNS, TrackingRow, VersionColumns};
+pub use tracking::{TRACKING_COLUMNS, TrackingRow, VersionColumns, is_tracking_column};
 pub use value::{Value, ValueRef};
 
 #[cfg(doctest)]

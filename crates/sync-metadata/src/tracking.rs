@@ -27,6 +27,16 @@ pub const TRACKING_COLUMNS: [&str; 13] = [
     "last_change_datetime",
 ];
 
+/// The columns of ours after Microsoft's, where the store is ours: the time of the write and the replica that wrote.
+const OWN_TRACKING_COLUMNS: [&str; 2] = ["sync_write_time", "sync_writer"];
+
+/// Whether a tracking table has a column of its own under this name, in any case. A key column of that name cannot be copied beside it.
+#[must_use]
+pub fn is_tracking_column(name: &str) -> bool {
+    let mut names = TRACKING_COLUMNS.iter().chain(&OWN_TRACKING_COLUMNS);
+    names.any(|own| own.eq_ignore_ascii_case(name))
+}
+
 /// A row of a tracking table, without the copies of the key columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackingRow {

@@ -369,6 +369,11 @@ impl From<MssqlError> for ProviderError {
                 reason: format!("its metadata has version {version}"),
                 remedy: "upgrade the metadata to 2.1 first".into(),
             },
+            MssqlError::Answer { server, message } => ProviderError::refused(
+                server,
+                format!("the server's answer cannot be read: {message}"),
+                "check that the metadata tables are unchanged",
+            ),
             MssqlError::Metadata { server, source } => match source {
                 MetadataError::UnknownVersion { .. } | MetadataError::NoVersion => {
                     ProviderError::Version {

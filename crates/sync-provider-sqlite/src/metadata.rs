@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 use sync_metadata::{Naming, SchemaVersion, ScopeConfig, ScopeDescription, ScopeRow};
 use uuid::Uuid;
@@ -199,13 +200,30 @@ fn scope_row(row: &Row<'_>, path: &Path) -> Result<ScopeRow, SqliteError> {
                 )
             })
     };
+    let bytes = |index: usize, column: &str| -> Result<Option<Vec<u8>>, SqliteError> {
+        let kind = match row.get_ref(index).at(path)? {
+            ValueRef::Null => return Ok(None),
+            ValueRef::Blob(bytes) => return Ok(Some(bytes.to_vec())),
+            ValueRef::Text(_) => "text",
+            ValueRef::Integer(_) | ValueRef::Real(_) => "a number",
+        };
+        Err(SqliteError::refused(
+            format!("{column} of scope {name}"),
+            format!("the stored knowledge is corrupted: it is {kind}, not bytes"),
+            crate::error::start_anew(path),
+        ))
+    };
+    let (knowledge, forgotten) = (
+        bytes(3, "scope_sync_knowledge")?,
+        bytes(4, "scope_tombstone_cleanup_knowledge")?,
+    );
     let scope_id = guid(1, "scope_id")?;
     let config_id = guid(6, "scope_config_id")?;
     Ok(ScopeRow {
         scope_local_id: row.get(0).at(path)?,
         scope_id: scope_id.unwrap_or_default(),
-        knowledge: row.get(3).at(path)?,
-        forgotten: row.get(4).at(path)?,
+        knowledge,
+        forgotten,
         timestamp: row.get::<_, Option<i64>>(5).at(path)?.unwrap_or(0),
         config_id,
         restore_count: row.get(7).at(path)?,

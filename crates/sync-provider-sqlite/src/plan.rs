@@ -6,6 +6,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use sync_metadata::{
     ConfigForm, ScopeConfig, ScopeDescription, ScopeStatus, TableDescription, TableName,
+    is_tracking_column,
 };
 use sync_relational::{TableChoice, parents_first};
 use uuid::Uuid;
@@ -430,6 +431,13 @@ fn check_key(info: &TableInfo) -> Result<(), SqliteError> {
                 format!("column {} of table {}", column.name, info.name),
                 "it is part of the primary key and has a collation that is not SQLite's own",
                 "declare it with BINARY, NOCASE or RTRIM",
+            ));
+        }
+        if is_tracking_column(&column.name) {
+            return Err(SqliteError::refused(
+                format!("column {} of table {}", column.name, info.name),
+                "it is part of the primary key, and tracking tables have a column of this name themselves",
+                "rename it, or leave the table out of the scope",
             ));
         }
         if !column.not_null && !info.without_rowid && !info.has_rowid_key() {

@@ -214,7 +214,7 @@ fn sides_whose_keys_compare_differently() {
         ),
         (
             "verify",
-            "column id of table [t]: it is part of the primary key and compares as BINARY in A and as NOCASE in B",
+            "column id of table [t]: it is part of the primary key and compares as BINARY in a.db and as NOCASE in b.db",
         ),
     ] {
         check_failure(&place, &[command, "a.db", "b.db"], 3, message);
@@ -245,13 +245,13 @@ fn sides_whose_schemas_differ() {
         &place,
         &["verify", "a.db", "b.db"],
         3,
-        "table [Purchase]: scope shop does not hold it in B",
+        "table [Purchase]: scope shop does not hold it in b.db",
     );
     check_failure(
         &place,
         &["verify", "b.db", "a.db"],
         3,
-        "table [Purchase]: scope shop does not hold it in A",
+        "table [Purchase]: scope shop does not hold it in b.db",
     );
 
     place.sql(
@@ -287,7 +287,7 @@ fn sides_whose_schemas_differ() {
         &place,
         &["verify", "b.db", "d.db"],
         3,
-        "table [Customer]: its primary key is (Id) in A and (Id, Name) in B",
+        "table [Customer]: its primary key is (Id) in b.db and (Id, Name) in d.db",
     );
 }
 
@@ -515,5 +515,83 @@ fn one_database_twice() {
         &["sync", "a.db", "copy.db"],
         3,
         "scope shop: both sides are replica",
+    );
+}
+
+/// What is no bytes in a column of bytes is damage, whoever looks.
+#[test]
+fn knowledge_that_is_text() {
+    for column in ["scope_sync_knowledge", "scope_tombstone_cleanup_knowledge"] {
+        let place = Place::with_two_shops();
+        place.sql("b.db", &format!("UPDATE scope_info SET {column} = 'abc'"));
+        let part = format!(
+            "{column} of scope shop: the stored knowledge is corrupted: it is text, not bytes"
+        );
+        for call in [
+            &["status", "b.db"][..],
+            &["sync", "a.db", "b.db"],
+            &["sync", "b.db", "a.db"],
+            &["verify", "a.db", "b.db"],
+        ] {
+            check_failure(&place, call, 3, &part);
+        }
+    }
+}
+
+/// A tracking table copies the key columns beside its own.
+#[test]
+fn a_key_named_like_metadata() {
+    for column in [
+        "sync_row_is_tombstone",
+        "Update_Scope_Local_Id",
+        "sync_writer",
+    ] {
+        let place = Place::new();
+        place.sql(
+            "a.db",
+            &format!("CREATE TABLE t ({column} INTEGER PRIMARY KEY, v); CREATE TABLE u (id INTEGER PRIMARY KEY, {column})"),
+        );
+        check_failure(
+            &place,
+            &["provision", "a.db", "--scope", "s", "--table", "t"],
+            3,
+            &format!(
+                "column {column} of table t: it is part of the primary key, and tracking tables have a column of this name"
+            ),
+        );
+        // Beside the key such a name is one like any other.
+        place.ok(&["provision", "a.db", "--scope", "s", "--table", "u"]);
+        place.sql("a.db", "INSERT INTO u VALUES (1, 2)");
+        place.ok(&["sync", "a.db", "b.db", "--provision"]);
+        place.ok(&["verify", "a.db", "b.db"]);
+    }
+}
+
+#[test]
+fn a_priority_that_nobody_has() {
+    let place = Place::with_two_shops();
+    let status = place.json(&["status", "a.db"], 0);
+    let known = status["scopes"][0]["replica_id"].as_str().unwrap();
+    let stranger = "00000000-1111-2222-3333-444444444444";
+    let call = |list: &str| {
+        let run = place.run(&[
+            "sync",
+            "a.db",
+            "b.db",
+            "--conflict",
+            "priority",
+            "--priority",
+            list,
+        ]);
+        assert_eq!(run.code, 0, "{run:?}");
+        run.stderr
+    };
+    assert_eq!(call(known), "");
+    let told = call(&format!("{known},{stranger}"));
+    let named =
+        format!("warning: replica {stranger} of --priority is known to neither a.db nor b.db");
+    assert!(
+        told.starts_with(&named) && told.lines().count() == 1,
+        "{told}"
     );
 }

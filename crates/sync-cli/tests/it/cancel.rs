@@ -50,3 +50,30 @@ fn an_interrupted_command_says_so_and_changes_nothing() {
         ["Text(\"Grace\")"]
     );
 }
+
+/// The demonstration leaves no folder behind, wherever it is interrupted.
+#[test]
+fn an_interrupted_demonstration_leaves_nothing() {
+    let place = Place::new();
+    let temporary = place.path("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    for after in [100, 400, 1500] {
+        let child = place
+            .command(&["demo", "--rows", "10000000"])
+            .env("TMPDIR", &temporary)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(after));
+        let sent = Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        let run = Run::from(child.wait_with_output().unwrap());
+        assert_eq!(run.code, 130, "after {after} ms: {run:?}");
+        let left = std::fs::read_dir(&temporary).unwrap().count();
+        assert_eq!(left, 0, "after {after} ms");
+    }
+}

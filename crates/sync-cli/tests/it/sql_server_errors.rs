@@ -1,6 +1,6 @@
 //! What can be wrong at a server: one error each, which names it, the right exit code, and nothing changed.
 
-use super::server::skip;
+use super::server::{Server, skip};
 use super::sql_server::shop;
 use super::support::check_failure;
 
@@ -215,6 +215,24 @@ fn permissions_that_are_missing() {
     } else {
         server.fails(&["sync", "a.db", &poor], 4, &["permission"]);
     }
+}
+
+/// A tracking table copies the key columns beside its own.
+#[test]
+fn a_key_named_like_metadata() {
+    let Some(server) = Server::new("a_key_named_like_metadata") else {
+        return;
+    };
+    server
+        .execute(&["CREATE TABLE T (Sync_Row_Is_Tombstone int NOT NULL PRIMARY KEY, A int NULL)"]);
+    server.fails(
+        &["provision", &server.url, "--scope", "s", "--table", "T"],
+        3,
+        &[
+            "column Sync_Row_Is_Tombstone of table",
+            "tracking tables have a column of this name",
+        ],
+    );
 }
 
 /// Two arguments that one server is behind.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use sync_metadata::is_tracking_column;
+
 use crate::catalog::{TableInfo, TableKind};
 use crate::error::MssqlError;
 
@@ -64,6 +66,12 @@ pub(super) fn synchronised(
             return refused(
                 "it is part of the primary key, and the server computes its values".into(),
                 "give the table another key",
+            );
+        }
+        if info.key.contains(&at) && is_tracking_column(&column.name) {
+            return refused(
+                "it is part of the primary key, and tracking tables have a column of this name themselves".into(),
+                "rename it, or leave the table out of the scope",
             );
         }
         if let Some(name) = &column.unsupported {

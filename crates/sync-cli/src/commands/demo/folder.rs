@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::context::Temporary;
 use crate::exit::Failure;
 
 /// The folder; a temporary one goes with this value unless it is kept.
@@ -16,12 +17,12 @@ pub(super) enum Folder {
 
 impl Folder {
     /// A folder of this name, which must be empty or new; without a name a temporary one.
-    pub(super) fn open(name: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) fn open(name: Option<&Path>, temporary: &Temporary) -> Result<Self, Failure> {
         let Some(path) = name else {
             let folder = tempfile::Builder::new().prefix("syncdb-demo-").tempdir();
-            return folder
-                .map(Folder::Temporary)
-                .map_err(|error| Failure::file("temporary folder", &error));
+            let folder = folder.map_err(|error| Failure::file("temporary folder", &error))?;
+            temporary.set(folder.path());
+            return Ok(Folder::Temporary(folder));
         };
         let shown = path.display().to_string();
         let refused =

@@ -51,7 +51,7 @@ struct Ending {
 }
 
 pub(crate) fn run(args: &DemoArgs, context: &Context) -> Result<Code, Failure> {
-    let folder = Folder::open(args.dir.as_deref())?;
+    let folder = Folder::open(args.dir.as_deref(), &context.temporary)?;
     let clock = Stopwatch::start();
     let mut teller = Teller::new(!context.json);
     let story = Story {

@@ -2,6 +2,7 @@
 
 pub(crate) mod conflicts;
 mod missing;
+mod priority;
 pub(crate) mod report;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
         .transpose()?;
     let scope = side.scope().to_owned();
     let mut provisioned = side.provision()?;
+    priority::warn_of_strangers(&args.priority, [&*local, &*remote], &scope)?;
 
     let met = Arc::new(Met::default());
     let working = Progress::start("synchronising");
