@@ -123,6 +123,7 @@ impl<'a> Plan<'a> {
         }
         let mut tables = Vec::new();
         let mut made = false;
+        let mut of_another_engine = Vec::new();
         let models = take_over(self.path, scope, template)?;
         for (table, (new, losses)) in scope.tables.iter().zip(models) {
             let whole = match catalog::table(self.db, self.path, &name_here(table))? {
@@ -136,6 +137,9 @@ impl<'a> Plan<'a> {
                     }
                     self.warnings.extend(losses);
                     made = true;
+                    if template.of(table).is_none() {
+                        of_another_engine.push(new.info.name.clone());
+                    }
                     new.info
                 }
             };
@@ -146,6 +150,12 @@ impl<'a> Plan<'a> {
                 .collect();
             let positions = chosen_columns(&whole, Some(&names))?;
             tables.push(self.describe(whole, &table.global_name, &positions)?);
+        }
+        if !of_another_engine.is_empty() {
+            self.warnings.push(format!(
+                "tables are made of their columns and primary keys alone: {}; make foreign keys, defaults, unique constraints and indexes where they are wanted",
+                some_of(&of_another_engine)
+            ));
         }
         if made && !template.views.is_empty() {
             self.warnings.push(format!(

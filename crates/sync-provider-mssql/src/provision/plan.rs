@@ -271,6 +271,7 @@ impl Plan<'_> {
         let local_of = |global: &str| scope.table(global).map(local);
         let mut tables = Vec::new();
         let mut foreign_keys = Vec::new();
+        let mut of_another_engine = Vec::new();
         for table in &scope.tables {
             let name = local(table);
             let create = self.order.options.tables;
@@ -308,6 +309,9 @@ impl Plan<'_> {
                     self.base_tables.push(created.statement);
                     foreign_keys.extend(created.foreign_keys);
                     self.warnings.extend(created.warnings);
+                    if template.is_none() {
+                        of_another_engine.push(name.to_string());
+                    }
                     created.info
                 }
             };
@@ -320,6 +324,12 @@ impl Plan<'_> {
             tables.push(self.describe(info, &table.global_name, &positions)?);
         }
         self.base_tables.extend(foreign_keys);
+        if !of_another_engine.is_empty() {
+            self.warnings.push(format!(
+                "tables are made of their columns and primary keys alone: {}; make foreign keys, defaults, unique constraints and indexes where they are wanted",
+                of_another_engine.join(", ")
+            ));
+        }
         Ok(tables)
     }
 
