@@ -20,6 +20,7 @@ use crate::names::{Store, TableObjects};
 use crate::take_over::{name_here, take_over};
 use crate::template::{Template, read_mark};
 use crate::triggers::triggers;
+use crate::types::declared_type;
 
 /// Statements to run, in their order, and what the user should know of them. Planning only reads.
 pub(crate) struct Plan<'a> {
@@ -149,7 +150,9 @@ impl<'a> Plan<'a> {
                 .map(|column| column.name.clone())
                 .collect();
             let positions = chosen_columns(&whole, Some(&names))?;
-            tables.push(self.describe(whole, &table.global_name, &positions)?);
+            let mut like = self.describe(whole, &table.global_name, &positions)?;
+            keep_types(&mut like, table);
+            tables.push(like);
         }
         if !of_another_engine.is_empty() {
             self.warnings.push(format!(
@@ -424,6 +427,21 @@ fn chosen_columns(info: &TableInfo, names: Option<&[String]>) -> Result<Vec<usiz
     }
     positions.extend(&info.key);
     Ok(positions.into_iter().collect())
+}
+
+/// A column that is declared as one of this logical type would be has this type: several types have one declaration, and rows
+/// are named by the texts of their keys, which the type decides.
+fn keep_types(made: &mut ScopeTable, model: &TableDescription) {
+    let columns = made.description.columns.iter_mut().zip(&made.info.columns);
+    for (column, info) in columns {
+        let model = model
+            .position(&column.name)
+            .map(|at| &model.columns[at].sql_type);
+        let same = model.filter(|model| declared_type(model).eq_ignore_ascii_case(&info.declared));
+        if let Some(sql_type) = same {
+            column.sql_type = sql_type.clone();
+        }
+    }
 }
 
 fn check_key(info: &TableInfo) -> Result<(), SqliteError> {

@@ -1,6 +1,8 @@
 //! Whether two sides of a scope describe the same tables.
 
-use sync_metadata::{ColumnDescription, ScopeDescription, TableDescription, TypeFamily};
+use sync_metadata::{
+    ColumnDescription, ScopeDescription, TableDescription, TypeFamily, ValueRef, write_key_text,
+};
 
 use crate::error::ProviderError;
 
@@ -78,6 +80,16 @@ fn check_table(local: &TableDescription, remote: &TableDescription) -> Result<()
                     "declare it with the same type on both sides",
                 ));
             }
+            if column.primary_key && !same_texts(column, twin) {
+                return Err(ProviderError::refused(
+                    object(),
+                    format!(
+                        "it is part of the primary key and its type is {} on one side and {} on the other, which write one key in two ways",
+                        column.sql_type, twin.sql_type
+                    ),
+                    "declare it with the same type on both sides",
+                ));
+            }
             if !go_together(column.sql_type.family(), twin.sql_type.family()) {
                 return Err(ProviderError::refused(
                     object(),
@@ -124,6 +136,23 @@ fn go_together(a: TypeFamily, b: TypeFamily) -> bool {
         || number(a) && number(b)
         || a == Text && written_as_text(b)
         || b == Text && written_as_text(a)
+}
+
+/// Whether both types give a key the same text, by which its row is named: decimals as many digits, padded types the same length.
+fn same_texts(a: &ColumnDescription, b: &ColumnDescription) -> bool {
+    let samples = [
+        ValueRef::Integer(1),
+        ValueRef::Text(""),
+        ValueRef::Blob(b""),
+    ];
+    let text = |column: &ColumnDescription, value| {
+        let mut text = String::new();
+        write_key_text(&column.sql_type, value, &mut text);
+        text
+    };
+    samples
+        .into_iter()
+        .all(|value| text(a, value) == text(b, value))
 }
 
 fn twin<'t>(table: &'t TableDescription, name: &str) -> Option<&'t ColumnDescription> {
@@ -207,7 +236,21 @@ mod tests {
         );
         check("*id int", "*id float", Some("column id of table [t]"));
         check("*id sql_variant", "*id sql_variant", None);
-        check("*id decimal(9)", "*id money", None);
+        check("*id money", "*id smallmoney", None);
+        check("*id char(9)", "*id nchar(9)", None);
+        check("*id varchar(9)", "*id nvarchar(max)", None);
+        for (one, other) in [
+            ("decimal(9)", "money"),
+            ("char(9)", "varchar(9)"),
+            ("char(9)", "char(8)"),
+            ("binary(9)", "varbinary(9)"),
+        ] {
+            check(
+                &format!("*id {one}"),
+                &format!("*id {other}"),
+                Some("column id of table [t]"),
+            );
+        }
         check("*a int,*b int", "*b int,*a int", Some("table [t]"));
         check("*a int,~b nvarchar(9)", "*a int,~b nvarchar(9)", None);
         check(
