@@ -71,6 +71,8 @@ impl DirectConnections {
         if settings.trust_server_certificate {
             config.trust_cert();
         }
+        // A text that is no UTF-16 is one row's trouble. Strictly read, it would end the connection.
+        config.lossy_utf16_decoding(true);
         // The whole of connecting has a limit of its own, below.
         config.handshake_timeout(None);
         config.command_timeout(Some(settings.command_timeout));

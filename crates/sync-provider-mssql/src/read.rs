@@ -1,7 +1,8 @@
 //! Cells on their way out of SQL Server: how a column is selected, and what the driver's value means.
 
 use sync_metadata::{
-    Date, DateTime, DateTimeOffset, Decimal, Size, SqlKind, SqlType, Time, TypeFamily, Value, ValueRef,
+    Date, DateTime, DateTimeOffset, Decimal, Size, SqlKind, SqlType, Time, TypeFamily, Value,
+    ValueRef,
 };
 use tiberius::ColumnData;
 
@@ -11,12 +12,18 @@ const UNITS_PER_MINUTE: u64 = 600_000_000;
 const UNITS_PER_DAY: i64 = 864_000_000_000;
 
 /// The expression that brings a column's value here without loss. Text of a code page is converted by the server, which knows it; the driver
-/// makes floating-point numbers of money, and does not read the old large types of every server.
+/// makes floating-point numbers of money, and does not read the old large types of every server. What the server pads comes without its
+/// padding, as everybody else writes it.
 pub(crate) fn select(value: &str, sql_type: &SqlType) -> String {
     match (&sql_type.kind, sql_type.size) {
         (SqlKind::Money | SqlKind::SmallMoney, _) => format!("CONVERT(decimal(19,4), {value})"),
-        (SqlKind::NChar | SqlKind::NVarChar, _) => value.to_owned(),
-        (SqlKind::Char | SqlKind::VarChar, Some(Size::Length(length))) if length <= 4_000 => {
+        (SqlKind::NChar, _) => format!("RTRIM({value})"),
+        (SqlKind::NVarChar, _) => value.to_owned(),
+        (SqlKind::Char, Some(Size::Length(length))) if length <= 4_000 => {
+            format!("RTRIM(CONVERT(nvarchar({length}), {value}))")
+        }
+        (SqlKind::Char, _) => format!("RTRIM(CONVERT(nvarchar(max), {value}))"),
+        (SqlKind::VarChar, Some(Size::Length(length))) if length <= 4_000 => {
             format!("CONVERT(nvarchar({length}), {value})")
         }
         _ if sql_type.family() == TypeFamily::Text => format!("CONVERT(nvarchar(max), {value})"),
@@ -26,6 +33,29 @@ pub(crate) fn select(value: &str, sql_type: &SqlType) -> String {
              THEN CONVERT(sql_variant, CONVERT(decimal(19,4), {value})) ELSE {value} END"
         ),
         _ => value.to_owned(),
+    }
+}
+
+/// How many U+FFFD a text has. The driver puts that character in place of half a surrogate pair, so a
+/// text is as it was stored where what came has no more of them than what is there.
+pub(crate) fn replacements(value: &str) -> String {
+    let text = format!("CONVERT(nvarchar(max), {value}) COLLATE Latin1_General_BIN2");
+    format!("LEN({text} + N'.') - LEN(REPLACE({text}, NCHAR(65533), N'') + N'.')")
+}
+
+/// Whether a column holds any sequence of UTF-16 units. Code pages and XML hold whole characters only.
+pub(crate) fn holds_halves(sql_type: &SqlType) -> bool {
+    matches!(
+        sql_type.kind,
+        SqlKind::NChar | SqlKind::NVarChar | SqlKind::NText
+    )
+}
+
+/// How many U+FFFD a value has here.
+pub(crate) fn replaced(value: ValueRef<'_>) -> usize {
+    match value {
+        ValueRef::Text(text) => text.matches(char::REPLACEMENT_CHARACTER).count(),
+        _ => 0,
     }
 }
 

@@ -5,3 +5,4 @@ pub mod faulty;
 pub mod sales;
 pub mod scratch;
 pub mod session;
+pub mod sql_server;

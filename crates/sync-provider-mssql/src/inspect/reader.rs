@@ -193,7 +193,18 @@ fn tracked(table: &OpenedTable, shape: &TableShape) -> String {
          side.scope_create_peer_timestamp, side.local_create_peer_key, side.local_create_peer_timestamp, side.sync_row_is_tombstone, \
          side.restore_timestamp, CASE WHEN base.{first} IS NULL THEN 0 ELSE 1 END, {} FROM {} side LEFT JOIN {} base ON {}",
         key("side", shape),
-        cells("base", shape),
+        // A row is spelled as its tracking row spells it.
+        join(0..shape.columns.len(), ", ", |at| {
+            cell(
+                if shape.key.contains(&at) {
+                    "side"
+                } else {
+                    "base"
+                },
+                shape,
+                at,
+            )
+        }),
         object(&table.config.tracking_table),
         object(&table.info.name),
         same_key("base", "side", shape)

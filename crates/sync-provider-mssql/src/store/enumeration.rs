@@ -8,6 +8,7 @@ use tiberius::{ColumnData, ToSql};
 use crate::read;
 use crate::staging::Packed;
 use crate::store::MssqlStore;
+use crate::store::texts::Texts;
 
 /// Columns of a tracking row and ours, as `TableNames::tracking` selects them.
 pub(super) const TRACKING_WIDTH: usize = 15;
@@ -15,21 +16,49 @@ pub(super) const TRACKING_WIDTH: usize = 15;
 const MOST_ROWS: i32 = 5_000;
 
 impl MssqlStore {
+    /// The columns that the server is to count in.
+    pub(super) fn counted(&self, table: usize, keys_alone: bool) -> Vec<usize> {
+        if self.counts {
+            self.tables[table].counted(keys_alone)
+        } else {
+            Vec::new()
+        }
+    }
+
     pub(super) async fn scan_page(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
+        loop {
+            match self.scan_once(&scan).await? {
+                Some(page) => return Ok(page),
+                None => self.counts = true,
+            }
+        }
+    }
+
+    /// `None` where the server has to count.
+    async fn scan_once(&mut self, scan: &Scan<'_>) -> Result<Option<Page>, ProviderError> {
+        let counted = self.counted(scan.table, scan.deleted);
+        let mut texts = Texts::new(counted.clone());
         let shape = &self.shapes[scan.table];
         let keys = shape.key.len();
-        let width = if scan.deleted { keys } else { shape.columns.len() };
-        let sql = self.tables[scan.table].scan(scan.deleted, scan.after.is_some());
+        let width = if scan.deleted {
+            keys
+        } else {
+            shape.columns.len()
+        };
+        let sql = self.tables[scan.table].scan(scan.deleted, scan.after.is_some(), &counted);
         let floor = match &scan.after {
             Some(cursor) => cursor.tick,
             None => i64::try_from(scan.floor).unwrap_or(i64::MAX),
         };
-        let mut parameters: Vec<Parameter> =
-            vec![Parameter(ColumnData::I32(Some(MOST_ROWS))), Parameter(ColumnData::I64(Some(floor)))];
+        let mut parameters: Vec<Parameter> = vec![
+            Parameter(ColumnData::I32(Some(MOST_ROWS))),
+            Parameter(ColumnData::I64(Some(floor))),
+        ];
         if let Some(cursor) = &scan.after {
             parameters.extend(key_parameters(&cursor.key));
         }
-        let parameters: Vec<&dyn ToSql> = parameters.iter().map(|value| value as &dyn ToSql).collect();
+        let parameters: Vec<&dyn ToSql> =
+            parameters.iter().map(|value| value as &dyn ToSql).collect();
         let mut page = Page::new(width);
         let mut needed = Needed::new(scan.selection, shape);
         let lens = self.lens;
@@ -45,7 +74,12 @@ impl MssqlStore {
                 let mut cells = row.into_iter();
                 let (tracking, attributes) = tracking(&mut cells)?;
                 let present = integer(cells.next()) == Some(1);
-                let key = values(&mut cells, keys);
+                texts.read(&mut cells);
+                let key = values(&mut cells, keys).and_then(|key| {
+                    texts
+                        .check(shape, shape.key.iter().copied().zip(&key))
+                        .map(|()| key)
+                });
                 page.examined += 1;
                 let facts = lens.facts(&tracking);
                 let key = match key {
@@ -66,7 +100,10 @@ impl MssqlStore {
                     } else if !present {
                         page.orphans += 1;
                     } else {
-                        match values(&mut cells, width) {
+                        let row = values(&mut cells, width);
+                        match row.and_then(|row| {
+                            texts.check(shape, row.iter().enumerate()).map(|()| row)
+                        }) {
                             Ok(cells) => {
                                 page.rows.push(cells.iter().map(Value::as_ref));
                                 page.push_head(facts, lens.written(&tracking, attributes));
@@ -75,7 +112,10 @@ impl MssqlStore {
                         }
                     }
                 }
-                last = Some(Cursor { tick: tracking.local_update_peer_timestamp, key: packed });
+                last = Some(Cursor {
+                    tick: tracking.local_update_peer_timestamp,
+                    key: packed,
+                });
                 full = page.bytes() >= scan.budget;
                 Ok(())
             })
@@ -83,10 +123,22 @@ impl MssqlStore {
         if full || seen >= MOST_ROWS {
             page.next = last;
         }
-        Ok(page)
+        Ok((!texts.is_suspect()).then_some(page))
     }
 
     pub(super) async fn fetch_rows(&mut self, fetch: Fetch<'_>) -> Result<Fetched, ProviderError> {
+        loop {
+            match self.fetch_once(&fetch).await? {
+                Some(fetched) => return Ok(fetched),
+                None => self.counts = true,
+            }
+        }
+    }
+
+    /// `None` where the server has to count.
+    async fn fetch_once(&mut self, fetch: &Fetch<'_>) -> Result<Option<Fetched>, ProviderError> {
+        let counted = self.counted(fetch.table, false);
+        let mut texts = Texts::new(counted.clone());
         let shape = &self.shapes[fetch.table];
         let table = &self.tables[fetch.table];
         let mut packed = Packed::default();
@@ -102,7 +154,7 @@ impl MssqlStore {
             end += 1;
         }
         let (text, bytes) = packed.finish();
-        let sql = table.fetch();
+        let sql = table.fetch(&counted);
         let mut fetched = Fetched {
             deleted: Page::new(shape.key.len()),
             live: Page::new(shape.columns.len()),
@@ -122,7 +174,13 @@ impl MssqlStore {
                 let (tracking, attributes) = tracking(&mut cells)?;
                 let present = integer(cells.next()) == Some(1);
                 let facts = lens.facts(&tracking);
-                let Ok(key) = values(&mut cells, keys) else {
+                texts.read(&mut cells);
+                let key = values(&mut cells, keys);
+                let Ok(key) = key.and_then(|key| {
+                    texts
+                        .check(shape, shape.key.iter().copied().zip(&key))
+                        .map(|()| key)
+                }) else {
                     return Ok(());
                 };
                 let mut spelled = RowSet::new(keys);
@@ -130,14 +188,21 @@ impl MssqlStore {
                 if !needed.is(facts, spelled.row(0).values()) {
                     return Ok(());
                 }
-                let page = if tracking.tombstone { &mut fetched.deleted } else { &mut fetched.live };
+                let page = if tracking.tombstone {
+                    &mut fetched.deleted
+                } else {
+                    &mut fetched.live
+                };
                 if tracking.tombstone {
                     page.rows.push_row(spelled.row(0));
                 } else if !present {
                     page.orphans += 1;
                     return Ok(());
                 } else {
-                    match values(&mut cells, width) {
+                    let row = values(&mut cells, width);
+                    match row
+                        .and_then(|row| texts.check(shape, row.iter().enumerate()).map(|()| row))
+                    {
                         Ok(cells) => page.rows.push(cells.iter().map(Value::as_ref)),
                         Err(reason) => {
                             page.push_unsent(shape, spelled, facts, reason);
@@ -155,7 +220,7 @@ impl MssqlStore {
         if let Some(number) = full {
             fetched.end = fetch.first + number + 1;
         }
-        Ok(fetched)
+        Ok((!texts.is_suspect()).then_some(fetched))
     }
 }
 
@@ -199,7 +264,10 @@ pub(super) fn tracking(
         // Ours is exact and in UTC; Microsoft's is the server's local time.
         last_change: numbers[13].or(last_change),
     };
-    let attributes = Attributes { write_time: numbers[13], writer: small(14) };
+    let attributes = Attributes {
+        write_time: numbers[13],
+        writer: small(14),
+    };
     Ok((row, attributes))
 }
 
@@ -236,5 +304,7 @@ fn microseconds(cell: ColumnData<'static>) -> Option<i64> {
 
 fn key_parameters(key: &RowSet) -> Vec<Parameter> {
     let cells = key.row(0).values();
-    cells.map(|value| Parameter(read::parameter(value))).collect()
+    cells
+        .map(|value| Parameter(read::parameter(value)))
+        .collect()
 }

@@ -1,9 +1,11 @@
 //! One connection to a SQL Server database that holds a scope.
 
 mod enumeration;
+mod keys;
 mod scope_row;
 mod slice;
 mod sql;
+mod texts;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +42,8 @@ pub(crate) struct MssqlStore {
     busy: bool,
     /// The temporary tables that slices go through exist.
     staged: bool,
+    /// A text came that may not be what the database holds: the server counts from now on.
+    counts: bool,
 }
 
 impl MssqlStore {
@@ -104,6 +108,7 @@ impl MssqlStore {
             remembers: scope.has_own_tables,
             busy: false,
             staged: false,
+            counts: false,
         })
     }
 }

@@ -12,11 +12,28 @@ use crate::error::MssqlError;
 use crate::staging::Packed;
 use crate::store::MssqlStore;
 use crate::store::enumeration::{integer, tracking, values};
+use crate::store::keys::{respelled, shown_key, spelled_otherwise};
 use crate::store::scope_row::get;
 use crate::store::sql::Base;
+use crate::store::texts::Texts;
 
 impl MssqlStore {
-    pub(super) async fn read_local(&mut self, slice: Slice<'_>) -> Result<LocalSlice, ProviderError> {
+    pub(super) async fn read_local(
+        &mut self,
+        slice: Slice<'_>,
+    ) -> Result<LocalSlice, ProviderError> {
+        loop {
+            match self.read_once(slice).await? {
+                Some(local) => return Ok(local),
+                None => self.counts = true,
+            }
+        }
+    }
+
+    /// `None` where the server has to count in its texts.
+    async fn read_once(&mut self, slice: Slice<'_>) -> Result<Option<LocalSlice>, ProviderError> {
+        let counted = self.counted(slice.table, false);
+        let mut texts = Texts::new(counted.clone());
         let shape = &self.shapes[slice.table];
         let width = shape.columns.len();
         let mut local = LocalSlice {
@@ -27,6 +44,13 @@ impl MssqlStore {
         let mut packed = Packed::default();
         for (number, row) in slice.rows.iter().enumerate() {
             let columns: &[usize] = if slice.deleted { &shape.key } else { &[] };
+            if let Some(reason) = respelled(shape, &key_of(shape, slice, number)) {
+                local.unreadable.push(RowFailure {
+                    row: number,
+                    reason,
+                });
+                continue;
+            }
             let fitted = if slice.deleted {
                 fitted_key(shape, columns, row.values())
             } else {
@@ -39,17 +63,21 @@ impl MssqlStore {
                         packed.cell(sql_type, *value);
                     }
                 }
-                Err(reason) => local.unreadable.push(RowFailure { row: number, reason }),
+                Err(reason) => local.unreadable.push(RowFailure {
+                    row: number,
+                    reason,
+                }),
             }
         }
         let (text, bytes) = packed.finish();
-        let sql = self.tables[slice.table].stage();
+        let sql = self.tables[slice.table].stage(&counted);
         let lens = self.lens;
         self.connection
             .call_each::<ProviderError>(&sql, &[&text, &bytes], |_, row| {
                 let mut cells = row.into_iter();
                 let number = integer(cells.next()).and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
                 let unfit = integer(cells.next()).and_then(|column| usize::try_from(column).ok());
+                let twin = integer(cells.next()).and_then(|row| usize::try_from(row).ok());
                 let tracked = integer(cells.next()) == Some(1);
                 let present = integer(cells.next()) == Some(1);
                 if let Some(column) = unfit {
@@ -60,22 +88,41 @@ impl MssqlStore {
                     local.unreadable.push(RowFailure { row: number, reason });
                     return Ok(());
                 }
+                if let Some(twin) = twin.filter(|twin| *twin < slice.rows.len()) {
+                    let twin = key_of(shape, slice, twin);
+                    let reason = format!(
+                        "the key {} is taken for {} here, which comes with it; delete one of them, or write it in one way everywhere",
+                        shown_key(shape, key_of(shape, slice, number).row(0).values()),
+                        shown_key(shape, twin.row(0).values()),
+                    );
+                    local.unreadable.push(RowFailure { row: number, reason });
+                    return Ok(());
+                }
                 let (tracking, attributes) = tracking(&mut cells)?;
                 if !tracked {
                     return Ok(());
                 }
+                texts.read(&mut cells);
+                let here = values(&mut cells, width);
+                let here = here.and_then(|here| texts.check(shape, here.iter().enumerate()).map(|()| here));
+                let here = here.and_then(|here| match number < slice.rows.len() {
+                    true => match spelled_otherwise(shape, &key_of(shape, slice, number), &here) {
+                        Some(reason) => Err(reason),
+                        None => Ok(here),
+                    },
+                    false => Ok(here),
+                });
+                let here = match here {
+                    Ok(here) => here,
+                    Err(reason) => {
+                        local.unreadable.push(RowFailure { row: number, reason });
+                        return Ok(());
+                    }
+                };
                 let mut live = None;
                 if present && !tracking.tombstone {
-                    match values(&mut cells, width) {
-                        Ok(cells) => {
-                            live = Some(local.cells.len());
-                            local.cells.push(cells.iter().map(Value::as_ref));
-                        }
-                        Err(reason) => {
-                            local.unreadable.push(RowFailure { row: number, reason });
-                            return Ok(());
-                        }
-                    }
+                    live = Some(local.cells.len());
+                    local.cells.push(here.iter().map(Value::as_ref));
                 }
                 let (time, writer) = lens.written(&tracking, attributes);
                 if let Some(entry) = local.entries.get_mut(number) {
@@ -90,7 +137,7 @@ impl MssqlStore {
                 Ok(())
             })
             .await?;
-        Ok(local)
+        Ok((!texts.is_suspect()).then_some(local))
     }
 
     pub(super) async fn write_slice(
@@ -117,14 +164,20 @@ impl MssqlStore {
         for row in sets.iter().flatten() {
             let number: i32 = get(row, 0, self.connection.server())?;
             match usize::try_from(number) {
-                Ok(row) => failures.push(RowFailure { row, reason: "it was changed here meanwhile".into() }),
+                Ok(row) => failures.push(RowFailure {
+                    row,
+                    reason: "it was changed here meanwhile".into(),
+                }),
                 Err(_) => failed = true,
             }
         }
         if !failed {
             return Ok(failures);
         }
-        let sets = self.connection.call(&table.apply_each(), &[&plan, &scope]).await?;
+        let sets = self
+            .connection
+            .call(&table.apply_each(), &[&plan, &scope])
+            .await?;
         let failures: Result<Vec<RowFailure>, MssqlError> =
             sets.iter().flatten().map(|row| self.failure(row)).collect();
         Ok(failures?)
@@ -133,7 +186,10 @@ impl MssqlStore {
     fn failure(&self, row: &Row) -> Result<RowFailure, MssqlError> {
         let number: i32 = get(row, 0, self.connection.server())?;
         let reason: &str = get(row, 1, self.connection.server())?;
-        Ok(RowFailure { row: usize::try_from(number).unwrap_or(0), reason: reason.to_owned() })
+        Ok(RowFailure {
+            row: usize::try_from(number).unwrap_or(0),
+            reason: reason.to_owned(),
+        })
     }
 
     /// What is to be done, as JSON: one array per row, in the order in which `UNPACK_PLAN` reads it.
@@ -157,7 +213,10 @@ impl MssqlStore {
             let outcome = &write.outcome;
             let version = |version| {
                 VersionColumns::through_scope(version, self.lens.scope_local_id).map_err(|error| {
-                    ProviderError::malformed(format!("table {}", shape.global_name), error.to_string())
+                    ProviderError::malformed(
+                        format!("table {}", shape.global_name),
+                        error.to_string(),
+                    )
                 })
             };
             let (update, create) = (version(outcome.update)?, version(outcome.create)?);
@@ -167,8 +226,14 @@ impl MssqlStore {
                 .filter(|writer| *writer != outcome.update.replica)
                 .map(|ReplicaKey(key)| key);
             // What was rounded to fit is a change made here, so that the others get what is stored.
-            let rounded = base != Base::Keep && !slice.deleted && is_rounded(shape, slice.rows.row(write.row).values());
-            let (scope, update) = if rounded { (None, VersionColumns::LOCAL) } else { (update.scope_local_id, update) };
+            let rounded = base != Base::Keep
+                && !slice.deleted
+                && is_rounded(shape, slice.rows.row(write.row).values());
+            let (scope, update) = if rounded {
+                (None, VersionColumns::LOCAL)
+            } else {
+                (update.scope_local_id, update)
+            };
             plan.push_str(if plan.is_empty() { "[[" } else { "],[" });
             // Writing to a `String` cannot fail.
             let _ = write!(
@@ -208,6 +273,17 @@ fn fitted_row<'v>(
         .collect()
 }
 
+/// The key of a row of a slice.
+fn key_of(shape: &TableShape, slice: Slice<'_>, row: usize) -> RowSet {
+    let row = slice.rows.row(row);
+    if !slice.deleted {
+        return shape.key_of(row);
+    }
+    let mut key = RowSet::new(shape.key.len());
+    key.push_row(row);
+    key
+}
+
 /// The same of a key; the other columns are NULL.
 fn fitted_key<'v>(
     shape: &TableShape,
@@ -221,14 +297,22 @@ fn fitted_key<'v>(
     Ok(row)
 }
 
-fn fitted<'v>(shape: &TableShape, column: usize, value: ValueRef<'v>) -> Result<ValueRef<'v>, String> {
+fn fitted<'v>(
+    shape: &TableShape,
+    column: usize,
+    value: ValueRef<'v>,
+) -> Result<ValueRef<'v>, String> {
     let fitted = fit(&shape.types[column], value);
-    fitted.map(|fitted| fitted.value).map_err(|error| format!("column {}: {error}", shape.columns[column]))
+    fitted
+        .map(|fitted| fitted.value)
+        .map_err(|error| format!("column {}: {error}", shape.columns[column]))
 }
 
 fn is_rounded<'v>(shape: &TableShape, mut cells: impl Iterator<Item = ValueRef<'v>>) -> bool {
     let mut types = shape.types.iter();
     types.any(|sql_type| {
-        cells.next().is_some_and(|value| fit(sql_type, value).is_ok_and(|fitted| fitted.rounded))
+        cells
+            .next()
+            .is_some_and(|value| fit(sql_type, value).is_ok_and(|fitted| fitted.rounded))
     })
 }

@@ -89,7 +89,10 @@ impl TableNames {
     /// `alias.[a] = staged.c0 AND …`
     fn is_staged(&self, alias: &str) -> String {
         join(&self.key, " AND ", |&column| {
-            format!("{alias}.{} = staged.c{column}", quote(&self.columns[column].name))
+            format!(
+                "{alias}.{} = staged.c{column}",
+                quote(&self.columns[column].name)
+            )
         })
     }
 
@@ -111,13 +114,13 @@ impl TableNames {
             format!("c{index} {sql_type}{collate} NULL")
         });
         format!(
-            "CREATE TABLE {} (n int NOT NULL PRIMARY KEY, unfit int NULL, {columns});",
+            "CREATE TABLE {} (n int NOT NULL PRIMARY KEY, unfit int NULL, twin int NULL, {columns});",
             self.staged()
         )
     }
 
     /// Takes a slice in, and answers with what is there under its keys.
-    pub(super) fn stage(&self) -> String {
+    pub(super) fn stage(&self, counted: &[usize]) -> String {
         let columns = staging::unpack(self.columns.iter().map(|column| &column.sql_type));
         let names = join(0..self.columns.len(), ", ", |index| format!("c{index}"));
         let staged = self.staged();
@@ -126,14 +129,19 @@ impl TableNames {
             staging::select(&columns)
         );
         if let Some(unfit) = self.unfit() {
-            sql.push_str(&format!(" UPDATE staged SET unfit = {unfit} FROM {staged} staged;"));
+            sql.push_str(&format!(
+                " UPDATE staged SET unfit = {unfit} FROM {staged} staged;"
+            ));
         }
-        let cells = join(&self.columns, ", ", |column| {
-            read::select(&format!("base.{}", quote(&column.name)), &column.sql_type)
-        });
+        if let Some(twin) = self.twin() {
+            sql.push_str(&format!(
+                " UPDATE staged SET twin = {twin} FROM {staged} staged;"
+            ));
+        }
+        let (cells, counts) = (self.cells(), self.counts(counted));
         sql.push_str(&format!(
-            " SELECT staged.n, staged.unfit, CASE WHEN side.{key} IS NULL THEN 0 ELSE 1 END, CASE WHEN base.{key} IS NULL THEN 0 ELSE 1 END, \
-             {tracking}, {cells} FROM {staged} staged LEFT JOIN {side} side WITH (UPDLOCK, HOLDLOCK) ON {tracked} \
+            " SELECT staged.n, staged.unfit, staged.twin, CASE WHEN side.{key} IS NULL THEN 0 ELSE 1 END, \
+             CASE WHEN base.{key} IS NULL THEN 0 ELSE 1 END, {tracking}, {counts}{cells} FROM {staged} staged LEFT JOIN {side} side WITH (UPDLOCK, HOLDLOCK) ON {tracked} \
              LEFT JOIN {base} base WITH (UPDLOCK) ON {found} ORDER BY staged.n",
             key = self.keys().next().map_or_else(String::new, |key| quote(&key.name)),
             tracking = self.tracking("side"),
@@ -143,6 +151,52 @@ impl TableNames {
             found = self.is_staged("base"),
         ));
         sql
+    }
+
+    /// A cell as it is synchronised. A row is spelled as its tracking row spells it, however its key is spelled anew in place: that is
+    /// the same row to its collation, and would be another one to others.
+    fn cell(&self, column: usize) -> String {
+        let alias = if self.key.contains(&column) {
+            "side"
+        } else {
+            "base"
+        };
+        format!("{alias}.{}", quote(&self.columns[column].name))
+    }
+
+    fn cells(&self) -> String {
+        join(0..self.columns.len(), ", ", |column| {
+            read::select(&self.cell(column), &self.columns[column].sql_type)
+        })
+    }
+
+    /// Columns whose texts the server counts in where it has to, of the key or of all.
+    pub(super) fn counted(&self, keys_alone: bool) -> Vec<usize> {
+        let columns = self.columns.iter().enumerate();
+        let counted = columns.filter(|(index, column)| {
+            read::holds_halves(&column.sql_type) && (!keys_alone || self.key.contains(index))
+        });
+        counted.map(|(index, _)| index).collect()
+    }
+
+    fn counts(&self, counted: &[usize]) -> String {
+        let counts = counted
+            .iter()
+            .map(|&column| read::replacements(&self.cell(column)));
+        counts.map(|count| format!("{count}, ")).collect()
+    }
+
+    /// The number of an earlier row of the slice under a key that the collation takes for the same.
+    fn twin(&self) -> Option<String> {
+        self.keys().any(|key| key.collation.is_some()).then(|| {
+            let same = join(&self.key, " AND ", |column| {
+                format!("earlier.c{column} = staged.c{column}")
+            });
+            format!(
+                "(SELECT MIN(earlier.n) FROM {} earlier WHERE earlier.n < staged.n AND {same})",
+                self.staged()
+            )
+        })
     }
 
     /// The number of the first column whose text its code page does not hold.
@@ -180,7 +234,7 @@ impl TableNames {
     }
 
     /// A page of the enumeration: `@P1` rows at most, above tick `@P2`; behind the key in `@P3…` where that tick is met again.
-    pub(super) fn scan(&self, deleted: bool, resumed: bool) -> String {
+    pub(super) fn scan(&self, deleted: bool, resumed: bool, counted: &[usize]) -> String {
         let behind = if resumed {
             format!(
                 "(side.local_update_peer_timestamp > CONVERT(binary(8), @P2) OR \
@@ -193,46 +247,50 @@ impl TableNames {
         let keys = join(self.keys(), ", ", |key| {
             read::select(&format!("side.{}", quote(&key.name)), &key.sql_type)
         });
-        let order = join(self.keys(), ", ", |key| format!("side.{}", quote(&key.name)));
+        let order = join(self.keys(), ", ", |key| {
+            format!("side.{}", quote(&key.name))
+        });
         let tracking = self.tracking("side");
         let side = object(&self.side);
+        let counts = self.counts(counted);
         if deleted {
             return format!(
-                "SELECT TOP (@P1) {tracking}, 1, {keys} FROM {side} side WHERE side.sync_row_is_tombstone = 1 AND {behind} \
+                "SELECT TOP (@P1) {tracking}, 1, {counts}{keys} FROM {side} side WHERE side.sync_row_is_tombstone = 1 AND {behind} \
                  ORDER BY side.local_update_peer_timestamp, {order}"
             );
         }
-        let cells = join(&self.columns, ", ", |column| {
-            read::select(&format!("base.{}", quote(&column.name)), &column.sql_type)
-        });
+        let cells = self.cells();
         format!(
-            "SELECT TOP (@P1) {tracking}, CASE WHEN base.{first} IS NULL THEN 0 ELSE 1 END, {keys}, {cells} FROM {side} side \
+            "SELECT TOP (@P1) {tracking}, CASE WHEN base.{first} IS NULL THEN 0 ELSE 1 END, {counts}{keys}, {cells} FROM {side} side \
              LEFT JOIN {base} base ON {same} WHERE side.sync_row_is_tombstone = 0 AND {behind} \
              ORDER BY side.local_update_peer_timestamp, {order}",
-            first = self.keys().next().map_or_else(String::new, |key| quote(&key.name)),
+            first = self
+                .keys()
+                .next()
+                .map_or_else(String::new, |key| quote(&key.name)),
             base = object(&self.base),
             same = self.same_key("base", "side"),
         )
     }
 
     /// Rows by key: the staged text has the keys alone. Ordered by the keys' numbers.
-    pub(super) fn fetch(&self) -> String {
+    pub(super) fn fetch(&self, counted: &[usize]) -> String {
         let keys: Vec<&Column> = self.keys().collect();
         let columns = staging::unpack(keys.iter().map(|key| &key.sql_type));
         let wanted = join(keys.iter().enumerate(), " AND ", |(index, key)| {
             format!("side.{} = wanted.c{index}", quote(&key.name))
         });
-        let cells = join(&self.columns, ", ", |column| {
-            read::select(&format!("base.{}", quote(&column.name)), &column.sql_type)
-        });
+        let (cells, counts) = (self.cells(), self.counts(counted));
         let spelled = join(&keys, ", ", |key| {
             read::select(&format!("side.{}", quote(&key.name)), &key.sql_type)
         });
         format!(
-            "SELECT wanted.n, {tracking}, CASE WHEN base.{first} IS NULL THEN 0 ELSE 1 END, {spelled}, {cells} FROM ({packed}) wanted \
+            "SELECT wanted.n, {tracking}, CASE WHEN base.{first} IS NULL THEN 0 ELSE 1 END, {counts}{spelled}, {cells} FROM ({packed}) wanted \
              JOIN {side} side ON {wanted} LEFT JOIN {base} base ON {same} ORDER BY wanted.n",
             tracking = self.tracking("side"),
-            first = keys.first().map_or_else(String::new, |key| quote(&key.name)),
+            first = keys
+                .first()
+                .map_or_else(String::new, |key| quote(&key.name)),
             packed = staging::select(&columns),
             side = object(&self.side),
             base = object(&self.base),
@@ -285,7 +343,11 @@ impl TableNames {
     }
 
     fn steps(&self) -> Vec<String> {
-        let base = [Some(self.delete_base()), self.update_base(), Some(self.insert_base())];
+        let base = [
+            Some(self.delete_base()),
+            self.update_base(),
+            Some(self.insert_base()),
+        ];
         let base = base.into_iter().flatten();
         let tracking = [self.update_tracking(), self.insert_tracking()];
         if self.ours {
@@ -319,12 +381,15 @@ impl TableNames {
 
     /// `None` where there is nothing beside the key to write.
     fn update_base(&self) -> Option<String> {
-        let writable = self.columns.iter().enumerate().filter(|(index, column)| {
-            // A key that the collation takes for the same may be spelled anew.
-            !column.identity && (!self.key.contains(index) || column.collation.is_some())
-        });
+        let writable = self.columns.iter().enumerate();
+        let writable =
+            writable.filter(|(index, column)| !column.identity && !self.key.contains(index));
         let set = join(writable, ", ", |(index, column)| {
-            format!("{} = {}", quote(&column.name), stored(index, &column.sql_type))
+            format!(
+                "{} = {}",
+                quote(&column.name),
+                stored(index, &column.sql_type)
+            )
         });
         (!set.is_empty()).then(|| format!(
             "UPDATE base SET {set} FROM {} base JOIN {} staged ON {} JOIN #sync_planned planned ON planned.n = staged.n WHERE planned.base = {}",
