@@ -27,6 +27,7 @@ pub use inspect::{MssqlReader, describe, scope_names, status};
 pub use provider::MssqlProvider;
 pub use provision::{CreationOption, CreationOptions, Provisioning, Tables, Template};
 pub use settings::{
-    DEFAULT_COMMAND_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, Encryption, Password, Settings,
+    DEFAULT_COMMAND_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, DEFAULT_LOCK_TIMEOUT, Encryption, Password,
+    Settings,
 };
 pub use sync_relational::{Provisioned, TableChoice};

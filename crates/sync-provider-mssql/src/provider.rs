@@ -2,6 +2,8 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_provider::{
@@ -11,8 +13,8 @@ use sync_provider::{
 use sync_relational::{Owner, Retries, Sessions, Store};
 
 use crate::connection::{ConnectionFactory, DirectConnections};
-use crate::settings::Settings;
-use crate::store::MssqlStore;
+use crate::settings::{DEFAULT_LOCK_TIMEOUT, Settings};
+use crate::store::{MssqlStore, Options};
 
 /// One SQL Server database in one scope.
 ///
@@ -21,6 +23,8 @@ use crate::store::MssqlStore;
 pub struct MssqlProvider {
     connections: Arc<dyn ConnectionFactory>,
     scope: Option<String>,
+    options: Options,
+    round_trips: Arc<AtomicU64>,
     sessions: Sessions,
 }
 
@@ -35,8 +39,31 @@ impl MssqlProvider {
         MssqlProvider {
             connections,
             scope: scope.map(str::to_owned),
+            options: Options {
+                lock_timeout: DEFAULT_LOCK_TIMEOUT,
+                snapshot: true,
+            },
+            round_trips: Arc::default(),
             sessions: Sessions::new(),
         }
+    }
+
+    /// How long a session waits for the locks of others, [`DEFAULT_LOCK_TIMEOUT`] unless this says otherwise. Less than a millisecond is
+    /// none at all.
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.options.lock_timeout = timeout;
+        self
+    }
+
+    /// Requests that ended sessions have sent to the server and had answered, logging in not counted. Latency is what a session costs in practice.
+    pub fn round_trips(&self) -> u64 {
+        self.round_trips.load(Ordering::Relaxed)
+    }
+
+    /// Reads as in a database that does not allow SNAPSHOT isolation, be it that its version store has no room.
+    pub fn without_snapshot(mut self) -> Self {
+        self.options.snapshot = false;
+        self
     }
 
     /// Opens the connection of one session, for a provider that puts something of its own between it and [`Sessions`]. A server that is too
@@ -48,10 +75,11 @@ impl MssqlProvider {
         let mut retries = Retries::default();
         loop {
             let connections = Arc::clone(&self.connections);
-            let error = match MssqlStore::open(connections, self.scope.as_deref()).await {
-                Ok(store) => return Ok(Box::new(store)),
-                Err(error) => error,
-            };
+            let error =
+                match MssqlStore::open(connections, self.scope.as_deref(), self.options).await {
+                    Ok(store) => return Ok(Box::new(store.counting(&self.round_trips))),
+                    Err(error) => error,
+                };
             let pause = error.is_transient().then(|| retries.pause()).flatten();
             let Some(pause) = pause else {
                 return Err(error.into());

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long the server may be silent while it answers.
 pub const DEFAULT_COMMAND_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long a session waits for the locks of others.
+pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A text that is never printed.
 #[derive(Clone, Default, PartialEq, Eq)]

@@ -78,11 +78,6 @@ impl Packed {
         (self.text, self.bytes)
     }
 
-    /// Bytes that will be sent, about.
-    pub(crate) fn size(&self) -> usize {
-        self.text.len() * 2 + self.bytes.len()
-    }
-
     /// A letter for the kind, and the value as text.
     fn variant(&mut self, value: ValueRef<'_>) {
         let mut text = String::new();

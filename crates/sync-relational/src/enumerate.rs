@@ -8,19 +8,21 @@
 
 use std::collections::VecDeque;
 
-use sync_knowledge::Knowledge;
+use sync_knowledge::{Knowledge, Tick};
 use sync_provider::{
     BatchKind, ChangeBatch, ProviderError, RowHead, RowSet, Selection, SyncBatchParameters,
     TableChanges, TableKeys, UnsentRows, check_not_outdated,
 };
 
 use crate::scope::own_knowledge;
-use crate::store::{Attempt, Cursor, Fetch, Page, Scan, Store};
+use crate::store::{Attempt, Begun, Cursor, Fetch, Page, Scan, Store};
 
 /// An enumeration under way.
 #[derive(Debug)]
 pub(crate) struct Enumeration {
     selection: Selection,
+    /// Per table the tick above which it is looked at.
+    floors: Vec<Tick>,
     /// Knowledge and forgotten knowledge, until the first batch has taken them along.
     first: Option<(Vec<u8>, Vec<u8>)>,
     parts: std::vec::IntoIter<Part>,
@@ -53,28 +55,34 @@ impl Enumeration {
         parameters: SyncBatchParameters,
         batch_bytes: u64,
     ) -> Result<Self, ProviderError> {
-        // Taking the mark may write: damage is noticed before that.
+        // Taking the mark may write: damage, here and in what the destination sent, is noticed before that.
         let (state, _) = store.state().await?;
-        own_knowledge(store.scope(), state.knowledge.as_deref())?;
-        let state = store.begin_enumeration().await?;
+        let select = |knowledge: &Knowledge, remembered| {
+            Selection::new(knowledge, &parameters.knowledge, remembered)
+        };
+        let knowledge = own_knowledge(store.scope(), state.knowledge.as_deref())?;
+        let selection = select(&knowledge, parameters.remembered.clone())?;
+        let floors: Vec<_> = (store.shapes().iter())
+            .map(|shape| selection.floor(&shape.global_name))
+            .collect();
+        let Begun { state, changed } = store.begin_enumeration(&floors).await?;
         let mut knowledge = own_knowledge(store.scope(), state.knowledge.as_deref())?;
         knowledge.set_local_tick(state.mark);
         let forgotten = state.forgotten.unwrap_or_default();
-        let selection = Selection::new(&knowledge, &parameters.knowledge, parameters.remembered)?;
+        let selection = select(&knowledge, parameters.remembered)?;
         check_not_outdated(
             &store.scope().description.name,
             &selection,
             decode_forgotten(&knowledge, &forgotten)?.as_ref(),
         )?;
-        let tables = store.shapes().len();
-        let part = |deleted| move |table| Part { table, deleted };
-        let parts: Vec<_> = (0..tables)
-            .rev()
+        let part = |deleted| move |&table: &usize| Part { table, deleted };
+        let parts: Vec<_> = (changed.iter().rev())
             .map(part(true))
-            .chain((0..tables).map(part(false)))
+            .chain(changed.iter().map(part(false)))
             .collect();
         Ok(Enumeration {
             selection,
+            floors,
             first: Some((knowledge.to_bytes(), forgotten)),
             parts: parts.into_iter(),
             current: None,
@@ -136,13 +144,10 @@ impl Enumeration {
                 batch.kind = BatchKind::Changes;
                 return Ok(batch);
             }
-            let floor = self
-                .selection
-                .floor(&store.shapes()[part.table].global_name);
             let scan = Scan {
                 table: part.table,
                 deleted: part.deleted,
-                floor,
+                floor: self.floors[part.table],
                 after,
                 selection: &self.selection,
                 budget: left,

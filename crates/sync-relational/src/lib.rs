@@ -36,7 +36,7 @@ pub use retries::Retries;
 pub use session::StopFlag;
 pub use sessions::{Owner, Sessions};
 pub use store::{
-    Attempt, Breach, Commit, Cursor, Fetch, Fetched, Learned, LocalEntry, LocalSlice, Page,
+    Attempt, Begun, Breach, Commit, Cursor, Fetch, Fetched, Learned, LocalEntry, LocalSlice, Page,
     Patience, RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write,
 };
 pub use verify::{Difference, DifferenceKind, TableVerification, Verification, verify};

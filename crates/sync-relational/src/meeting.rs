@@ -6,18 +6,25 @@ use sync_provider::{
 };
 
 use crate::scope::own_knowledge;
-use crate::store::{Scope, ScopeState, Store};
+use crate::store::{Scope, ScopeState, Store, Waiting};
 
 /// Whether a direction that consists of this batch alone has nothing to apply and nothing to teach that is worth a write: then no lock is taken.
+///
+/// `seen` is what the scope row held when the direction began, if that is known: whoever changed it since has learned more, and so finds even
+/// less in the batch.
 pub(crate) async fn is_idle(
     store: &mut dyn Store,
     batch: &ChangeBatch,
+    seen: Option<(ScopeState, Vec<Waiting>)>,
 ) -> Result<bool, ProviderError> {
     if batch.kind != BatchKind::LastChanges || !batch.tables.is_empty() || !batch.unsent.is_empty()
     {
         return Ok(false);
     }
-    let (state, waiting) = store.state().await?;
+    let (state, waiting) = match seen {
+        Some(seen) => seen,
+        None => store.state().await?,
+    };
     let meeting = Meeting::of(store.scope(), &state, &batch.made_with)?;
     let learned = learn(&meeting.known, &meeting.made_with, &Lesson::default());
     let source = source_key(&meeting.mapping);

@@ -16,7 +16,7 @@ use crate::enumerate::Enumeration;
 use crate::meeting::is_idle;
 use crate::retries::Retries;
 use crate::scope::own_knowledge;
-use crate::store::{Attempt, Store};
+use crate::store::{Attempt, ScopeState, Store, Waiting};
 
 type Answer<T> = oneshot::Sender<Result<T, ProviderError>>;
 
@@ -65,6 +65,7 @@ pub(crate) async fn serve(
         enumeration: None,
         applying: None,
         caution: Caution::default(),
+        seen: None,
         busy: 0,
         retries: Retries::default(),
     };
@@ -94,6 +95,8 @@ struct Session {
     enumeration: Option<Enumeration>,
     applying: Option<Box<Applying>>,
     caution: Caution,
+    /// The scope row as the direction to this replica found it.
+    seen: Option<(ScopeState, Vec<Waiting>)>,
     busy: u32,
     retries: Retries,
 }
@@ -120,9 +123,10 @@ impl Session {
         let mut knowledge = own_knowledge(store.scope(), state.knowledge.as_deref())?;
         knowledge.set_local_tick(state.mark.max(knowledge.local_tick()));
         let remembered = waiting
-            .into_iter()
+            .iter()
             .map(|waiting| waiting.id.as_bytes().to_vec())
             .collect();
+        self.seen = Some((state, waiting));
         Ok(SyncBatchParameters {
             knowledge: knowledge.to_bytes(),
             remembered,
@@ -245,7 +249,7 @@ impl Session {
             Some(applying) if batch.sequence > 0 => applying,
             None if batch.sequence == 0 && !batch.kind.is_repeated() => {
                 self.close_enumeration(store).await?;
-                if is_idle(store, batch).await? {
+                if is_idle(store, batch, self.seen.take()).await? {
                     return Ok(BatchOutcome {
                         next: Next::Committed,
                         ..BatchOutcome::default()

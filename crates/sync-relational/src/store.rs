@@ -34,6 +34,16 @@ pub struct ScopeState {
     pub was_source: bool,
 }
 
+/// How an enumeration begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Begun {
+    /// The scope row, with the mark.
+    pub state: ScopeState,
+    /// The tables that may have tracking rows above their floors, in the order of the scope; there is nothing to scan in the others. Where
+    /// none has, the snapshot may be closed already.
+    pub changed: Vec<usize>,
+}
+
 /// A row that earlier sessions could not apply, remembered by key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
@@ -273,8 +283,9 @@ pub trait Store: Send {
     async fn state(&mut self) -> Result<(ScopeState, Vec<Waiting>), ProviderError>;
 
     /// As source: takes the mark and opens the read snapshot of an enumeration. No change whose transaction was open then is at or below
-    /// the mark.
-    async fn begin_enumeration(&mut self) -> Result<ScopeState, ProviderError>;
+    /// the mark. `floors` holds, per table of the scope, the tick above which its tracking rows will be looked at; so a store that is far away
+    /// can look at all of them at once.
+    async fn begin_enumeration(&mut self, floors: &[Tick]) -> Result<Begun, ProviderError>;
 
     /// As source: the next rows of a part, in the snapshot.
     async fn scan(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError>;

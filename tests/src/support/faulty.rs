@@ -8,14 +8,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sync_knowledge::Tick;
 use sync_provider::{
     BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
     ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys, TableShape,
 };
 use sync_provider_sqlite::SqliteProvider;
 use sync_relational::{
-    Attempt, Commit, Fetch, Fetched, Learned, LocalSlice, Owner, Page, Patience, RowFailure, Scan,
-    Scope, ScopeState, Sessions, Slice, Store, Waiting, Write,
+    Attempt, Begun, Commit, Fetch, Fetched, Learned, LocalSlice, Owner, Page, Patience, RowFailure,
+    Scan, Scope, ScopeState, Sessions, Slice, Store, Waiting, Write,
 };
 
 /// Counts the calls to databases and says at which one the fault comes. Clones share the count.
@@ -262,9 +263,9 @@ impl Store for FaultyStore {
         Ok(answer)
     }
 
-    async fn begin_enumeration(&mut self) -> Result<ScopeState, ProviderError> {
+    async fn begin_enumeration(&mut self, floors: &[Tick]) -> Result<Begun, ProviderError> {
         let fault = self.call()?;
-        let answer = self.store.begin_enumeration().await?;
+        let answer = self.store.begin_enumeration(floors).await?;
         fault.after()?;
         Ok(answer)
     }

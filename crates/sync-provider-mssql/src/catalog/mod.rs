@@ -116,6 +116,8 @@ pub(crate) struct TriggerInfo {
 pub(crate) struct ForeignKey {
     pub(crate) name: String,
     pub(crate) child: i32,
+    /// Its name, also where nothing else of it was read.
+    pub(crate) child_name: ObjectName,
     pub(crate) parent: i32,
     /// (column of the child, column of the parent)
     pub(crate) columns: Vec<(String, String)>,

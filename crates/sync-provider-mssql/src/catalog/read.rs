@@ -139,6 +139,7 @@ SELECT 'trigger' AS kind, o.id, CONVERT(nvarchar(128), t.name) AS name, CONVERT(
 CONVERT(int, t.is_disabled) AS disabled FROM sys.triggers t JOIN @ids o ON o.id = t.parent_id ORDER BY o.id, t.name;
 
 SELECT 'foreign key' AS kind, f.object_id AS id, CONVERT(nvarchar(128), f.name) AS name, f.parent_object_id AS child, \
+CONVERT(nvarchar(128), OBJECT_SCHEMA_NAME(f.parent_object_id)) AS child_schema, CONVERT(nvarchar(128), OBJECT_NAME(f.parent_object_id)) AS child_name, \
 f.referenced_object_id AS parent, CONVERT(nvarchar(60), f.delete_referential_action_desc) AS on_delete, \
 CONVERT(nvarchar(60), f.update_referential_action_desc) AS on_update, \
 CONVERT(nvarchar(128), COL_NAME(c.parent_object_id, c.parent_column_id)) AS child_column, \
@@ -271,6 +272,10 @@ fn foreign_keys(answer: &Answer, tables: &[TableInfo]) -> Result<Vec<ForeignKey>
         let key = keys.entry(id).or_insert(ForeignKey {
             name: record.name("name")?,
             child,
+            child_name: match tables.iter().find(|info| info.object_id == child) {
+                Some(info) => info.name.clone(),
+                None => in_schema(&record.name("child_schema")?, &record.name("child_name")?),
+            },
             parent,
             columns: Vec::new(),
             actions: clause,

@@ -248,7 +248,7 @@ fn push<'t>(
     types: impl IntoIterator<Item = &'t SqlType>,
 ) -> Result<(), String> {
     let mut writer = rows.start_row();
-    for sql_type in types {
+    for _ in types {
         let cell = row.next().unwrap_or(ColumnData::Bit(None));
         let value: Value = read::value(cell)?;
         writer.cell(ValueRef::from(&value));

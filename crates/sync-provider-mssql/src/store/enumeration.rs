@@ -1,7 +1,7 @@
 //! As source: pages of tracking rows above a tick, and rows by key.
 
-use sync_metadata::{TrackingRow, Value};
-use sync_provider::{ProviderError, RowSet};
+use sync_metadata::{Size, SqlKind, SqlType, TrackingRow, Value, ValueRef};
+use sync_provider::{ProviderError, RowSet, TableShape};
 use sync_relational::{Attributes, Cursor, Fetch, Fetched, Needed, Page, Scan};
 use tiberius::{ColumnData, ToSql};
 
@@ -12,8 +12,53 @@ use crate::store::texts::Texts;
 
 /// Columns of a tracking row and ours, as `TableNames::tracking` selects them.
 pub(super) const TRACKING_WIDTH: usize = 15;
-/// Rows that a page asks for at most.
-const MOST_ROWS: i32 = 5_000;
+/// Rows that a call asks for at most.
+const MOST_ROWS: usize = 5_000;
+/// Keys that a call looks up at most.
+const MOST_KEYS: usize = 1_000;
+/// Rows that the first call asks for where a column may hold any number of bytes.
+const FIRST_LARGE: usize = 16;
+
+/// How many rows a call asks for, so that not many more bytes come than there is room for: what comes beyond is read and thrown away.
+#[derive(Copy, Clone, Debug)]
+struct Appetite {
+    rows: usize,
+    bytes: usize,
+}
+
+impl Appetite {
+    fn new(shape: &TableShape) -> Self {
+        let large = |sql_type: &SqlType| {
+            matches!(sql_type.size, Some(Size::Max))
+                || matches!(
+                    sql_type.kind,
+                    SqlKind::Text | SqlKind::NText | SqlKind::Image | SqlKind::Xml
+                )
+        };
+        let rows = match shape.types.iter().any(large) {
+            true => FIRST_LARGE,
+            false => MOST_ROWS,
+        };
+        Appetite { rows, bytes: 0 }
+    }
+
+    /// Rows to ask for where there is room for so many bytes.
+    fn rows(&self, room: usize, most: usize) -> usize {
+        match self.bytes {
+            0 => self.rows.min(most),
+            average => (room / average).saturating_add(1).clamp(1, most),
+        }
+    }
+
+    /// Takes note of what came.
+    fn came(&mut self, rows: usize, bytes: usize) {
+        // Where nothing was needed nothing is known of sizes, but the next call may ask for more.
+        self.rows = self.rows.saturating_mul(4).min(MOST_ROWS);
+        if rows > 0 && bytes > 0 {
+            self.bytes = bytes.div_ceil(rows);
+        }
+    }
+}
 
 impl MssqlStore {
     /// The columns that the server is to count in.
@@ -36,38 +81,79 @@ impl MssqlStore {
 
     /// `None` where the server has to count.
     async fn scan_once(&mut self, scan: &Scan<'_>) -> Result<Option<Page>, ProviderError> {
-        let counted = self.counted(scan.table, scan.deleted);
-        let mut texts = Texts::new(counted.clone());
         let shape = &self.shapes[scan.table];
-        let keys = shape.key.len();
         let width = if scan.deleted {
-            keys
+            shape.key.len()
         } else {
             shape.columns.len()
         };
-        let sql = self.tables[scan.table].scan(scan.deleted, scan.after.is_some(), &counted);
-        let floor = match &scan.after {
+        let mut page = Page::new(width);
+        let mut appetite = Appetite::new(shape);
+        let mut after = scan.after.clone();
+        let mut nameless = 0;
+        loop {
+            let (before, room) = (page.rows.len(), scan.budget.saturating_sub(page.bytes()));
+            let (asked, bytes) = (appetite.rows(room, MOST_ROWS) + nameless, page.bytes());
+            let seen = self.scan_some(scan, after.take(), asked, &mut page).await?;
+            let Some(seen) = seen else {
+                return Ok(None);
+            };
+            appetite.came(page.rows.len() - before, page.bytes() - bytes);
+            let full = page.bytes() >= scan.budget;
+            if seen.rows < asked && !full {
+                return Ok(Some(page));
+            }
+            match seen.last {
+                Some(last) if full => {
+                    page.next = Some(last);
+                    return Ok(Some(page));
+                }
+                Some(last) => after = Some(last),
+                // Rows whose keys cannot be read name no place to go on at: they are asked for together with the next.
+                None if seen.rows < asked => return Ok(Some(page)),
+                None => {
+                    page = Page::new(width);
+                    after = scan.after.clone();
+                    nameless += seen.rows;
+                }
+            }
+        }
+    }
+
+    /// Some rows of a page, in the order of ticks.
+    async fn scan_some(
+        &mut self,
+        scan: &Scan<'_>,
+        after: Option<Cursor>,
+        most: usize,
+        page: &mut Page,
+    ) -> Result<Option<Seen>, ProviderError> {
+        let counted = self.counted(scan.table, scan.deleted);
+        let mut texts = Texts::new(counted.clone());
+        let shape = &self.shapes[scan.table];
+        let (keys, width) = (shape.key.len(), shape.columns.len());
+        let sql = self.tables[scan.table].scan(scan.deleted, after.is_some(), self.limit, &counted);
+        let floor = match &after {
             Some(cursor) => cursor.tick,
             None => i64::try_from(scan.floor).unwrap_or(i64::MAX),
         };
+        let most = i32::try_from(most).unwrap_or(i32::MAX);
         let mut parameters: Vec<Parameter> = vec![
-            Parameter(ColumnData::I32(Some(MOST_ROWS))),
+            Parameter(ColumnData::I32(Some(most))),
             Parameter(ColumnData::I64(Some(floor))),
         ];
-        if let Some(cursor) = &scan.after {
+        if let Some(cursor) = &after {
             parameters.extend(key_parameters(&cursor.key));
         }
         let parameters: Vec<&dyn ToSql> =
             parameters.iter().map(|value| value as &dyn ToSql).collect();
-        let mut page = Page::new(width);
         let mut needed = Needed::new(scan.selection, shape);
         let lens = self.lens;
-        let mut seen = 0;
+        let mut seen = Seen::default();
         let mut full = false;
-        let mut last: Option<Cursor> = None;
         self.connection
             .call_each::<ProviderError>(&sql, &parameters, |_, row| {
-                seen += 1;
+                seen.rows += 1;
                 if full {
                     return Ok(());
                 }
@@ -112,7 +198,7 @@ impl MssqlStore {
                         }
                     }
                 }
-                last = Some(Cursor {
+                seen.last = Some(Cursor {
                     tick: tracking.local_update_peer_timestamp,
                     key: packed,
                 });
@@ -120,10 +206,7 @@ impl MssqlStore {
                 Ok(())
             })
             .await?;
-        if full || seen >= MOST_ROWS {
-            page.next = last;
-        }
-        Ok((!texts.is_suspect()).then_some(page))
+        Ok((!texts.is_suspect()).then_some(seen))
     }
 
     pub(super) async fn fetch_rows(&mut self, fetch: Fetch<'_>) -> Result<Fetched, ProviderError> {
@@ -137,38 +220,71 @@ impl MssqlStore {
 
     /// `None` where the server has to count.
     async fn fetch_once(&mut self, fetch: &Fetch<'_>) -> Result<Option<Fetched>, ProviderError> {
+        let shape = &self.shapes[fetch.table];
+        let mut found = Fetched {
+            deleted: Page::new(shape.key.len()),
+            live: Page::new(shape.columns.len()),
+            end: fetch.first,
+        };
+        let mut appetite = Appetite::new(shape);
+        while found.end < fetch.keys.len() {
+            let (rows, bytes) = (
+                found.live.rows.len(),
+                found.deleted.bytes() + found.live.bytes(),
+            );
+            let room = fetch.budget.saturating_sub(bytes);
+            let end = found
+                .end
+                .saturating_add(appetite.rows(room, MOST_KEYS))
+                .min(fetch.keys.len());
+            match self.fetch_some(fetch, end, &mut found).await? {
+                Some(true) => break,
+                Some(false) => {}
+                None => return Ok(None),
+            }
+            let now = found.deleted.bytes() + found.live.bytes();
+            appetite.came(found.live.rows.len() - rows, now - bytes);
+        }
+        Ok(Some(found))
+    }
+
+    /// Looks the next keys up, before the one at `end`; says whether the budget is spent; `None` where the server has to count.
+    async fn fetch_some(
+        &mut self,
+        fetch: &Fetch<'_>,
+        end: usize,
+        found: &mut Fetched,
+    ) -> Result<Option<bool>, ProviderError> {
         let counted = self.counted(fetch.table, false);
         let mut texts = Texts::new(counted.clone());
         let shape = &self.shapes[fetch.table];
-        let table = &self.tables[fetch.table];
+        let first = found.end;
         let mut packed = Packed::default();
-        let mut end = fetch.first;
-        while end < fetch.keys.len() && end - fetch.first < 1_000 {
-            packed.start_row(end - fetch.first);
-            for (value, &column) in fetch.keys.row(end).values().zip(&shape.key) {
-                match sync_metadata::fit(&shape.types[column], value) {
-                    Ok(fitted) => packed.cell(&shape.types[column], fitted.value),
-                    Err(_) => packed.cell(&shape.types[column], sync_metadata::ValueRef::Null),
-                }
+        for number in first..end {
+            packed.start_row(number - first);
+            for (value, &column) in fetch.keys.row(number).values().zip(&shape.key) {
+                // A value that the column cannot hold has no row here: nothing equals NULL.
+                let fitted = sync_metadata::fit(&shape.types[column], value);
+                packed.cell(
+                    &shape.types[column],
+                    fitted.map_or(ValueRef::Null, |fitted| fitted.value),
+                );
             }
-            end += 1;
         }
         let (text, bytes) = packed.finish();
-        let sql = table.fetch(&counted);
-        let mut fetched = Fetched {
-            deleted: Page::new(shape.key.len()),
-            live: Page::new(shape.columns.len()),
-            end,
-        };
+        let sql = self.tables[fetch.table].fetch(&counted);
+        found.end = end;
         let mut needed = Needed::new(fetch.selection, shape);
         let lens = self.lens;
         let (keys, width) = (shape.key.len(), shape.columns.len());
-        let mut full: Option<usize> = None;
+        let mut full = false;
         self.connection
             .call_each::<ProviderError>(&sql, &[&text, &bytes], |_, row| {
                 let mut cells = row.into_iter();
-                let number = integer(cells.next()).unwrap_or(0);
-                if full.is_some() {
+                let number = integer(cells.next())
+                    .and_then(|number| usize::try_from(number).ok())
+                    .unwrap_or(0);
+                if full {
                     return Ok(());
                 }
                 let (tracking, attributes) = tracking(&mut cells)?;
@@ -188,11 +304,13 @@ impl MssqlStore {
                 if !needed.is(facts, spelled.row(0).values()) {
                     return Ok(());
                 }
+                let before = found.deleted.bytes() + found.live.bytes();
                 let page = if tracking.tombstone {
-                    &mut fetched.deleted
+                    &mut found.deleted
                 } else {
-                    &mut fetched.live
+                    &mut found.live
                 };
+                let mut is_row = true;
                 if tracking.tombstone {
                     page.rows.push_row(spelled.row(0));
                 } else if !present {
@@ -206,22 +324,39 @@ impl MssqlStore {
                         Ok(cells) => page.rows.push(cells.iter().map(Value::as_ref)),
                         Err(reason) => {
                             page.push_unsent(shape, spelled, facts, reason);
-                            return Ok(());
+                            is_row = false;
                         }
                     }
                 }
-                page.push_head(facts, lens.written(&tracking, attributes));
-                if fetched.deleted.bytes() + fetched.live.bytes() >= fetch.budget {
-                    full = usize::try_from(number).ok();
+                if is_row {
+                    page.push_head(facts, lens.written(&tracking, attributes));
+                }
+                let bytes = found.deleted.bytes() + found.live.bytes();
+                full = bytes >= fetch.budget;
+                if full {
+                    let too_many = is_row && bytes > fetch.budget && before > 0;
+                    if too_many {
+                        // The next batch begins with this row.
+                        match tracking.tombstone {
+                            true => found.deleted.pop(),
+                            false => found.live.pop(),
+                        }
+                    }
+                    found.end = first + number + usize::from(!too_many);
                 }
                 Ok(())
             })
             .await?;
-        if let Some(number) = full {
-            fetched.end = fetch.first + number + 1;
-        }
-        Ok((!texts.is_suspect()).then_some(fetched))
+        Ok((!texts.is_suspect()).then_some(full))
     }
+}
+
+/// What a call of a scan met.
+#[derive(Debug, Default)]
+struct Seen {
+    rows: usize,
+    /// The last row that was taken in and that can be named.
+    last: Option<Cursor>,
 }
 
 /// A cell as a parameter.

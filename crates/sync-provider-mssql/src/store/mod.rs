@@ -8,22 +8,32 @@ mod sql;
 mod texts;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sync_knowledge::ReplicaId;
+use sync_knowledge::{ReplicaId, Tick};
 use sync_provider::{ProviderError, TableShape};
 use sync_relational::{
-    Attempt, Commit, Fetch, Fetched, Learned, Lens, LocalSlice, Page, Patience, RowFailure, Scan,
-    Scope, ScopeState, Slice, Store, Waiting, Write,
+    Attempt, Begun, Commit, Fetch, Fetched, Learned, Lens, LocalSlice, Page, Patience, RowFailure,
+    Scan, Scope, ScopeState, Slice, Store, Waiting, Write,
 };
 
-use crate::catalog::DatabaseFacts;
+use crate::catalog::{DatabaseFacts, ForeignKey};
 use crate::connection::{Connection, ConnectionFactory};
 use crate::error::MssqlError;
 use crate::names;
 use crate::opened::{OpenedScope, open_scope};
-use crate::store::sql::{Column, TableNames};
+use crate::store::sql::{Column, TableNames, Taker};
+
+/// What the owner of the provider has chosen.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// How long the locks of others are waited for.
+    pub(crate) lock_timeout: Duration,
+    /// Whether a source reads in SNAPSHOT where the database allows it.
+    pub(crate) snapshot: bool,
+}
 
 /// The store behind a [`crate::MssqlProvider`].
 #[derive(Debug)]
@@ -38,6 +48,11 @@ pub(crate) struct MssqlStore {
     lens: Lens,
     /// Our own tables are beside Microsoft's: rows that wait are remembered.
     remembers: bool,
+    options: Options,
+    /// Where its round trips are counted when it is done.
+    round_trips: Arc<AtomicU64>,
+    /// The mark above which nothing is read: set where the enumeration has no snapshot.
+    limit: Option<i64>,
     /// A transaction is open.
     busy: bool,
     /// The temporary tables that slices go through exist.
@@ -50,19 +65,31 @@ impl MssqlStore {
     pub(crate) async fn open(
         connections: Arc<dyn ConnectionFactory>,
         scope: Option<&str>,
+        options: Options,
     ) -> Result<Self, MssqlError> {
         let mut connection = Connection::open(&*connections).await?;
         let opened = open_scope(&mut connection, scope).await?;
-        Self::of(connections, connection, opened)
+        Self::of(connections, connection, opened, options)
     }
 
     fn of(
         connections: Arc<dyn ConnectionFactory>,
         connection: Connection,
         opened: OpenedScope,
+        options: Options,
     ) -> Result<Self, MssqlError> {
-        let OpenedScope { scope, facts, tables, .. } = opened;
-        let shapes: Vec<TableShape> = scope.description.tables.iter().map(TableShape::of).collect();
+        let OpenedScope {
+            scope,
+            facts,
+            tables,
+            foreign_keys,
+        } = opened;
+        let shapes: Vec<TableShape> = scope
+            .description
+            .tables
+            .iter()
+            .map(TableShape::of)
+            .collect();
         let statements = tables
             .iter()
             .zip(&scope.description.tables)
@@ -86,6 +113,7 @@ impl MssqlStore {
                     .collect(),
                 key: described.key_positions().collect(),
                 ours: table.own_columns,
+                takers: takers(&foreign_keys, table.info.object_id),
             })
             .collect();
         let attributes = tables.iter().all(|table| table.own_columns);
@@ -106,11 +134,44 @@ impl MssqlStore {
             names: scope.store,
             facts,
             remembers: scope.has_own_tables,
+            options,
+            round_trips: Arc::default(),
+            limit: None,
             busy: false,
             staged: false,
             counts: false,
         })
     }
+}
+
+impl MssqlStore {
+    /// Adds its round trips to a counter when it is dropped.
+    pub(crate) fn counting(mut self, counter: &Arc<AtomicU64>) -> Self {
+        self.round_trips = Arc::clone(counter);
+        self
+    }
+
+    fn count(&self) {
+        self.round_trips
+            .fetch_add(self.connection.round_trips(), Ordering::Relaxed);
+    }
+}
+
+impl Drop for MssqlStore {
+    fn drop(&mut self) {
+        self.count();
+    }
+}
+
+/// The foreign keys by which a deletion in a table would change other rows.
+fn takers(foreign_keys: &[ForeignKey], table: i32) -> Vec<Taker> {
+    let takers = foreign_keys.iter();
+    let takers = takers.filter(|key| key.parent == table && key.actions.contains(" ON DELETE "));
+    let taker = |key: &ForeignKey| Taker {
+        child: key.child_name.clone(),
+        columns: key.columns.clone(),
+    };
+    takers.map(taker).collect()
 }
 
 #[async_trait]
@@ -127,8 +188,8 @@ impl Store for MssqlStore {
         Ok(self.read_state().await?)
     }
 
-    async fn begin_enumeration(&mut self) -> Result<ScopeState, ProviderError> {
-        Ok(self.take_mark().await?)
+    async fn begin_enumeration(&mut self, floors: &[Tick]) -> Result<Begun, ProviderError> {
+        Ok(self.take_mark(floors).await?)
     }
 
     async fn scan(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
@@ -145,9 +206,9 @@ impl Store for MssqlStore {
 
     async fn begin_apply(
         &mut self,
-        _patience: Patience,
+        patience: Patience,
     ) -> Result<Attempt<ScopeState>, ProviderError> {
-        Ok(Attempt::Done(self.open_apply().await?))
+        Ok(self.open_apply(patience).await?)
     }
 
     async fn local_rows(&mut self, slice: Slice<'_>) -> Result<LocalSlice, ProviderError> {
@@ -174,7 +235,9 @@ impl Store for MssqlStore {
 
     async fn reconnect(&mut self) -> Result<(), ProviderError> {
         let connection = Connection::open(&*self.connections).await;
-        self.connection = connection.map_err(MssqlError::of_known_server)?;
+        let connection = connection.map_err(MssqlError::of_known_server)?;
+        self.count();
+        self.connection = connection;
         self.busy = false;
         self.staged = false;
         Ok(())

@@ -1,27 +1,35 @@
 //! The scope row, the rows that wait, and the transactions around an apply.
 
-use sync_knowledge::ItemId;
+use std::hash::{BuildHasher, RandomState};
+
+use sync_knowledge::{ItemId, Tick};
 use sync_metadata::ObjectName;
-use sync_relational::{Learned, ScopeState, Waiting};
-use tiberius::{Row, ToSql};
+use sync_provider::ProviderError;
+use sync_relational::{Attempt, Begun, Learned, Patience, ScopeState, Waiting};
+use tiberius::Row;
 
 use crate::error::MssqlError;
-use crate::sql::{object, text};
+use crate::sql::{join, object, text};
 use crate::store::MssqlStore;
 use crate::store::sql::{CREATE_SHARED, applying};
 
+/// Below it every change is committed.
+const MARK: &str = "CONVERT(bigint, MIN_ACTIVE_ROWVERSION()) - 1";
+
 impl MssqlStore {
-    pub(super) async fn read_state(
-        &mut self,
-    ) -> Result<(ScopeState, Vec<Waiting>), MssqlError> {
-        let sql = format!("{}; {}", self.select_state(), self.select_waiting());
+    pub(super) async fn read_state(&mut self) -> Result<(ScopeState, Vec<Waiting>), MssqlError> {
+        let sql = format!("{}; {}", self.select_state(MARK), self.select_waiting());
         let mut sets = self.connection.batch(&sql).await?.into_iter();
         let state = self.state_of(sets.next())?;
         let mut waiting = Vec::new();
         for row in sets.next().unwrap_or_default() {
             let name: &str = get(&row, 1, self.connection.server())?;
             // A table that has left the scope has nothing to wait for.
-            let Some(table) = self.shapes.iter().position(|shape| shape.global_name == name) else {
+            let Some(table) = self
+                .shapes
+                .iter()
+                .position(|shape| shape.global_name == name)
+            else {
                 continue;
             };
             let id: &[u8] = get(&row, 0, self.connection.server())?;
@@ -38,59 +46,136 @@ impl MssqlStore {
     }
 
     /// As source: the mark first, then the snapshot. Whatever was committed before the mark was read is in a snapshot that begins after it.
-    pub(super) async fn take_mark(&mut self) -> Result<ScopeState, MssqlError> {
+    ///
+    /// Without a snapshot each page is read by itself, and only up to the mark. Nothing is lost by it: what is at or below the mark and still
+    /// the newest of its row when its page is read is in the page, and what took its place meanwhile is above the mark, so that nobody
+    /// claims it and the next session brings it.
+    pub(super) async fn take_mark(&mut self, floors: &[Tick]) -> Result<Begun, MssqlError> {
         self.undo().await?;
-        if self.remembers {
-            self.connection.batch(&self.note_source()).await?;
-        }
-        let isolation = if self.facts.allows_snapshot {
-            "SNAPSHOT"
-        } else {
-            "REPEATABLE READ"
+        let snapshot = self.facts.allows_snapshot && self.options.snapshot;
+        let note = match self.remembers {
+            true => self.note_source(),
+            false => String::new(),
         };
-        let state = format!("{}; SET TRANSACTION ISOLATION LEVEL {isolation}", self.select_state());
-        let sets = self.connection.batch(&state).await?;
-        let state = self.state_of(sets.into_iter().next())?;
+        let (isolation, begin) = match snapshot {
+            true => ("SNAPSHOT", "BEGIN TRANSACTION"),
+            false => ("READ COMMITTED", ""),
+        };
+        let changed = join(
+            self.tables.iter().zip(floors).enumerate(),
+            " UNION ALL ",
+            |(table, (names, floor))| format!("SELECT {table} WHERE {}", names.any_above(*floor)),
+        );
+        let sql = format!(
+            "SET TRANSACTION ISOLATION LEVEL {isolation}; SET NOCOUNT ON; {}; {note}; \
+             DECLARE @mark bigint = CONVERT(bigint, MIN_ACTIVE_ROWVERSION()) - 1; DECLARE @changed TABLE (nr int NOT NULL PRIMARY KEY); {begin}; \
+             {}; INSERT INTO @changed {changed}; SELECT nr FROM @changed ORDER BY nr; \
+             IF @@TRANCOUNT > 0 AND NOT EXISTS (SELECT 1 FROM @changed) COMMIT TRANSACTION",
+            self.lock_timeout(Patience::Full),
+            self.select_state("@mark"),
+        );
         self.busy = true;
-        self.connection.batch("BEGIN TRANSACTION").await?;
-        Ok(state)
+        let mut sets = self.connection.batch(&sql).await?.into_iter();
+        let state = self.state_of(sets.next())?;
+        let server = self.connection.server();
+        let changed: Result<Vec<usize>, MssqlError> = (sets.flatten())
+            .map(|row| Ok(usize::try_from(get::<i32>(&row, 0, server)?).unwrap_or(usize::MAX)))
+            .collect();
+        let changed: Vec<usize> = changed?
+            .into_iter()
+            .filter(|table| *table < self.tables.len())
+            .collect();
+        self.busy = snapshot && !changed.is_empty();
+        self.limit = (!snapshot).then(|| state.mark.try_into().unwrap_or(i64::MAX));
+        Ok(Begun { state, changed })
     }
 
-    pub(super) async fn open_apply(&mut self) -> Result<ScopeState, MssqlError> {
+    pub(super) async fn open_apply(
+        &mut self,
+        patience: Patience,
+    ) -> Result<Attempt<ScopeState>, MssqlError> {
         self.undo().await?;
         let staging = if self.staged {
             String::new()
         } else {
-            let tables: String = self.tables.iter().map(|table| table.create_staged()).collect();
+            let tables: String = self
+                .tables
+                .iter()
+                .map(|table| table.create_staged())
+                .collect();
             format!("{CREATE_SHARED} {tables}")
         };
         // Nobody else applies to this scope meanwhile; the lock goes with the transaction.
         let lock = format!(
-            "DECLARE @locked int; EXEC @locked = sp_getapplock @Resource = {}, @LockMode = 'Exclusive', @LockOwner = 'Transaction'; \
-             IF @locked < 0 THROW 51000, N'the scope is locked by another session', 1",
-            text(&format!("syncdb {}", self.scope.replica))
+            "DECLARE @locked int; EXEC @locked = sp_getapplock @Resource = {}, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = {}",
+            text(&format!("syncdb {}", self.scope.replica)),
+            self.milliseconds(patience),
         );
-        let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
-        self.busy = true;
+        // Rows are waited for as long as the user allows, whatever the patience: only the scope's own lock is what sessions wait for in a circle.
         let sql = format!(
-            "{isolation}; SET NOCOUNT ON; SET XACT_ABORT OFF; {staging} BEGIN TRANSACTION; {lock}; {}; {}",
+            "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET NOCOUNT ON; SET XACT_ABORT OFF; {}; {staging} BEGIN TRANSACTION; {lock}; \
+             IF @locked < 0 ROLLBACK TRANSACTION ELSE {}; SELECT @locked; {}",
+            self.lock_timeout(Patience::Full),
             applying(Some(&self.names.session_mark())),
-            self.select_state()
+            self.select_state(MARK)
         );
-        let sets = self.connection.batch(&sql).await?;
+        self.busy = true;
+        let mut sets = self
+            .connection
+            .batch(&sql)
+            .await?
+            .into_iter()
+            .filter(|set| !set.is_empty());
         self.staged = true;
-        self.state_of(sets.into_iter().last())
+        let locked = sets.next().and_then(|rows| rows.into_iter().next());
+        let locked: i32 = match &locked {
+            Some(row) => get(row, 0, self.connection.server())?,
+            None => -999,
+        };
+        if locked < 0 {
+            self.busy = false;
+            let reason =
+                "another session applies changes to it, and did not come to an end in time";
+            let object = format!(
+                "scope {} of {}",
+                self.scope.description.name,
+                self.connection.server()
+            );
+            return Ok(Attempt::Busy(ProviderError::database(
+                object,
+                reason,
+                "run it again when that is done, or allow more time",
+            )));
+        }
+        Ok(Attempt::Done(self.state_of(sets.next())?))
     }
 
+    /// How long locks are waited for, from here on.
+    fn lock_timeout(&self, patience: Patience) -> String {
+        format!("SET LOCK_TIMEOUT {}", self.milliseconds(patience))
+    }
+
+    fn milliseconds(&self, patience: Patience) -> i32 {
+        let full = i32::try_from(self.options.lock_timeout.as_millis()).unwrap_or(i32::MAX);
+        match patience {
+            Patience::Full => full,
+            // Between a half and one and a half of a sixteenth: two that block each other must not give up together for ever.
+            Patience::Part => {
+                let percent = RandomState::new().hash_one(full) % 101 + 50;
+                full / 16 / 100 * i32::try_from(percent).unwrap_or(100)
+            }
+        }
+    }
+
+    /// One batch, for a transaction must not end within a call that has parameters (error 266).
     pub(super) async fn close_apply(&mut self, learned: &Learned) -> Result<(), MssqlError> {
         let scope = self.lens.scope_local_id;
         let mut sql = String::new();
-        let mut parameters: Vec<&dyn ToSql> = Vec::new();
         if let Some(knowledge) = &learned.knowledge {
-            parameters.push(knowledge);
             sql.push_str(&format!(
-                "UPDATE {} SET scope_sync_knowledge = @P1 WHERE scope_local_id = {scope}; ",
-                object(&self.names.scope_info)
+                "UPDATE {} SET scope_sync_knowledge = {} WHERE scope_local_id = {scope}; ",
+                object(&self.names.scope_info),
+                bytes(knowledge)
             ));
         }
         if self.remembers {
@@ -113,7 +198,7 @@ impl MssqlStore {
             }
         }
         sql.push_str(&format!("{}; COMMIT TRANSACTION", applying(None)));
-        self.connection.call(&sql, &parameters).await?;
+        self.connection.batch(&sql).await?;
         self.busy = false;
         Ok(())
     }
@@ -123,12 +208,16 @@ impl MssqlStore {
         if !is_open {
             return Ok(());
         }
-        let sql = format!("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION; {}", applying(None));
+        let sql = format!(
+            "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION; {}",
+            applying(None)
+        );
         self.connection.batch(&sql).await?;
         Ok(())
     }
 
-    fn select_state(&self) -> String {
+    /// `mark` is an expression.
+    fn select_state(&self, mark: &str) -> String {
         let was_source = if self.remembers {
             format!(
                 "COALESCE((SELECT CONVERT(int, was_source) FROM {} WHERE scope_local_id = {}), 0)",
@@ -140,7 +229,7 @@ impl MssqlStore {
             "CASE WHEN scope_sync_knowledge IS NULL THEN 0 ELSE 1 END".to_owned()
         };
         format!(
-            "SELECT scope_sync_knowledge, scope_tombstone_cleanup_knowledge, CONVERT(bigint, MIN_ACTIVE_ROWVERSION()) - 1, {was_source} \
+            "SELECT scope_sync_knowledge, scope_tombstone_cleanup_knowledge, {mark}, {was_source} \
              FROM {} WHERE scope_local_id = {}",
             object(&self.names.scope_info),
             self.lens.scope_local_id
@@ -170,14 +259,21 @@ impl MssqlStore {
 
     fn state_of(&self, rows: Option<Vec<Row>>) -> Result<ScopeState, MssqlError> {
         let server = self.connection.server();
-        let row = rows.and_then(|rows| rows.into_iter().next()).ok_or_else(|| {
-            MssqlError::refused(
-                format!("scope {}", self.scope.description.name),
-                format!("{server} does not hold it any more"),
-                "provision the database for it again",
-            )
-        })?;
-        let blob = |column| row.try_get::<&[u8], _>(column).ok().flatten().map(<[u8]>::to_vec);
+        let row = rows
+            .and_then(|rows| rows.into_iter().next())
+            .ok_or_else(|| {
+                MssqlError::refused(
+                    format!("scope {}", self.scope.description.name),
+                    format!("{server} does not hold it any more"),
+                    "provision the database for it again",
+                )
+            })?;
+        let blob = |column| {
+            row.try_get::<&[u8], _>(column)
+                .ok()
+                .flatten()
+                .map(<[u8]>::to_vec)
+        };
         let mark: i64 = get(&row, 2, server)?;
         let was_source: i32 = get(&row, 3, server)?;
         Ok(ScopeState {
@@ -195,7 +291,9 @@ pub(super) fn get<'r, T: tiberius::FromSql<'r>>(
     column: usize,
     server: &str,
 ) -> Result<T, MssqlError> {
-    let found = row.try_get::<T, _>(column).map_err(|error| MssqlError::at(server, &error))?;
+    let found = row
+        .try_get::<T, _>(column)
+        .map_err(|error| MssqlError::at(server, &error))?;
     found.ok_or_else(|| {
         MssqlError::refused(
             server,

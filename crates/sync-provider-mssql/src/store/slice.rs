@@ -14,7 +14,7 @@ use crate::store::MssqlStore;
 use crate::store::enumeration::{integer, tracking, values};
 use crate::store::keys::{respelled, shown_key, spelled_otherwise};
 use crate::store::scope_row::get;
-use crate::store::sql::Base;
+use crate::store::sql::{Base, CANNOT_GO_ON};
 use crate::store::texts::Texts;
 
 impl MssqlStore {
@@ -151,43 +151,36 @@ impl MssqlStore {
         }
         let plan = self.plan(slice, local, writes)?;
         let scope = self.lens.scope_local_id;
-        let table = &self.tables[slice.table];
+        let (table, shape) = (&self.tables[slice.table], &self.shapes[slice.table]);
         // The savepoint is undone where the statements for all rows fail, and each row is tried by itself.
         let together = format!(
-            "SAVE TRANSACTION sync_slice;\nBEGIN TRY\n{}\nEND TRY\nBEGIN CATCH\nIF XACT_STATE() = -1 THROW;\n\
-             ROLLBACK TRANSACTION sync_slice;\nSELECT -1\nEND CATCH",
+            "SAVE TRANSACTION sync_slice;\nBEGIN TRY\n{}\nEND TRY\nBEGIN CATCH\nIF {CANNOT_GO_ON} THROW;\n\
+             ROLLBACK TRANSACTION sync_slice;\nSELECT -1, N''\nEND CATCH",
             table.apply()
         );
-        let sets = self.connection.call(&together, &[&plan, &scope]).await?;
-        let mut failures = Vec::new();
-        let mut failed = false;
-        for row in sets.iter().flatten() {
-            let number: i32 = get(row, 0, self.connection.server())?;
-            match usize::try_from(number) {
-                Ok(row) => failures.push(RowFailure {
-                    row,
-                    reason: "it was changed here meanwhile".into(),
-                }),
-                Err(_) => failed = true,
-            }
-        }
-        if !failed {
+        let sets = self.connection.call(&together, &[&plan, &scope]).await;
+        let sets = sets.map_err(|error| undone(shape, error))?;
+        let failures = self.failures(&sets)?;
+        if failures.iter().all(|failure| failure.row != usize::MAX) {
             return Ok(failures);
         }
         let sets = self
             .connection
             .call(&table.apply_each(), &[&plan, &scope])
-            .await?;
-        let failures: Result<Vec<RowFailure>, MssqlError> =
-            sets.iter().flatten().map(|row| self.failure(row)).collect();
-        Ok(failures?)
+            .await;
+        let sets = sets.map_err(|error| undone(shape, error))?;
+        Ok(self.failures(&sets)?)
+    }
+
+    fn failures(&self, sets: &[Vec<Row>]) -> Result<Vec<RowFailure>, MssqlError> {
+        sets.iter().flatten().map(|row| self.failure(row)).collect()
     }
 
     fn failure(&self, row: &Row) -> Result<RowFailure, MssqlError> {
         let number: i32 = get(row, 0, self.connection.server())?;
         let reason: &str = get(row, 1, self.connection.server())?;
         Ok(RowFailure {
-            row: usize::try_from(number).unwrap_or(0),
+            row: usize::try_from(number).unwrap_or(usize::MAX),
             reason: reason.to_owned(),
         })
     }
@@ -255,6 +248,22 @@ impl MssqlStore {
         }
         plan.push_str("]]");
         Ok(plan)
+    }
+}
+
+/// Names the table whose trigger ended the transaction: the server's message names nothing.
+fn undone(shape: &TableShape, error: MssqlError) -> ProviderError {
+    match error {
+        MssqlError::Undone {
+            message, number, ..
+        } => ProviderError::database(
+            format!("table {}", shape.global_name),
+            format!(
+                "a trigger of it ended the session's transaction: {message} (SQL Server error {number})"
+            ),
+            "let the trigger raise an error instead of rolling back, or switch it off for sessions",
+        ),
+        other => other.into(),
     }
 }
 

@@ -24,12 +24,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use sync_knowledge::ReplicaId;
+use sync_knowledge::{ReplicaId, Tick};
 use sync_metadata::TableDescription;
 use sync_provider::{ProviderError, TableShape};
 use sync_relational::{
-    Attempt, Commit, Fetch, Fetched, Learned, Lens, LocalSlice, Page, Patience, RowFailure, Scan,
-    Scope, ScopeState, Slice, Store, Waiting, Write,
+    Attempt, Begun, Commit, Fetch, Fetched, Learned, Lens, LocalSlice, Page, Patience, RowFailure,
+    Scan, Scope, ScopeState, Slice, Store, Waiting, Write,
 };
 
 use crate::catalog::{self, TableInfo};
@@ -356,8 +356,11 @@ impl Store for SqliteStore {
         Ok((state, self.read_waiting()?))
     }
 
-    async fn begin_enumeration(&mut self) -> Result<ScopeState, ProviderError> {
-        self.take_mark().map_err(|error| self.fail(&error))
+    async fn begin_enumeration(&mut self, _floors: &[Tick]) -> Result<Begun, ProviderError> {
+        let state = self.take_mark().map_err(|error| self.fail(&error))?;
+        // A scan that finds nothing costs a look into an index.
+        let changed = (0..self.shapes.len()).collect();
+        Ok(Begun { state, changed })
     }
 
     async fn scan(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
