@@ -5,7 +5,9 @@
     reason = "a test that cannot go on panics"
 )]
 
-use sync_tests::conformance::{Engine, Memory, Problem, SCENARIOS, Sqlite, run};
+use std::sync::{Mutex, PoisonError};
+
+use sync_tests::conformance::{Engine, Memory, Mssql, Problem, SCENARIOS, Sqlite, run};
 
 fn check(local: &dyn Engine, remote: &dyn Engine) {
     let failed: Vec<String> = SCENARIOS
@@ -39,6 +41,38 @@ fn sqlite_with_memory() {
 #[test]
 fn sqlite_with_sqlite() {
     check(&Sqlite, &Sqlite);
+}
+
+/// With SQL Server as the first and as the second, one after the other: a server may keep one clock for all its databases, and a
+/// transaction under way in one of them then holds the marks of all others back.
+fn check_mssql(test: &str, other: Option<&dyn Engine>) {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(mssql) = Mssql::new(test) else {
+        return;
+    };
+    match other {
+        Some(other) => {
+            check(&mssql, other);
+            check(other, &mssql);
+        }
+        None => check(&mssql, &mssql),
+    }
+}
+
+#[test]
+fn mssql_with_memory() {
+    check_mssql("mssql_with_memory", Some(&Memory));
+}
+
+#[test]
+fn mssql_with_sqlite() {
+    check_mssql("mssql_with_sqlite", Some(&Sqlite));
+}
+
+#[test]
+fn mssql_with_mssql() {
+    check_mssql("mssql_with_mssql", None);
 }
 
 #[test]

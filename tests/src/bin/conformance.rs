@@ -31,14 +31,23 @@ fn main() -> ExitCode {
 fn run(filter: &str) -> io::Result<usize> {
     let engines = conformance::engines();
     let mut failed = 0;
-    for local in &engines {
-        for remote in &engines {
-            let pair = conformance::pair_name(local.as_ref(), remote.as_ref());
+    for (local_name, local) in &engines {
+        for (remote_name, remote) in &engines {
+            let pair = conformance::pair_name(local_name, remote_name);
             for scenario in SCENARIOS {
                 if !pair.contains(filter) && !scenario.name.contains(filter) {
                     continue;
                 }
-                let finding = conformance::run(local.as_ref(), remote.as_ref(), scenario);
+                let finding = match (local, remote) {
+                    (Ok(local), Ok(remote)) => {
+                        conformance::run(local.as_ref(), remote.as_ref(), scenario)
+                    }
+                    (Err(reason), _) | (_, Err(reason)) => Finding {
+                        pair: pair.clone(),
+                        scenario: scenario.name,
+                        problem: Some(Problem::Skipped(reason.clone())),
+                    },
+                };
                 failed += usize::from(matches!(finding.problem, Some(Problem::Failed(_))));
                 writeln!(io::stdout(), "{}", line(&finding))?;
             }

@@ -15,6 +15,17 @@ pub trait Engine: Send + Sync {
 
     /// A fresh replica of the neutral schema.
     fn make(&self, layout: Layout) -> Box<dyn TestReplica>;
+
+    /// Whether blanks at the end of a text key do not count.
+    fn pads_keys(&self) -> bool {
+        false
+    }
+
+    /// Whether a column of the neutral schema can hold a value of its kind.
+    fn holds(&self, value: &Value) -> bool {
+        let _ = value;
+        true
+    }
 }
 
 /// How a replica lays its tables out.

@@ -6,6 +6,7 @@
 mod engine;
 pub mod hooked;
 mod memory;
+mod mssql;
 mod neutral;
 mod scenarios;
 mod sqlite;
@@ -16,15 +17,27 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use engine::{Engine, Layout, TestReplica};
 pub use hooked::{Call, Hooked};
 pub use memory::Memory;
+pub use mssql::Mssql;
 pub use neutral::{TABLES, TableSpec};
 pub use scenarios::{SCENARIOS, Scenario, Verdict};
 pub use sqlite::Sqlite;
 pub use state::{Entry, State};
 
-/// The providers there are.
-pub fn engines() -> Vec<Box<dyn Engine>> {
-    vec![Box::new(Memory), Box::new(Sqlite)]
+/// The providers there are: name, and what makes its replicas, or why nothing can here.
+pub fn engines() -> Vec<(&'static str, Result<Box<dyn Engine>, String>)> {
+    let mssql: Result<Box<dyn Engine>, String> = match Mssql::new("conformance") {
+        Some(engine) => Ok(Box::new(engine)),
+        None => Err(NO_SERVER.to_owned()),
+    };
+    vec![
+        ("memory", Ok(Box::new(Memory))),
+        ("sqlite", Ok(Box::new(Sqlite))),
+        ("mssql", mssql),
+    ]
 }
+
+/// Why tests that need a server cannot run.
+pub const NO_SERVER: &str = "SYNC_TEST_MSSQL names no server";
 
 /// One scenario over one ordered pair of providers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +60,8 @@ pub enum Problem {
 }
 
 /// Names an ordered pair.
-pub fn pair_name(local: &dyn Engine, remote: &dyn Engine) -> String {
-    format!("{} → {}", local.name(), remote.name())
+pub fn pair_name(local: &str, remote: &str) -> String {
+    format!("{local} → {remote}")
 }
 
 /// Runs one scenario over one pair.
@@ -66,7 +79,7 @@ pub fn run(local: &dyn Engine, remote: &dyn Engine, scenario: &Scenario) -> Find
         }
     };
     Finding {
-        pair: pair_name(local, remote),
+        pair: pair_name(local.name(), remote.name()),
         scenario: scenario.name,
         problem,
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use sync_provider_mssql::{
-    ConnectionFactory as _, DirectConnections, MssqlProvider, Password, Settings, TdsClient,
+    ConnectionFactory as _, DirectConnections, Encryption, MssqlProvider, Password, Settings,
+    TdsClient,
 };
 
 /// A database that is dropped at the end of the test.
@@ -142,7 +143,7 @@ pub fn skip(test: &str, reason: &str) {
     }
 }
 
-/// `mssql://USER:PASSWORD@HOST[:PORT]/DATABASE[?trust_server_certificate=true]`
+/// `mssql://USER:PASSWORD@HOST[:PORT]/DATABASE[?trust_server_certificate=true][&encrypt=off]`
 fn settings(locator: &str) -> Settings {
     let rest = locator.strip_prefix("mssql://").expect("mssql://…");
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -162,5 +163,8 @@ fn settings(locator: &str) -> Settings {
     );
     settings.port = port;
     settings.trust_server_certificate = query.contains("trust_server_certificate=true");
+    if query.contains("encrypt=off") {
+        settings.encryption = Encryption::Off;
+    }
     settings
 }

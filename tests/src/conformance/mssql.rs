@@ -1,0 +1,483 @@
+//! BlockingDatabases of a SQL Server. Everything is read back with SQL over a connection of its own.
+//!
+//! Making a database and provisioning it costs more than most scenarios; so a database that a scenario is done with is emptied and
+//! handed to the next one, under a new replica id.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+
+use sync_knowledge::{Knowledge, ReplicaId, ReplicaKey};
+use sync_metadata::Value;
+use sync_provider::SyncProvider;
+use sync_provider_mssql::{Provisioning, TableChoice, Tables};
+use tiberius::{ColumnData, Row};
+
+use super::engine::{Engine, Layout, TestReplica};
+use super::neutral::{SCOPE, TABLES, TableSpec};
+use super::state::{Entry, GlobalVersion, State, entry_key};
+use crate::support::blocking::BlockingDatabase;
+
+/// Makes replicas on a server.
+#[derive(Debug)]
+pub struct Mssql {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Provisioned databases that nobody uses.
+    idle: Mutex<Vec<(Layout, BlockingDatabase)>>,
+    /// Whether texts can hold the character NUL.
+    holds_nul: bool,
+}
+
+struct Replica {
+    shared: Arc<Shared>,
+    layout: Layout,
+    /// `None` only when it is being dropped.
+    db: Option<BlockingDatabase>,
+    id: ReplicaId,
+}
+
+impl Mssql {
+    /// On the server that the environment names; `None` where it names none, after saying so.
+    pub fn new(test: &str) -> Option<Self> {
+        let probe = BlockingDatabase::new(test)?;
+        let holds_nul = probe
+            .try_rows("SELECT 1 WHERE LEN(N'a' + NCHAR(0) + N'b') = 3")
+            .is_ok_and(|rows| rows.len() == 1);
+        Some(Mssql {
+            shared: Arc::new(Shared {
+                idle: Mutex::default(),
+                holds_nul,
+            }),
+        })
+    }
+}
+
+impl Engine for Mssql {
+    fn name(&self) -> &'static str {
+        "mssql"
+    }
+
+    fn make(&self, layout: Layout) -> Box<dyn TestReplica> {
+        let mut idle = self.shared.idle.lock().unwrap();
+        let found = idle.iter().position(|(own, _)| *own == layout);
+        let found = found.map(|index| idle.swap_remove(index).1);
+        drop(idle);
+        let db = match found {
+            Some(db) => db,
+            None => provisioned(layout),
+        };
+        let sql = format!(
+            "SELECT CONVERT(nvarchar(36), scope_id) FROM scope_info WHERE sync_scope_name = N'{SCOPE}'"
+        );
+        let id = text_of(db.rows(&sql).remove(0).into_iter().next().unwrap());
+        Box::new(Replica {
+            shared: Arc::clone(&self.shared),
+            layout,
+            db: Some(db),
+            id: ReplicaId::from_uuid(id.parse().unwrap()),
+        })
+    }
+
+    fn pads_keys(&self) -> bool {
+        true
+    }
+
+    fn holds(&self, value: &Value) -> bool {
+        match value {
+            // A float is finite, and zero has no sign that anything shows.
+            Value::Real(number) => {
+                number.is_finite() && !(*number == 0.0 && number.is_sign_negative())
+            }
+            Value::Text(text) => self.shared.holds_nul || !text.contains('\0'),
+            _ => true,
+        }
+    }
+}
+
+fn provisioned(layout: Layout) -> BlockingDatabase {
+    let db = BlockingDatabase::new("conformance").expect("the server was there before");
+    for table in TABLES {
+        db.rows(&create(table, layout));
+    }
+    let choices = TABLES.iter().map(|table| TableChoice {
+        table: table.name.to_owned(),
+        global_name: None,
+        columns: None,
+    });
+    db.provision(&Provisioning::new(SCOPE, Tables::Listed(choices.collect())));
+    db
+}
+
+/// Empties a database and makes it another replica.
+fn anew(db: &BlockingDatabase) {
+    let mut sql = String::new();
+    for table in TABLES {
+        let name = table.name;
+        let _ = write!(
+            sql,
+            "IF OBJECT_ID(N'Held_{name}') IS NOT NULL DROP TABLE Held_{name}; DELETE FROM [{name}]; DELETE FROM {name}_tracking; "
+        );
+    }
+    sql.push_str(
+        "DELETE FROM sync_waiting; UPDATE sync_scope SET was_source = 0; UPDATE scope_info SET scope_id = NEWID(), \
+         scope_sync_knowledge = NULL, scope_tombstone_cleanup_knowledge = NULL",
+    );
+    db.rows(&sql);
+}
+
+/// The declaration of a column; `KEY` ends that of a key column.
+fn declared(column: &super::neutral::Column) -> String {
+    let (name, _, sql_type, key) = column;
+    match (*sql_type, *key) {
+        ("nvarchar(max)", true) => format!("{name} nvarchar(300) COLLATE Latin1_General_BIN2{KEY}"),
+        (other, true) => format!("{name} {other}{KEY}"),
+        (other, false) => format!("{name} {other} NULL"),
+    }
+}
+
+const KEY: &str = " NOT NULL";
+
+fn create(table: &TableSpec, layout: Layout) -> String {
+    let mut columns: Vec<String> = table.columns.iter().map(declared).collect();
+    if layout == Layout::OthersFirst {
+        // Stable: the key columns keep their order among themselves.
+        columns.sort_by_key(|column| column.ends_with(KEY));
+        let others = columns.len() - table.key().count();
+        columns[..others].reverse();
+    }
+    let clustered = if table.clustered {
+        "CLUSTERED"
+    } else {
+        "NONCLUSTERED"
+    };
+    format!(
+        "CREATE TABLE [{}] ({}, PRIMARY KEY {clustered} ({}))",
+        table.name,
+        columns.join(", "),
+        names(table.key().map(|column| table.columns[column].0)),
+    )
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn literal(value: &Value) -> String {
+    match value {
+        Value::Null => "NULL".into(),
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => format!("CONVERT(float, N'{number:e}')"),
+        Value::Text(text) => {
+            let pieces = text.split('\0');
+            let pieces = pieces.map(|piece| format!("N'{}'", piece.replace('\'', "''")));
+            pieces.collect::<Vec<_>>().join(" + NCHAR(0) + ")
+        }
+        Value::Blob(bytes) => {
+            let mut literal = String::from("0x");
+            bytes
+                .iter()
+                .for_each(|byte| write!(literal, "{byte:02X}").unwrap());
+            literal
+        }
+        other => panic!("the neutral schema holds no {other:?}"),
+    }
+}
+
+fn key_is(table: &TableSpec, key: &[Value]) -> String {
+    let terms = table.key().zip(key);
+    let terms =
+        terms.map(|(column, value)| format!("{} = {}", table.columns[column].0, literal(value)));
+    terms.collect::<Vec<_>>().join(" AND ")
+}
+
+fn text_of(cell: ColumnData<'static>) -> String {
+    match value(cell) {
+        Value::Text(text) => text.to_string(),
+        other => panic!("{other:?} is no text"),
+    }
+}
+
+/// A cell as the neutral schema has it: a GUID is its text.
+fn value(cell: ColumnData<'static>) -> Value {
+    match cell {
+        ColumnData::I32(Some(number)) => Value::Integer(number.into()),
+        ColumnData::I64(Some(number)) => Value::Integer(number),
+        ColumnData::Bit(Some(bit)) => Value::Integer(bit.into()),
+        ColumnData::F64(Some(number)) => Value::Real(number),
+        ColumnData::String(Some(text)) => Value::Text(text.into_owned()),
+        ColumnData::Guid(Some(guid)) => Value::Text(guid.to_string()),
+        ColumnData::Binary(Some(bytes)) => Value::Blob(bytes.into_owned()),
+        _ => Value::Null,
+    }
+}
+
+impl Replica {
+    fn db(&self) -> &BlockingDatabase {
+        self.db.as_ref().expect("it is there until it is dropped")
+    }
+
+    fn number(&self, sql: &str) -> i64 {
+        let row = self.db().rows(sql).remove(0);
+        match row.into_iter().next().map(value) {
+            Some(Value::Integer(number)) => number,
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        let Some(db) = self.db.take() else { return };
+        // What a failing scenario leaves behind is not worth keeping.
+        if !std::thread::panicking() {
+            anew(&db);
+            self.shared.idle.lock().unwrap().push((self.layout, db));
+        }
+    }
+}
+
+impl Replica {
+    /// A condition that holds for the present content of a row; nothing where there is no row.
+    fn as_it_is(&self, spec: &TableSpec, found: &str) -> String {
+        let others: Vec<&super::neutral::Column> =
+            spec.columns.iter().filter(|column| !column.3).collect();
+        let list = names(others.iter().map(|column| column.0));
+        let rows = self
+            .db()
+            .rows(&format!("SELECT {list} FROM [{}] WHERE {found}", spec.name));
+        let Some(row) = rows.into_iter().next() else {
+            return String::new();
+        };
+        let terms = others
+            .iter()
+            .zip(row)
+            .map(|((name, _, sql_type, _), cell)| match value(cell) {
+                Value::Null => format!("{name} IS NULL"),
+                cell if sql_type.starts_with("nvarchar") => {
+                    format!(
+                        "{name} IS NOT NULL AND {name} COLLATE Latin1_General_BIN2 = {}",
+                        literal(&cell)
+                    )
+                }
+                cell => format!("{name} IS NOT NULL AND {name} = {}", literal(&cell)),
+            });
+        format!(" OR ({})", terms.collect::<Vec<_>>().join(" AND "))
+    }
+}
+
+impl TestReplica for Replica {
+    fn provider(&self) -> Arc<dyn SyncProvider> {
+        Arc::new(self.db().provider(SCOPE))
+    }
+
+    fn id(&self) -> ReplicaId {
+        self.id.clone()
+    }
+
+    fn write(&self, table: usize, row: &[Value], time: i64) {
+        let spec = &TABLES[table];
+        let found = key_is(spec, &spec.key_of(row));
+        let others = (0..row.len()).filter(|column| !spec.columns[*column].3);
+        let set =
+            others.map(|column| format!("{} = {}", spec.columns[column].0, literal(&row[column])));
+        let set = set.collect::<Vec<_>>().join(", ");
+        let values = row.iter().map(literal).collect::<Vec<_>>().join(", ");
+        let columns = names(spec.columns.iter().map(|column| column.0));
+        self.db().rows(&format!(
+            "SET XACT_ABORT ON; BEGIN TRANSACTION; UPDATE [{name}] SET {set} WHERE {found}; \
+             IF @@ROWCOUNT = 0 INSERT INTO [{name}] ({columns}) VALUES ({values}); \
+             UPDATE {name}_tracking SET sync_write_time = {time} WHERE {found}; COMMIT TRANSACTION",
+            name = spec.name
+        ));
+    }
+
+    fn delete(&self, table: usize, key: &[Value], time: i64) {
+        let spec = &TABLES[table];
+        let found = key_is(spec, key);
+        let there = self.number(&format!(
+            "SELECT COUNT(*) FROM [{}] WHERE {found}",
+            spec.name
+        ));
+        assert_eq!(there, 1, "there was a row");
+        self.db().rows(&format!(
+            "SET XACT_ABORT ON; BEGIN TRANSACTION; DELETE FROM [{name}] WHERE {found}; \
+             UPDATE {name}_tracking SET sync_write_time = {time} WHERE {found}; COMMIT TRANSACTION",
+            name = spec.name
+        ));
+    }
+
+    /// A CHECK constraint lets the row be only what it is, if it is there at all, and a foreign key keeps it from being deleted.
+    fn reject(&self, table: usize, key: &[Value], rejected: bool) {
+        let spec = &TABLES[table];
+        let name = spec.name;
+        let hash = key_is(spec, key).bytes().fold(0_u64, |hash, byte| {
+            hash.wrapping_mul(31).wrapping_add(byte.into())
+        });
+        let constraint = format!("rejects_{hash:x}");
+        let found = key_is(spec, key);
+        let keys = names(spec.key().map(|column| spec.columns[column].0));
+        if !rejected {
+            self.db().rows(&format!(
+                "ALTER TABLE [{name}] DROP CONSTRAINT {constraint}; DELETE FROM Held_{name} WHERE {found}"
+            ));
+            return;
+        }
+        let declared = spec.key().map(|column| declared(&spec.columns[column]));
+        let declared = declared.collect::<Vec<_>>().join(", ");
+        self.db().rows(&format!(
+            "IF OBJECT_ID(N'Held_{name}') IS NULL CREATE TABLE Held_{name} ({declared}, FOREIGN KEY ({keys}) REFERENCES [{name}] ({keys}))"
+        ));
+        self.db().rows(&format!(
+            "ALTER TABLE [{name}] ADD CONSTRAINT {constraint} CHECK (NOT ({found}){}); \
+             INSERT INTO Held_{name} ({keys}) SELECT {keys} FROM [{name}] WHERE {found}",
+            self.as_it_is(spec, &found)
+        ));
+    }
+
+    fn state(&self) -> State {
+        let sql = format!(
+            "SELECT CONVERT(nvarchar(36), scope_id), scope_sync_knowledge FROM scope_info WHERE sync_scope_name = N'{SCOPE}'"
+        );
+        let mut cells = self.db().rows(&sql).remove(0).into_iter();
+        let own = ReplicaId::from_uuid(text_of(cells.next().unwrap()).parse().unwrap());
+        let mut knowledge = match cells.next().map(value) {
+            Some(Value::Blob(bytes)) => {
+                Knowledge::from_bytes(&bytes).expect("the stored knowledge decodes")
+            }
+            _ => Knowledge::new(own.clone()),
+        };
+        assert_eq!(*knowledge.key_map().own(), own);
+        let mut entries = BTreeMap::new();
+        let mut greatest = 0;
+        for (table, spec) in TABLES.iter().enumerate() {
+            self.read_table(table, spec, &knowledge, &mut entries, &mut greatest);
+        }
+        knowledge.set_local_tick(greatest.max(knowledge.local_tick()));
+        State {
+            entries,
+            knowledge,
+            waiting: usize::try_from(self.number("SELECT COUNT(*) FROM sync_waiting")).unwrap(),
+        }
+    }
+
+    fn fingerprint(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        let own = ["scope_info", "sync_scope", "sync_waiting"];
+        let names = TABLES
+            .iter()
+            .flat_map(|table| [table.name.to_owned(), format!("{}_tracking", table.name)]);
+        for table in own.map(str::to_owned).into_iter().chain(names) {
+            let rows = self.db().rows(&format!("SELECT * FROM [{table}]"));
+            let mut rows: Vec<String> = rows.iter().map(|row| format!("{row:?}")).collect();
+            rows.sort();
+            all.push(format!("{table}: {rows:?}"));
+        }
+        all.join("\n").into_bytes()
+    }
+
+    fn clean_up(&self) -> bool {
+        let knowledge = literal(&Value::Blob(self.state().knowledge.to_bytes()));
+        let mut sql = String::new();
+        for table in TABLES {
+            let _ = write!(
+                sql,
+                "DELETE FROM {}_tracking WHERE sync_row_is_tombstone = 1; ",
+                table.name
+            );
+        }
+        let _ = write!(
+            sql,
+            "UPDATE scope_info SET scope_tombstone_cleanup_knowledge = {knowledge}"
+        );
+        self.db().rows(&sql);
+        true
+    }
+}
+
+impl Replica {
+    /// The row-version rule of Sync Framework's tracking tables, spelt out once more: what came through the scope has the scope's
+    /// key and tick, everything else is a change of this replica.
+    fn read_table(
+        &self,
+        table: usize,
+        spec: &TableSpec,
+        knowledge: &Knowledge,
+        entries: &mut BTreeMap<(usize, String), Entry>,
+        greatest: &mut u64,
+    ) {
+        let (width, keys): (usize, Vec<usize>) = (spec.columns.len(), spec.key().collect());
+        let name = |column: usize| spec.columns[column].0;
+        let cells = (0..width)
+            .map(|column| format!("b.{}", name(column)))
+            .collect::<Vec<_>>();
+        let own = keys
+            .iter()
+            .map(|&column| format!("t.{}", name(column)))
+            .collect::<Vec<_>>();
+        let same = keys
+            .iter()
+            .map(|&column| format!("b.{0} = t.{0}", name(column)))
+            .collect::<Vec<_>>();
+        let rows: Vec<Row> = self.db().rows(&format!(
+            "SELECT {}, {}, t.sync_row_is_tombstone, CASE WHEN t.update_scope_local_id IS NULL THEN 1 ELSE 0 END, t.scope_update_peer_key, \
+             t.scope_update_peer_timestamp, CONVERT(bigint, t.local_update_peer_timestamp), \
+             CASE WHEN t.create_scope_local_id IS NULL THEN 1 ELSE 0 END, t.scope_create_peer_key, t.scope_create_peer_timestamp, \
+             t.local_create_peer_timestamp, CASE WHEN b.{} IS NULL THEN 0 ELSE 1 END FROM {table}_tracking t LEFT JOIN [{table}] b ON {}",
+            cells.join(", "),
+            own.join(", "),
+            name(keys[0]),
+            same.join(" AND "),
+            table = spec.name,
+        ));
+        for row in rows {
+            let row: Vec<Value> = row.into_iter().map(value).collect();
+            let at = width + keys.len();
+            let number = |column: usize| match row[column] {
+                Value::Integer(number) => number,
+                ref other => panic!("{other:?} is no number"),
+            };
+            let version = |first: usize| -> GlobalVersion {
+                if number(first) == 1 {
+                    return (
+                        knowledge.key_map().own().clone(),
+                        number(first + 3).try_into().unwrap(),
+                    );
+                }
+                let key = ReplicaKey(number(first + 1).try_into().unwrap());
+                let id = knowledge.key_map().id(key);
+                (
+                    id.expect("the key is in the map").clone(),
+                    number(first + 2).try_into().unwrap(),
+                )
+            };
+            let (tombstone, exists) = (number(at) == 1, number(at + 9) == 1);
+            assert_eq!(
+                exists, !tombstone,
+                "a live tracking row has a base row, a tombstone none"
+            );
+            if number(at + 1) == 1 {
+                *greatest = (*greatest).max(version(at + 1).1);
+            }
+            let entry = Entry {
+                row: (!tombstone).then(|| row[..width].to_vec()),
+                update: version(at + 1),
+                create: version(at + 5),
+            };
+            entries.insert(entry_key(table, &row[width..at]), entry);
+        }
+        let live = format!(
+            "SELECT COUNT(*) FROM {}_tracking WHERE sync_row_is_tombstone = 0",
+            spec.name
+        );
+        let all = format!("SELECT COUNT(*) FROM [{}]", spec.name);
+        assert_eq!(
+            self.number(&live),
+            self.number(&all),
+            "every row is tracked"
+        );
+    }
+}
