@@ -10,7 +10,7 @@ use sync_metadata::{ScopeDescription, TableName};
 use sync_provider::{ProviderError, RowRef, RowSet, TableShape};
 use sync_relational::{
     ProvisionedBy, ReplicaReader, ReplicaRow, Scope, ScopeStatus, TableStatus, UnreadableRow,
-    WaitingRow,
+    UntrackedRow, WaitingRow,
 };
 
 use crate::catalog;
@@ -144,7 +144,7 @@ impl ReplicaReader for SqliteReader {
     async fn visit_untracked(
         &mut self,
         table: usize,
-        show: &mut (dyn for<'r> FnMut(Result<(RowRef<'r>, RowRef<'r>), UnreadableRow>) + Send),
+        show: &mut (dyn for<'r> FnMut(UntrackedRow<'r>) + Send),
     ) -> Result<(), ProviderError> {
         self.store.visit_untracked_rows(table, show)
     }

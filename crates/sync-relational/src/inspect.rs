@@ -105,6 +105,9 @@ pub struct UnreadableRow {
     pub reason: String,
 }
 
+/// Key and cells of a row that no live tracking row stands for.
+pub type UntrackedRow<'r> = Result<(RowRef<'r>, RowRef<'r>), UnreadableRow>;
+
 /// Reads a replica in one snapshot.
 #[async_trait]
 pub trait ReplicaReader: Send {
@@ -147,7 +150,7 @@ pub trait ReplicaReader: Send {
     async fn visit_untracked(
         &mut self,
         table: usize,
-        show: &mut (dyn for<'r> FnMut(Result<(RowRef<'r>, RowRef<'r>), UnreadableRow>) + Send),
+        show: &mut (dyn for<'r> FnMut(UntrackedRow<'r>) + Send),
     ) -> Result<(), ProviderError>;
 
     /// The knowledge, everything made here included.

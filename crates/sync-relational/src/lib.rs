@@ -28,7 +28,8 @@ mod unanswered;
 mod verify;
 
 pub use inspect::{
-    ProvisionedBy, ReplicaReader, ReplicaRow, ScopeStatus, TableStatus, UnreadableRow, WaitingRow,
+    ProvisionedBy, ReplicaReader, ReplicaRow, ScopeStatus, TableStatus, UnreadableRow,
+    UntrackedRow, WaitingRow,
 };
 pub use page::{Attributes, Lens, Needed};
 pub use provisioning::{Provisioned, TableChoice, Tables, parents_first};

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sync_knowledge::{ReplicaId, Tick};
 use sync_metadata::{SqlType, TrackingRow, Value, ValueRef, quote};
 use sync_provider::{ProviderError, RowRef, RowSet, TableShape};
-use sync_relational::{Lens, ReplicaReader, ReplicaRow, Scope, UnreadableRow};
+use sync_relational::{Lens, ReplicaReader, ReplicaRow, Scope, UnreadableRow, UntrackedRow};
 use tiberius::{ColumnData, Row};
 
 use crate::answer::Answer;
@@ -152,7 +152,7 @@ impl ReplicaReader for MssqlReader {
     async fn visit_untracked(
         &mut self,
         table: usize,
-        show: &mut (dyn for<'r> FnMut(Result<(RowRef<'r>, RowRef<'r>), UnreadableRow>) + Send),
+        show: &mut (dyn for<'r> FnMut(UntrackedRow<'r>) + Send),
     ) -> Result<(), ProviderError> {
         let Some((own, shape)) = self.opened.tables.get(table).zip(self.shapes.get(table)) else {
             return Ok(());

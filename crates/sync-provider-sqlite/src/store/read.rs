@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sync_knowledge::Tick;
 use sync_provider::{ProviderError, RowRef, RowSet};
-use sync_relational::{ReplicaRow, UnreadableRow};
+use sync_relational::{ReplicaRow, UnreadableRow, UntrackedRow};
 
 use crate::connection::Access;
 use crate::store::SqliteStore;
@@ -86,7 +86,7 @@ impl SqliteStore {
     pub(crate) fn visit_untracked_rows(
         &self,
         table: usize,
-        show: &mut (dyn for<'r> FnMut(Result<(RowRef<'r>, RowRef<'r>), UnreadableRow>) + Send),
+        show: &mut (dyn for<'r> FnMut(UntrackedRow<'r>) + Send),
     ) -> Result<(), ProviderError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let shape = &self.shapes[table];
