@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension};
 use sync_knowledge::Tick;
 use sync_metadata::{ScopeDescription, TableName};
-use sync_provider::{ProviderError, RowRef, RowSet, TableShape};
+use sync_provider::{ProviderError, RowSet, TableShape};
 use sync_relational::{
     ProvisionedBy, ReplicaReader, ReplicaRow, Scope, ScopeStatus, TableStatus, UnreadableRow,
     UntrackedRow, WaitingRow,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sync_knowledge::Tick;
-use sync_provider::{ProviderError, RowRef, RowSet};
+use sync_provider::{ProviderError, RowSet};
 use sync_relational::{ReplicaRow, UnreadableRow, UntrackedRow};
 
 use crate::connection::Access;
