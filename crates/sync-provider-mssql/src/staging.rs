@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use sync_metadata::{SqlKind, SqlType, TypeFamily, ValueRef};
+use sync_metadata::{Size, SqlKind, SqlType, TypeFamily, ValueRef};
 
 use crate::sql::join;
 
@@ -58,9 +58,15 @@ impl Packed {
                 Ok(())
             }
             ValueRef::Blob(bytes) => {
-                let place = write!(self.text, "{},{}", self.bytes.len() + 1, bytes.len());
+                // Written in full, since engines differ in what they pad on conversion.
+                let length = match (&sql_type.kind, sql_type.size) {
+                    (SqlKind::Binary, Some(Size::Length(length))) => bytes.len().max(length as usize),
+                    _ => bytes.len(),
+                };
+                let start = self.bytes.len();
                 self.bytes.extend_from_slice(bytes);
-                place
+                self.bytes.resize(start + length, 0);
+                write!(self.text, "{},{length}", start + 1)
             }
             other => {
                 self.text.push('"');
@@ -325,6 +331,7 @@ mod tests {
             "\"a\\\"\\\\\\u000a€\"",
         );
         check("varbinary(9)", ValueRef::Blob(b"ab"), "1,2");
+        check("binary(9)", ValueRef::Blob(b"ab"), "1,9");
         check(
             "decimal(9,2)",
             ValueRef::Decimal("1.50".parse().unwrap()),
