@@ -9,11 +9,13 @@
 )]
 
 mod chinook;
+mod cuts;
 mod deprovisioning;
 mod inspecting;
 mod likeness;
 mod procedures;
 mod provisioning;
+mod proxy;
 mod refusals;
 mod sessions;
 mod sharing;

@@ -15,6 +15,8 @@ use tiberius::{ColumnData, Row};
 /// A database that is dropped at the end of the test.
 pub(crate) struct Database {
     pub(crate) connections: DirectConnections,
+    /// How they are made.
+    pub(crate) settings: Settings,
     maintenance: DirectConnections,
     name: String,
 }
@@ -31,11 +33,13 @@ impl Database {
         let name = format!("sync_test_{}_{number}", std::process::id());
         let settings = settings(&locator);
         let maintenance = DirectConnections::new(settings.clone());
+        let settings = Settings {
+            database: name.clone(),
+            ..settings
+        };
         let database = Database {
-            connections: DirectConnections::new(Settings {
-                database: name.clone(),
-                ..settings
-            }),
+            connections: DirectConnections::new(settings.clone()),
+            settings,
             maintenance,
             name,
         };
