@@ -7,6 +7,8 @@ mod connection;
 mod ddl;
 mod deprovision;
 mod error;
+#[cfg(test)]
+mod golden;
 mod inspect;
 mod metadata;
 mod names;

@@ -1,11 +1,5 @@
-//! The statements of whole provisionings, compared with files under `tests/golden`.
-//!
-//! A difference that is meant is accepted by running the tests with `SYNC_TEST_ACCEPT=1` and reading the difference that the version control shows.
+//! The statements of whole provisionings.
 
-use std::path::Path;
-
-use sqlparser::dialect::MsSqlDialect;
-use sqlparser::parser::Parser;
 use sync_metadata::{ColumnDescription, Identity, ScopeDescription, TableDescription, TableName};
 use sync_relational::TableChoice;
 use uuid::Uuid;
@@ -14,6 +8,7 @@ use super::plan::{Ids, decide};
 use super::tracked::Tracked;
 use super::{Provisioning, Tables, Template};
 use crate::catalog::{Catalog, ColumnInfo, DatabaseFacts, TableInfo, TableKind};
+use crate::golden::check;
 
 const IDS: Ids = Ids {
     config: Uuid::from_u128(0xc0),
@@ -33,42 +28,6 @@ fn statements(order: &Provisioning, tables: Vec<TableInfo>) -> Vec<String> {
     let decided = decide(order, "server/database", &tracked, &catalog, IDS).unwrap();
     decided.provisioned.statements
 }
-
-/// Compares statements with the committed file, and has each that can be parsed parsed by a grammar that is not ours.
-fn check(name: &str, statements: &[String]) {
-    let errors: Vec<String> = statements.iter().filter_map(not_parsed).collect();
-    assert!(errors.is_empty(), "{}", errors.join("\n\n"));
-    let text = statements.join("\nGO\n") + "\nGO\n";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
-    if std::env::var_os("SYNC_TEST_ACCEPT").is_some() {
-        std::fs::write(&path, &text).unwrap();
-    }
-    let golden = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        golden == text,
-        "{} differs from what is made now; read the difference after accepting it with SYNC_TEST_ACCEPT=1",
-        path.display()
-    );
-}
-
-fn not_parsed(statement: &String) -> Option<String> {
-    let known = UNKNOWN_WORDS
-        .iter()
-        .fold(statement.clone(), |text, (word, instead)| {
-            text.replace(word, instead)
-        });
-    let error = Parser::parse_sql(&MsSqlDialect {}, &known).err()?;
-    let is_known = NOT_PARSED.iter().any(|(part, _)| statement.contains(part));
-    (!is_known).then(|| format!("{error}\n{statement}"))
-}
-
-/// Words after a parameter, which the grammar does not know, and what is parsed instead.
-const UNKNOWN_WORDS: &[(&str, &str)] = &[(" OUTPUT)", ")"), (" READONLY)", ")")];
-
-/// Parts of statements that are valid T-SQL and that the grammar does not know, with the reason.
-const NOT_PARSED: &[(&str, &str)] = &[("CREATE TYPE", "of table types it knows nothing")];
 
 fn table(name: &str, columns: &[(&str, &str)]) -> TableInfo {
     let column = |(name, sql_type): &(&str, &str)| ColumnInfo {

@@ -1,6 +1,8 @@
 //! One connection to a SQL Server database that holds a scope.
 
 mod enumeration;
+#[cfg(test)]
+mod golden;
 mod keys;
 mod scope_row;
 mod slice;

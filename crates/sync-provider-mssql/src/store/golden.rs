@@ -1,0 +1,78 @@
+//! The statements of a session, for ordinary and for hostile names.
+
+use sync_metadata::ObjectName;
+
+use super::sql::{CREATE_SHARED, Column, TableNames, applying};
+use crate::golden::check;
+
+fn column(name: &str, sql_type: &str) -> Column {
+    Column {
+        name: name.to_owned(),
+        sql_type: sql_type.parse().unwrap(),
+        collation: None,
+        identity: false,
+    }
+}
+
+fn table(name: &str, columns: Vec<Column>, key: Vec<usize>) -> TableNames {
+    let base = ObjectName::parse(name).unwrap();
+    let side = ObjectName {
+        name: format!("{}_tracking", base.name),
+        ..base.clone()
+    };
+    TableNames {
+        index: 3,
+        base,
+        side,
+        columns,
+        key,
+        ours: true,
+    }
+}
+
+fn statements(table: &TableNames) -> Vec<String> {
+    vec![
+        CREATE_SHARED.to_owned(),
+        table.create_staged(),
+        applying(Some("it's")),
+        table.stage(),
+        table.scan(false, false),
+        table.scan(false, true),
+        table.scan(true, false),
+        table.scan(true, true),
+        table.fetch(),
+        table.apply(),
+        table.apply_each(),
+    ]
+}
+
+#[test]
+fn customer() {
+    let columns = vec![
+        column("CUSTOMER_ID", "int"),
+        column("NAME", "varchar(50)"),
+        column("BORN", "date"),
+        column("SEEN", "datetimeoffset(7)"),
+        column("WEIGHT", "float"),
+        column("PRICE", "money"),
+        column("PHOTO", "image"),
+        column("NOTE", "xml"),
+    ];
+    check("session.sql", &statements(&table("CUSTOMER", columns, vec![0])));
+}
+
+#[test]
+fn hostile_names_and_a_database_of_sync_framework() {
+    let mut columns = vec![
+        column("K]1", "nvarchar(20)"),
+        column("Nr", "int"),
+        column("it's", "decimal(38,10)"),
+        column("'; DROP TABLE x; --", "uniqueidentifier"),
+    ];
+    columns[0].collation = Some("Greek_BIN2".into());
+    columns[1].identity = true;
+    let name = "[a]]b 'c'].[T]]; DROP TABLE x -- \"'.]";
+    let mut table = table(name, columns, vec![1, 0]);
+    table.ours = false;
+    check("session-hostile.sql", &statements(&table));
+}
