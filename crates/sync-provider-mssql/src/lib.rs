@@ -1,4 +1,40 @@
 //! The SQL Server provider of syncdb, in development.
+//!
+//! # Connections of one's own
+//!
+//! A session has one connection, and one more each time that it was lost. Who makes them can be replaced, by a pool, a proxy, another way to
+//! log in, or as here by a limit:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use async_trait::async_trait;
+//! use sync_provider_mssql::{ConnectionFactory, DirectConnections, MssqlError, MssqlProvider, Password, Settings, TdsClient};
+//! use tokio::sync::Mutex;
+//!
+//! /// Logs in once at a time.
+//! #[derive(Debug)]
+//! struct OneAtATime {
+//!     inner: DirectConnections,
+//!     turn: Mutex<()>,
+//! }
+//!
+//! #[async_trait]
+//! impl ConnectionFactory for OneAtATime {
+//!     fn server(&self) -> String {
+//!         self.inner.server()
+//!     }
+//!
+//!     async fn connect(&self) -> Result<TdsClient, MssqlError> {
+//!         let _turn = self.turn.lock().await;
+//!         self.inner.connect().await
+//!     }
+//! }
+//!
+//! let settings = Settings::new("db.example.org", "Sales", "app", Password::new("secret"));
+//! let connections = OneAtATime { inner: DirectConnections::new(settings), turn: Mutex::default() };
+//! let provider = MssqlProvider::with_connections(Arc::new(connections), Some("customers"));
+//! ```
 #![forbid(unsafe_code)]
 
 mod answer;
