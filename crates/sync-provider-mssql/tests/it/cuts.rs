@@ -102,7 +102,10 @@ async fn check(pair: &mut Pair, cut_side: usize) {
         assert_eq!(up.conflicts + down.conflicts, 1, "{case}: {up:?} {down:?}");
         assert_eq!(*records.lock().unwrap(), 1, "{case}");
         assert_eq!(down.changes_total, 3, "{case}: {down:?}");
-        if cutter.left() == CUTS.len() {
+        // One connection, and another one for each that was cut.
+        let cuts = CUTS.len() - cutter.left();
+        assert_eq!(cutter.connections() as usize, 1 + cuts, "{case}");
+        if cuts == 0 {
             assert!(n > 8, "a session makes {n} requests");
             return;
         }

@@ -13,6 +13,7 @@ mod cuts;
 mod deprovisioning;
 mod inspecting;
 mod likeness;
+mod permissions;
 mod procedures;
 mod provisioning;
 mod proxy;

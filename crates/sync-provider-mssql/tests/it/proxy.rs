@@ -27,6 +27,7 @@ pub(crate) struct Cutter(Arc<Mutex<Counting>>);
 struct Counting {
     at: u32,
     requests: u32,
+    connections: u32,
     left: Vec<Cut>,
 }
 
@@ -36,6 +37,7 @@ impl Cutter {
         Cutter(Arc::new(Mutex::new(Counting {
             at,
             requests: 0,
+            connections: 0,
             left: cuts.iter().rev().copied().collect(),
         })))
     }
@@ -43,6 +45,11 @@ impl Cutter {
     /// How many cuts were not made.
     pub(crate) fn left(&self) -> usize {
         self.0.lock().unwrap().left.len()
+    }
+
+    /// How many connections were made.
+    pub(crate) fn connections(&self) -> u32 {
+        self.0.lock().unwrap().connections
     }
 
     fn count(&self) -> Option<Cut> {
@@ -65,6 +72,7 @@ pub(crate) async fn through(settings: &Settings, cutter: &Cutter) -> Settings {
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
             let (server, cutter) = (server.clone(), cutter.clone());
+            cutter.0.lock().unwrap().connections += 1;
             tokio::spawn(async move {
                 let server = TcpStream::connect(server).await?;
                 pass_on(client, server, &cutter).await
