@@ -2,7 +2,7 @@
 
 use sync_metadata::ObjectName;
 
-use super::sql::{CREATE_SHARED, Column, TableNames, applying};
+use super::sql::{CREATE_SHARED, Column, TableNames, Taker, applying};
 use crate::golden::check;
 
 fn column(name: &str, sql_type: &str) -> Column {
@@ -27,6 +27,7 @@ fn table(name: &str, columns: Vec<Column>, key: Vec<usize>) -> TableNames {
         columns,
         key,
         ours: true,
+        takers: Vec::new(),
     }
 }
 
@@ -35,12 +36,12 @@ fn statements(table: &TableNames) -> Vec<String> {
         CREATE_SHARED.to_owned(),
         table.create_staged(),
         applying(Some("it's")),
-        table.stage(),
-        table.scan(false, false),
-        table.scan(false, true),
-        table.scan(true, false),
-        table.scan(true, true),
-        table.fetch(),
+        table.stage(&table.key),
+        table.scan(false, false, None, &table.key),
+        table.scan(false, true, Some(7), &[]),
+        table.scan(true, false, Some(7), &[]),
+        table.scan(true, true, None, &table.key),
+        table.fetch(&table.key),
         table.apply(),
         table.apply_each(),
     ]
@@ -58,7 +59,10 @@ fn customer() {
         column("PHOTO", "image"),
         column("NOTE", "xml"),
     ];
-    check("session.sql", &statements(&table("CUSTOMER", columns, vec![0])));
+    check(
+        "session.sql",
+        &statements(&table("CUSTOMER", columns, vec![0])),
+    );
 }
 
 #[test]
@@ -74,5 +78,9 @@ fn hostile_names_and_a_database_of_sync_framework() {
     let name = "[a]]b 'c'].[T]]; DROP TABLE x -- \"'.]";
     let mut table = table(name, columns, vec![1, 0]);
     table.ours = false;
+    table.takers.push(Taker {
+        child: ObjectName::parse("[c]].'].[d;--]").unwrap(),
+        columns: vec![("p]1".into(), "K]1".into()), ("it's".into(), "Nr".into())],
+    });
     check("session-hostile.sql", &statements(&table));
 }
