@@ -10,7 +10,6 @@ mod connecting;
 mod errors;
 mod garbage;
 mod losing;
-mod secrets;
 mod server;
 mod tokens;
 

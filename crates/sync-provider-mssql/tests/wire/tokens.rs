@@ -105,10 +105,9 @@ pub(crate) fn rows(names: &[&str], cells: &[Cell], count: usize) -> Vec<u8> {
     for (name, cell) in names.iter().zip(cells) {
         tokens.extend(cell.column(name));
     }
-    for _ in 0..count {
-        tokens.push(0xd1);
-        cells.iter().for_each(|cell| tokens.extend(cell.value()));
-    }
+    let values: Vec<u8> = cells.iter().flat_map(Cell::value).collect();
+    let row = [[0xd1].as_slice(), &values].concat();
+    tokens.extend(row.repeat(count));
     tokens
 }
 
