@@ -97,11 +97,25 @@ async fn what_is_rounded_becomes_quiet() {
 
 /// A database with as odd a name as the engine can work in.
 async fn hostile_database() -> Option<ServerDatabase> {
-    for end in [" ] '; -- \" x", " ; -- ünï", " x"] {
+    for end in [" ] '; -- \" x", " ; -- ünï", " ünï x", ""] {
         let server = ServerDatabase::with_name("hostile names", end).await?;
-        match server.try_execute("CREATE SCHEMA probe").await {
+        let probes = [
+            "CREATE SCHEMA probe",
+            "CREATE TYPE dbo.probing AS TABLE (a int)",
+            "CREATE PROCEDURE dbo.probed @t dbo.probing READONLY AS SELECT 1 FROM @t",
+        ];
+        let mut made = Ok(());
+        for probe in probes {
+            if made.is_ok() {
+                made = server.try_execute(probe).await;
+            }
+        }
+        match made {
             Ok(()) => return Some(server),
-            Err(error) => skip("hostile names", &format!("no schema in a database whose name ends with {end}: {error}")),
+            Err(error) => skip(
+                "hostile names",
+                &format!("no database whose name ends with {end}: {error}"),
+            ),
         }
     }
     panic!("no database can be used");
@@ -117,16 +131,23 @@ async fn hostile_names_end_to_end() {
         "semi; DROP TABLE T --",
         "/* comment */",
         "double \" quote",
-        "ünï😀",
+        "ünï漢",
         "SELECT",
         " lead",
         long.as_str(),
     ];
-    let Some(server) = hostile_database().await else { return };
+    let Some(server) = hostile_database().await else {
+        return;
+    };
     let quote = sync_metadata::quote;
     let mut tables = Vec::new();
     for name in names {
-        let schema = format!("s {name}");
+        // The first one's schema is odd as well.
+        let schema = if name == names[0] {
+            format!("s {name}")
+        } else {
+            "Hostile".to_owned()
+        };
         let table = format!(
             "[{}].[{}]",
             schema.replace(']', "]]"),
@@ -138,12 +159,59 @@ async fn hostile_names_end_to_end() {
             quote(&format!("v {name}"))
         );
         let made = match server
-            .try_execute(&format!("CREATE SCHEMA {}", quote(&schema)))
+            .try_execute(&format!(
+                "IF SCHEMA_ID(N'{0}') IS NULL EXEC(N'CREATE SCHEMA {1}')",
+                schema.replace('\'', "''"),
+                quote(&schema).replace('\'', "''")
+            ))
             .await
         {
             Ok(()) => server.try_execute(&create).await,
             Err(error) => Err(error),
         };
+        // Some engines lose such names in the bodies of triggers and procedures.
+        let probes = [
+            format!(
+                "CREATE TRIGGER {0}.{1} ON {table} FOR INSERT AS UPDATE b SET {2} = NULL FROM {table} b JOIN inserted i ON b.{3} = i.{3}",
+                quote(&schema),
+                quote(&format!("t {name}")),
+                quote(&format!("v {name}")),
+                quote(name)
+            ),
+            format!(
+                "CREATE PROCEDURE {0}.{1} @P_1 int AS SELECT b.{2} FROM {table} b WHERE b.{2} = @P_1",
+                quote(&schema),
+                quote(&format!("p {name}")),
+                quote(name)
+            ),
+            format!(
+                "CREATE TYPE {0}.{1} AS TABLE ({2} int NOT NULL PRIMARY KEY)",
+                quote(&schema),
+                quote(&format!("y{}", name.len())),
+                quote(name)
+            ),
+            format!(
+                "CREATE PROCEDURE {0}.{1} @changes {0}.{2} READONLY AS BEGIN DECLARE @done TABLE ({3} int NOT NULL, PRIMARY KEY ({3})); \
+                 INSERT INTO @done ({3}) SELECT c.{3} FROM @changes c LEFT JOIN {table} b ON b.{3} = c.{3}; SELECT c.{3} FROM @changes c END",
+                quote(&schema),
+                quote(&format!("q {name}")),
+                quote(&format!("y{}", name.len())),
+                quote(name)
+            ),
+            format!("INSERT INTO {table} VALUES (0, NULL)"),
+            format!("DELETE FROM {table}"),
+            format!(
+                "DROP TRIGGER {}.{}",
+                quote(&schema),
+                quote(&format!("t {name}"))
+            ),
+        ];
+        let mut made = made;
+        for probe in &probes {
+            if made.is_ok() {
+                made = server.try_execute(probe).await;
+            }
+        }
         match made {
             // Some engines give long names back in another form.
             Ok(())
@@ -172,7 +240,7 @@ async fn hostile_names_end_to_end() {
         // Each alone first, so that the one that is at fault is named.
         let scope = format!("o'{at}] \"scope;--");
         let provisioning = Provisioning {
-            object_prefix: Some("p']x;--".into()),
+            object_prefix: Some("o'p x".into()),
             ..Provisioning::new(scope.as_str(), Tables::Listed(vec![choice(table)]))
         };
         provisioning
