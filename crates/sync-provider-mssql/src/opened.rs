@@ -29,6 +29,7 @@ pub(crate) struct OpenedTable {
     /// Whether the tracking table has our columns after Microsoft's: who wrote a row and when is known only there.
     pub(crate) own_columns: bool,
     /// Procedures and types that the configuration names and the database lacks.
+    #[allow(dead_code, reason = "who calls the procedures has to know")]
     pub(crate) missing_procedures: Vec<ObjectName>,
     /// Triggers that are switched off: changes made meanwhile are not tracked.
     pub(crate) disabled_triggers: Vec<ObjectName>,
