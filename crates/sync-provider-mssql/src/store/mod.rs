@@ -92,6 +92,9 @@ impl MssqlStore {
             .iter()
             .map(TableShape::of)
             .collect();
+        for trigger in tables.iter().flat_map(|table| &table.disabled_triggers) {
+            tracing::warn!(%trigger, "it is switched off, so that changes are not tracked");
+        }
         let statements = tables
             .iter()
             .zip(&scope.description.tables)
