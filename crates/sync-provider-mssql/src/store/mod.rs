@@ -53,8 +53,8 @@ pub(crate) struct MssqlStore {
     options: Options,
     /// Where its round trips are counted when it is done.
     round_trips: Arc<AtomicU64>,
-    /// The mark above which nothing is read: set where the enumeration has no snapshot.
-    limit: Option<i64>,
+    /// The mark of the enumeration, above which nothing is sent.
+    limit: i64,
     /// A transaction is open.
     busy: bool,
     /// The temporary tables that slices go through exist.
@@ -141,7 +141,7 @@ impl MssqlStore {
             remembers: scope.has_own_tables,
             options,
             round_trips: Arc::default(),
-            limit: None,
+            limit: i64::MAX,
             busy: false,
             staged: false,
             counts: false,

@@ -47,7 +47,10 @@ impl MssqlStore {
 
     /// As source: the mark first, then the snapshot. Whatever was committed before the mark was read is in a snapshot that begins after it.
     ///
-    /// Without a snapshot each page is read by itself, and only up to the mark. Nothing is lost by it: what is at or below the mark and still
+    /// Rows above the mark are not sent: nobody could claim to know them, and a conflict that was settled with one would be met again in every
+    /// session until the writer who holds the mark back is done.
+    ///
+    /// Without a snapshot each page is read by itself. Nothing is lost by it: what is at or below the mark and still
     /// the newest of its row when its page is read is in the page, and what took its place meanwhile is above the mark, so that nobody
     /// claims it and the next session brings it.
     pub(super) async fn take_mark(&mut self, floors: &[Tick]) -> Result<Begun, MssqlError> {
@@ -64,7 +67,7 @@ impl MssqlStore {
         let changed = join(
             self.tables.iter().zip(floors).enumerate(),
             " UNION ALL ",
-            |(table, (names, floor))| format!("SELECT {table} WHERE {}", names.any_above(*floor)),
+            |(table, (names, floor))| format!("SELECT {table} WHERE {}", names.any_between(*floor, "@mark")),
         );
         let sql = format!(
             "SET TRANSACTION ISOLATION LEVEL {isolation}; SET NOCOUNT ON; {}; {note}; \
@@ -86,7 +89,7 @@ impl MssqlStore {
             .filter(|table| *table < self.tables.len())
             .collect();
         self.busy = snapshot && !changed.is_empty();
-        self.limit = (!snapshot).then(|| state.mark.try_into().unwrap_or(i64::MAX));
+        self.limit = state.mark.try_into().unwrap_or(i64::MAX);
         Ok(Begun { state, changed })
     }
 

@@ -252,7 +252,7 @@ impl TableNames {
         &self,
         deleted: bool,
         resumed: bool,
-        limit: Option<i64>,
+        limit: i64,
         counted: &[usize],
     ) -> String {
         let behind = if resumed {
@@ -264,9 +264,9 @@ impl TableNames {
         } else {
             "side.local_update_peer_timestamp > CONVERT(binary(8), @P2)".to_owned()
         };
-        let limit = limit.map_or_else(String::new, |mark| {
-            format!(" AND side.local_update_peer_timestamp <= CONVERT(binary(8), CONVERT(bigint, {mark}))")
-        });
+        let limit = format!(
+            " AND side.local_update_peer_timestamp <= CONVERT(binary(8), CONVERT(bigint, {limit}))"
+        );
         let keys = join(self.keys(), ", ", |key| {
             read::select(&format!("side.{}", quote(&key.name)), &key.sql_type)
         });
@@ -519,11 +519,12 @@ impl TableNames {
         )
     }
 
-    /// Whether tracking rows above a tick are there, as a condition.
-    pub(super) fn any_above(&self, tick: Tick) -> String {
+    /// Whether tracking rows above a tick and up to a mark, an expression, are there, as a condition.
+    pub(super) fn any_between(&self, tick: Tick, mark: &str) -> String {
         let tick = i64::try_from(tick).unwrap_or(i64::MAX);
         format!(
-            "EXISTS (SELECT 1 FROM {} side WHERE side.local_update_peer_timestamp > CONVERT(binary(8), CONVERT(bigint, {tick})))",
+            "EXISTS (SELECT 1 FROM {} side WHERE side.local_update_peer_timestamp > CONVERT(binary(8), CONVERT(bigint, {tick})) \
+             AND side.local_update_peer_timestamp <= CONVERT(binary(8), {mark}))",
             object(&self.side)
         )
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sync_knowledge::{ItemId, Knowledge, ReplicaKey, Version};
-use sync_metadata::table_id_range;
+use sync_metadata::{Value, ValueRef, table_id_range};
 
 use crate::batch::{BatchOutcome, ChangeBatch, Next, RowHead, Unsent, UnsentRows};
 use crate::columns::ColumnMap;
@@ -93,6 +93,7 @@ impl MemoryReplica {
             for (head, cells) in changes.heads.iter().zip(changes.rows.iter()) {
                 row.clear();
                 columns.push(cells, &mut row);
+                spell_guids(&mut row);
                 let row = Incoming {
                     table,
                     deleted: changes.deleted,
@@ -336,6 +337,22 @@ impl MemoryReplica {
             },
         );
     }
+}
+
+/// Keys are told apart by their bytes here, so a GUID has one spelling: its text.
+fn spell_guids(row: &mut RowSet) {
+    let is_guid = |cell: ValueRef<'_>| matches!(cell, ValueRef::Guid(_));
+    if !row.row(0).values().any(is_guid) {
+        return;
+    }
+    let cells: Vec<Value> = (row.row(0).values())
+        .map(|cell| match cell {
+            ValueRef::Guid(guid) => Value::Text(guid.to_string()),
+            other => other.to_owned(),
+        })
+        .collect();
+    row.clear();
+    row.push(cells.iter().map(Value::as_ref));
 }
 
 fn unknown_key(table: &str) -> ProviderError {
