@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sync_knowledge::{Knowledge, ReplicaId, ReplicaKey};
 use sync_metadata::Value;
@@ -14,6 +15,7 @@ use sync_provider_mssql::{Provisioning, TableChoice, Tables};
 use tiberius::{ColumnData, Row};
 
 use super::engine::{Engine, Layout, TestReplica};
+use super::hooked::{Call, Hooked};
 use super::neutral::{SCOPE, TABLES, TableSpec};
 use super::state::{Entry, GlobalVersion, State, entry_key};
 use crate::support::blocking::BlockingDatabase;
@@ -36,7 +38,7 @@ struct Replica {
     shared: Arc<Shared>,
     layout: Layout,
     /// `None` only when it is being dropped.
-    db: Option<BlockingDatabase>,
+    db: Option<Arc<BlockingDatabase>>,
     id: ReplicaId,
 }
 
@@ -77,7 +79,7 @@ impl Engine for Mssql {
         Box::new(Replica {
             shared: Arc::clone(&self.shared),
             layout,
-            db: Some(db),
+            db: Some(Arc::new(db)),
             id: ReplicaId::from_uuid(id.parse().unwrap()),
         })
     }
@@ -127,6 +129,27 @@ fn anew(db: &BlockingDatabase) {
          scope_sync_knowledge = NULL, scope_tombstone_cleanup_knowledge = NULL",
     );
     db.rows(&sql);
+}
+
+/// Waits until the mark is above everything that is there. A server may keep one clock for all its databases, and whoever writes in
+/// any of them then holds it back for a moment; the scenarios expect changes to travel at once.
+fn settle(db: &BlockingDatabase) {
+    let ticks = TABLES.iter().map(|table| {
+        format!(
+            "SELECT CONVERT(bigint, MAX(local_update_peer_timestamp)) AS tick FROM {}_tracking",
+            table.name
+        )
+    });
+    let ticks = ticks.collect::<Vec<_>>().join(" UNION ALL ");
+    let sql = format!(
+        "SELECT 1 WHERE CONVERT(bigint, MIN_ACTIVE_ROWVERSION()) > (SELECT COALESCE(MAX(tick), 0) FROM ({ticks}) ticks)"
+    );
+    for _ in 0..100 {
+        if db.rows(&sql).len() == 1 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// The declaration of a column; `KEY` ends that of a key column.
@@ -233,7 +256,9 @@ impl Drop for Replica {
     fn drop(&mut self) {
         let Some(db) = self.db.take() else { return };
         // What a failing scenario leaves behind is not worth keeping.
-        if !std::thread::panicking() {
+        if let Ok(db) = Arc::try_unwrap(db)
+            && !std::thread::panicking()
+        {
             anew(&db);
             self.shared.idle.lock().unwrap().push((self.layout, db));
         }
@@ -271,7 +296,14 @@ impl Replica {
 
 impl TestReplica for Replica {
     fn provider(&self) -> Arc<dyn SyncProvider> {
-        Arc::new(self.db().provider(SCOPE))
+        let provider = Arc::new(self.db().provider(SCOPE));
+        let db = self.db.clone().expect("it is there until it is dropped");
+        Hooked::wrap(provider, move |call| {
+            if matches!(call, Call::Begin | Call::Parameters | Call::Changes) {
+                settle(&db);
+            }
+            Ok(())
+        })
     }
 
     fn id(&self) -> ReplicaId {
