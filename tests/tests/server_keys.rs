@@ -147,8 +147,7 @@ async fn session(sqlite: &Path, server: &ServerDatabase) -> BTreeMap<String, Vec
             .push(format!("{record:?}"));
     });
     orchestrator.synchronize().await.unwrap();
-    let heard = std::mem::take(&mut *heard.lock().unwrap());
-    heard
+    std::mem::take(&mut *heard.lock().unwrap())
 }
 
 #[tokio::test]

@@ -314,9 +314,7 @@ fn column(index: usize) -> String {
 }
 
 /// The samples that the engine holds as they are written.
-async fn held(
-    db: &ServerDatabase,
-) -> Vec<(usize, &'static str, Vec<(&'static str, &'static str)>)> {
+async fn held(db: &ServerDatabase) -> Vec<Written<'static>> {
     let mut held = Vec::new();
     let mut client = db.client().await;
     for (index, (sql_type, values)) in SAMPLES.iter().enumerate() {
@@ -524,11 +522,10 @@ async fn every_type_there_and_back() {
     }
 }
 
-fn same(
-    samples: &[(usize, &str, Vec<(&str, &str)>)],
-    found: &[Vec<String>],
-    expected: &[Vec<String>],
-) {
+/// A column's number, its type, and what is written into it with what comes out.
+type Written<'t> = (usize, &'t str, Vec<(&'t str, &'t str)>);
+
+fn same(samples: &[Written<'_>], found: &[Vec<String>], expected: &[Vec<String>]) {
     let mut failures = Vec::new();
     for (found, expected) in found.iter().zip(expected) {
         for (at, (found, expected)) in found.iter().zip(expected).enumerate() {

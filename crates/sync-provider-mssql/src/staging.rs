@@ -60,7 +60,9 @@ impl Packed {
             ValueRef::Blob(bytes) => {
                 // Written in full, since engines differ in what they pad on conversion.
                 let length = match (&sql_type.kind, sql_type.size) {
-                    (SqlKind::Binary, Some(Size::Length(length))) => bytes.len().max(length as usize),
+                    (SqlKind::Binary, Some(Size::Length(length))) => {
+                        bytes.len().max(length as usize)
+                    }
                     _ => bytes.len(),
                 };
                 let start = self.bytes.len();

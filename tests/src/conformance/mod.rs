@@ -23,9 +23,12 @@ pub use scenarios::{SCENARIOS, Scenario, Verdict};
 pub use sqlite::Sqlite;
 pub use state::{Entry, State};
 
-/// The providers there are: name, and what makes its replicas, or why nothing can here.
-pub fn engines() -> Vec<(&'static str, Result<Box<dyn Engine>, String>)> {
-    let mssql: Result<Box<dyn Engine>, String> = match Mssql::new("conformance") {
+/// What makes the replicas of a provider, or why nothing can here.
+pub type Available = Result<Box<dyn Engine>, String>;
+
+/// The providers there are, by name.
+pub fn engines() -> Vec<(&'static str, Available)> {
+    let mssql: Available = match Mssql::new("conformance") {
         Some(engine) => Ok(Box::new(engine)),
         None => Err(NO_SERVER.to_owned()),
     };

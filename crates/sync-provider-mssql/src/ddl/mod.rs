@@ -19,8 +19,8 @@ use sync_metadata::{ColumnDescription, ObjectNames, TableDescription, quote};
 use crate::sql::{join, object};
 
 pub(crate) use store::store_table;
-pub(crate) use triggers::APPLYING;
 pub(crate) use tracking::OWN_COLUMNS;
+pub(crate) use triggers::APPLYING;
 
 /// A table and the names of its objects: what every statement about it is made of.
 #[derive(Debug)]

@@ -67,7 +67,12 @@ impl MssqlStore {
         let changed = join(
             self.tables.iter().zip(floors).enumerate(),
             " UNION ALL ",
-            |(table, (names, floor))| format!("SELECT {table} WHERE {}", names.any_between(*floor, "@mark")),
+            |(table, (names, floor))| {
+                format!(
+                    "SELECT {table} WHERE {}",
+                    names.any_between(*floor, "@mark")
+                )
+            },
         );
         let sql = format!(
             "SET TRANSACTION ISOLATION LEVEL {isolation}; SET NOCOUNT ON; {}; {note}; \
