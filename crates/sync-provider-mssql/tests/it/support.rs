@@ -85,6 +85,20 @@ impl Database {
         rows(&mut self.client().await, sql).await
     }
 
+    /// Waits until no change of these tables is above the mark any more: a transaction of anybody else's holds it back, on some engines one
+    /// in any database.
+    pub(crate) async fn marks_pass(&self, tables: &[&str]) {
+        let mut client = self.client().await;
+        for table in tables {
+            let above = format!(
+                "SELECT COUNT(*) FROM {table}_tracking WHERE local_update_peer_timestamp >= MIN_ACTIVE_ROWVERSION()"
+            );
+            while rows(&mut client, &above).await != ["0"] {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
     /// Provisions a scope of these tables, all their columns.
     pub(crate) async fn provision(&self, scope: &str, tables: &[&str]) -> Provisioned {
         listed(scope, tables)
