@@ -16,6 +16,9 @@ use crate::workspace::{self, Workspace};
 pub(crate) enum Bench {
     /// Measure `sync-knowledge` beside its rivals and the bound and print the tables with ratios; then count instructions.
     Knowledge(Options),
+    /// Measure first synchronisations into and out of SQL Server beside the plain driver and print the tables with ratios. Needs the server
+    /// that `SYNC_TEST_MSSQL` names; without one it says so and succeeds.
+    SqlServer(SqlServer),
     /// Count the instructions of the watched pieces of work and compare them with those committed. Needs valgrind on Linux;
     /// where the counts cannot be compared it says so and succeeds.
     Instructions(instructions::Options),
@@ -29,12 +32,24 @@ pub(crate) struct Options {
     short: bool,
 }
 
+/// How much.
+#[derive(Debug, Args)]
+pub(crate) struct SqlServer {
+    /// Rows of the table.
+    #[arg(long, default_value_t = 20_000)]
+    rows: u32,
+    /// Turns that count.
+    #[arg(long, default_value_t = 3)]
+    turns: u32,
+}
+
 /// # Errors
 /// If something cannot be built or run, or a piece of work takes more instructions than committed.
 pub(crate) fn run(bench: &Bench) -> Result<(), Error> {
     let workspace = workspace::load()?;
     match bench {
         Bench::Knowledge(options) => knowledge(&workspace, options),
+        Bench::SqlServer(options) => sql_server(&workspace, options),
         Bench::Instructions(options) => instructions::run(&workspace, options),
     }
 }
@@ -60,6 +75,20 @@ fn knowledge(workspace: &Workspace, options: &Options) -> Result<(), Error> {
     )?;
     println!("\n== Instructions");
     instructions::run(workspace, &instructions::Options::default())
+}
+
+fn sql_server(workspace: &Workspace, options: &SqlServer) -> Result<(), Error> {
+    let mut command = cargo::command();
+    command.current_dir(&workspace.root);
+    command.args([
+        "run",
+        "--quiet",
+        "--release",
+        "--package",
+        "sync-sql-server-benches",
+        "--",
+    ]);
+    cargo::run(command.args([options.rows, options.turns].map(|number| number.to_string())))
 }
 
 fn ours(workspace: &Workspace, action: &str) -> Command {

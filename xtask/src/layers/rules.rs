@@ -173,6 +173,14 @@ pub(crate) const RULES: &[Rule] = &[
         for_tests: true,
     },
     Rule {
+        name: "sync-sql-server-benches",
+        below: Below::Everything,
+        outside: Outside::AllBut(&[]),
+        unreached: &[],
+        pure: false,
+        for_tests: true,
+    },
+    Rule {
         name: "sync-fuzz",
         below: Below::Everything,
         outside: Outside::AllBut(&[]),
