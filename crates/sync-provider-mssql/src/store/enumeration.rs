@@ -8,6 +8,7 @@ use tiberius::{ColumnData, ToSql};
 use crate::read;
 use crate::staging::Packed;
 use crate::store::MssqlStore;
+use crate::store::sql::Reach;
 use crate::store::texts::Texts;
 
 /// Columns of a tracking row and ours, as `TableNames::tracking` selects them.
@@ -61,6 +62,14 @@ impl Appetite {
 }
 
 impl MssqlStore {
+    /// What the enumeration under way sends.
+    pub(super) fn reach(&self) -> Reach {
+        Reach {
+            mark: self.limit,
+            scope: self.lens.scope_local_id,
+        }
+    }
+
     /// The columns that the server is to count in.
     pub(super) fn counted(&self, table: usize, keys_alone: bool) -> Vec<usize> {
         if self.counts {
@@ -132,7 +141,8 @@ impl MssqlStore {
         let mut texts = Texts::new(counted.clone());
         let shape = &self.shapes[scan.table];
         let (keys, width) = (shape.key.len(), shape.columns.len());
-        let sql = self.tables[scan.table].scan(scan.deleted, after.is_some(), self.limit, &counted);
+        let sql =
+            self.tables[scan.table].scan(scan.deleted, after.is_some(), self.reach(), &counted);
         let floor = match &after {
             Some(cursor) => cursor.tick,
             None => i64::try_from(scan.floor).unwrap_or(i64::MAX),

@@ -2,7 +2,7 @@
 
 use sync_metadata::ObjectName;
 
-use super::sql::{CREATE_SHARED, Column, TableNames, Taker, applying};
+use super::sql::{CREATE_SHARED, Column, Reach, TableNames, Taker, applying};
 use crate::golden::check;
 
 fn column(name: &str, sql_type: &str) -> Column {
@@ -31,17 +31,19 @@ fn table(name: &str, columns: Vec<Column>, key: Vec<usize>) -> TableNames {
     }
 }
 
+const REACH: Reach = Reach { mark: 7, scope: 3 };
+
 fn statements(table: &TableNames) -> Vec<String> {
     vec![
         CREATE_SHARED.to_owned(),
         table.create_staged(),
         applying(Some("it's")),
         table.stage(&table.key),
-        format!("SELECT 1 WHERE {}", table.any_between(7, "@mark")),
-        table.scan(false, false, 7, &table.key),
-        table.scan(false, true, 7, &[]),
-        table.scan(true, false, 7, &[]),
-        table.scan(true, true, 7, &table.key),
+        format!("SELECT 1 WHERE {}", table.any_between(7, "@mark", REACH)),
+        table.scan(false, false, REACH, &table.key),
+        table.scan(false, true, REACH, &[]),
+        table.scan(true, false, REACH, &[]),
+        table.scan(true, true, REACH, &table.key),
         table.fetch(&table.key),
         table.apply(),
         table.apply_each(),

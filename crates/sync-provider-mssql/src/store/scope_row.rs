@@ -47,7 +47,7 @@ impl MssqlStore {
 
     /// As source: the mark first, then the snapshot. Whatever was committed before the mark was read is in a snapshot that begins after it.
     ///
-    /// Rows above the mark are not sent: nobody could claim to know them, and a conflict that was settled with one would be met again in every
+    /// Changes made here above the mark are not sent: nobody could claim to know them, and a conflict that was settled with one would be met again in every
     /// session until the writer who holds the mark back is done.
     ///
     /// Without a snapshot each page is read by itself. Nothing is lost by it: what is at or below the mark and still
@@ -70,7 +70,7 @@ impl MssqlStore {
             |(table, (names, floor))| {
                 format!(
                     "SELECT {table} WHERE {}",
-                    names.any_between(*floor, "@mark")
+                    names.any_between(*floor, "@mark", self.reach())
                 )
             },
         );

@@ -84,6 +84,24 @@ impl Base {
     }
 }
 
+/// Which tracking rows an enumeration sends: changes made here, up to its mark, and whatever came through its scope. The versions of those are in
+/// the knowledge that goes along, wherever the mark stands; a row that was left out would be claimed and never sent.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reach {
+    pub(super) mark: i64,
+    /// `scope_local_id`.
+    pub(super) scope: i32,
+}
+
+impl Reach {
+    fn condition(self, mark: &str) -> String {
+        format!(
+            "(side.local_update_peer_timestamp <= CONVERT(binary(8), {mark}) OR side.update_scope_local_id = {})",
+            self.scope
+        )
+    }
+}
+
 impl TableNames {
     fn staged(&self) -> String {
         format!("#sync_staged_{}", self.index)
@@ -244,7 +262,7 @@ impl TableNames {
         &self,
         deleted: bool,
         resumed: bool,
-        limit: i64,
+        reach: Reach,
         counted: &[usize],
     ) -> String {
         let behind = if resumed {
@@ -257,7 +275,8 @@ impl TableNames {
             "side.local_update_peer_timestamp > CONVERT(binary(8), @P2)".to_owned()
         };
         let limit = format!(
-            " AND side.local_update_peer_timestamp <= CONVERT(binary(8), CONVERT(bigint, {limit}))"
+            " AND {}",
+            reach.condition(&format!("CONVERT(bigint, {})", reach.mark))
         );
         let keys = join(self.keys(), ", ", |key| {
             read::select(&format!("side.{}", quote(&key.name)), &key.sql_type)
@@ -511,13 +530,13 @@ impl TableNames {
         )
     }
 
-    /// Whether tracking rows above a tick and up to a mark, an expression, are there, as a condition.
-    pub(super) fn any_between(&self, tick: Tick, mark: &str) -> String {
+    /// Whether tracking rows above a tick are there that can be sent under a mark, an expression; as a condition.
+    pub(super) fn any_between(&self, tick: Tick, mark: &str, reach: Reach) -> String {
         let tick = i64::try_from(tick).unwrap_or(i64::MAX);
         format!(
-            "EXISTS (SELECT 1 FROM {} side WHERE side.local_update_peer_timestamp > CONVERT(binary(8), CONVERT(bigint, {tick})) \
-             AND side.local_update_peer_timestamp <= CONVERT(binary(8), {mark}))",
-            object(&self.side)
+            "EXISTS (SELECT 1 FROM {} side WHERE side.local_update_peer_timestamp > CONVERT(binary(8), CONVERT(bigint, {tick})) AND {})",
+            object(&self.side),
+            reach.condition(mark)
         )
     }
 }

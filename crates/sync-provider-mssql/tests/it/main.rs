@@ -18,6 +18,7 @@ mod procedures;
 mod provisioning;
 mod proxy;
 mod refusals;
+mod relays;
 mod sessions;
 mod sharing;
 mod support;
