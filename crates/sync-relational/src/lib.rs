@@ -11,6 +11,7 @@
 mod apply;
 mod aside;
 mod caution;
+pub mod commands;
 mod enumerate;
 mod inspect;
 mod item_id;

@@ -1,0 +1,484 @@
+//! The executor without a database: which commands a row takes, and what is refused when they are put together.
+
+use std::collections::BTreeSet;
+
+use sync_knowledge::{ReplicaId, ReplicaKey, Version};
+use sync_metadata::{
+    ColumnDescription, ObjectName, ScopeDescription, TableDescription, TableName, Value, ValueRef,
+};
+use sync_provider::{Outcome, ProviderError, RowFacts, RowSet};
+use uuid::Uuid;
+
+use super::connection::{BulkCall, CallFailure, Cells, CommandConnection, Query, Transaction};
+use super::*;
+use crate::store::{Attempt, LocalEntry, LocalSlice, Patience, Slice, Store as _, Write};
+
+/// Remembers what was run and fails as it is told.
+#[derive(Debug, Default)]
+struct Fake {
+    /// For each row the commands of its program; for rows together, `bulk` and the command.
+    ran: Vec<String>,
+    /// Rows, by their first cell, that fail in bulk.
+    unapplied: BTreeSet<i64>,
+    /// Rows that are refused while another one of the slice has not gone through.
+    waits_for: Option<(i64, i64)>,
+    done: BTreeSet<i64>,
+}
+
+fn name(command: &Command) -> String {
+    match command.text() {
+        CommandText::Statement(text) => text.clone(),
+        CommandText::Procedure(name) => name.to_string(),
+    }
+}
+
+fn first(row: sync_provider::RowRef<'_>) -> i64 {
+    match row.values().next() {
+        Some(ValueRef::Integer(number)) => number,
+        other => panic!("a key of the test is {other:?}"),
+    }
+}
+
+#[async_trait::async_trait]
+impl CommandConnection for Fake {
+    async fn begin(&mut self, _: Transaction, _: Patience) -> Result<Attempt<()>, ProviderError> {
+        Ok(Attempt::Done(()))
+    }
+
+    async fn commit(&mut self) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
+    async fn rollback(&mut self) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
+    async fn query(
+        &mut self,
+        queries: &[Query<'_>],
+        take: &mut (dyn FnMut(usize, usize, Cells) + Send),
+    ) -> Result<(), ProviderError> {
+        for (nr, query) in queries.iter().enumerate() {
+            match name(query.command).as_str() {
+                "time" => take(nr, 0, vec![Ok(Value::Integer(MARK))]),
+                "scope" => take(
+                    nr,
+                    0,
+                    vec![Ok(Value::Null), Ok(Value::Null), Ok(Value::Integer(1))],
+                ),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn keep(&mut self, queries: &[(usize, Query<'_>)]) -> Result<Vec<u64>, ProviderError> {
+        Ok(vec![0; queries.len()])
+    }
+
+    async fn kept(
+        &mut self,
+        _: usize,
+        _: bool,
+        _: i64,
+        _: &mut (dyn FnMut(i64, Cells) -> bool + Send),
+    ) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
+    async fn run(
+        &mut self,
+        _: &Signature,
+        arguments: &RowSet,
+        programs: &[Program<'_>],
+        program_of: &[usize],
+    ) -> Result<Vec<CallFailure>, ProviderError> {
+        let mut failures = Vec::new();
+        for (row, cells) in arguments.iter().enumerate() {
+            let steps = programs[program_of[row]].steps.iter();
+            let steps = steps.map(|step| match step.otherwise {
+                Some(otherwise) => format!("{}|{}", name(step.command), name(otherwise)),
+                None => name(step.command),
+            });
+            self.ran.push(steps.collect::<Vec<_>>().join(" "));
+            let key = first(cells);
+            let must_wait = |(child, parent)| key == child && !self.done.contains(&parent);
+            if self.waits_for.is_some_and(must_wait) {
+                failures.push(CallFailure {
+                    row,
+                    step: 0,
+                    reason: Some("no parent".to_owned()),
+                });
+            } else {
+                self.done.insert(key);
+            }
+        }
+        Ok(failures)
+    }
+
+    async fn run_bulk(
+        &mut self,
+        _: usize,
+        signature: &Signature,
+        arguments: &RowSet,
+        calls: &[BulkCall<'_>],
+    ) -> Result<Vec<CallFailure>, ProviderError> {
+        let mut failures = Vec::new();
+        for call in calls {
+            for &row in call.rows {
+                let cells = arguments.row(row);
+                let guard = cells
+                    .values()
+                    .nth(signature.place(SessionValue::MinTimestamp));
+                assert_eq!(
+                    guard,
+                    Some(ValueRef::Integer(MARK)),
+                    "all rows have the mark"
+                );
+                self.ran
+                    .push(format!("bulk {}", call.command.procedure.name));
+                if self.unapplied.contains(&first(cells)) {
+                    failures.push(CallFailure {
+                        row,
+                        step: 0,
+                        reason: None,
+                    });
+                }
+            }
+        }
+        Ok(failures)
+    }
+}
+
+const MARK: i64 = 100;
+
+fn table() -> TableDescription {
+    let columns = vec![
+        ColumnDescription::key("Id", "int".parse().unwrap()),
+        ColumnDescription::new("Name", "nvarchar(20)".parse().unwrap()),
+    ];
+    TableDescription::new(TableName::parse("T").unwrap(), "[T]", columns).unwrap()
+}
+
+/// What each command is called and takes.
+fn commands(role: CommandRole) -> (&'static str, Vec<String>) {
+    let (text, names) = match role {
+        CommandRole::SelectIncrementalChanges => ("changes", "sync_min_timestamp"),
+        CommandRole::SelectRow => ("row", "Id"),
+        CommandRole::Insert => ("insert", "Id Name sync_row_count"),
+        CommandRole::Update => ("update", "Id Name sync_min_timestamp sync_row_count"),
+        CommandRole::Delete => ("delete", "Id sync_min_timestamp sync_row_count"),
+        CommandRole::InsertMetadata => ("insertmeta", VERSION),
+        CommandRole::UpdateMetadata => ("updatemeta", VERSION),
+        CommandRole::DeleteMetadata => ("deletemeta", "Id sync_row_count"),
+    };
+    (
+        text,
+        names.split(' ').map(|name| format!("@{name}")).collect(),
+    )
+}
+
+const VERSION: &str = "Id sync_row_is_tombstone sync_create_peer_key sync_create_peer_timestamp sync_update_peer_key \
+     sync_update_peer_timestamp sync_row_count";
+
+fn signature() -> Signature {
+    Signature::of_table(&table(), &["@Id".to_owned(), "@Name".to_owned()])
+}
+
+fn adapter() -> SyncAdapter {
+    let made = SyncAdapter::new(&table(), signature(), |role| {
+        let (text, names) = commands(role);
+        Some((CommandText::Statement(text.to_owned()), names))
+    });
+    made.unwrap()
+}
+
+fn store(bulk: bool, fake: Fake) -> CommandStore<Fake> {
+    let command = |text: &str, names: &[&str]| {
+        let text = CommandText::Statement(text.to_owned());
+        Command::new("scope", text, names, &Signature::of_scope()).unwrap()
+    };
+    let many = |name: &str| BulkCommand {
+        procedure: ObjectName {
+            schema: None,
+            name: name.to_owned(),
+        },
+        table_type: ObjectName {
+            schema: None,
+            name: "type".to_owned(),
+        },
+    };
+    let adapter = match bulk {
+        false => adapter(),
+        true => adapter().with_bulk(BulkCommands {
+            insert: many("inserts"),
+            update: many("updates"),
+            delete: many("deletes"),
+        }),
+    };
+    let scope = CommandScope {
+        replica: ReplicaId::from_uuid(Uuid::from_u128(1)),
+        scope_local_id: 1,
+        restore_count: 0,
+        description: ScopeDescription::new("s", vec![table()]).unwrap(),
+    };
+    let commands = ScopeCommands {
+        select_new_timestamp: command("time", &["sync_new_timestamp"]),
+        select_scope_info: command("scope", &["sync_scope_name"]),
+        update_scope_info: command("store", &["sync_scope_knowledge", "sync_row_count"]),
+    };
+    CommandStore::new(fake, scope, commands, vec![adapter])
+}
+
+/// Polls a future that never waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(value) => value,
+        std::task::Poll::Pending => panic!("the fake waits for nothing"),
+    }
+}
+
+const THERE: Version = Version::new(ReplicaKey(1), 5);
+const HERE: Version = Version::new(ReplicaKey(0), 7);
+
+/// What is here under a key.
+#[derive(Copy, Clone, Debug, PartialEq)]
+enum Local {
+    Nothing,
+    Tombstone,
+    Row,
+    /// Changed above the mark.
+    LateRow,
+}
+
+fn entry(local: Local, cells: &mut RowSet) -> Option<LocalEntry> {
+    let live = matches!(local, Local::Row | Local::LateRow);
+    if live {
+        cells.push([ValueRef::Integer(1), ValueRef::Null]);
+    }
+    (local != Local::Nothing).then(|| LocalEntry {
+        facts: RowFacts {
+            create: HERE,
+            update: HERE,
+            tombstone: !live,
+        },
+        time: None,
+        writer: None,
+        local_tick: if local == Local::LateRow {
+            MARK + 1
+        } else {
+            MARK
+        },
+        cells: live.then(|| cells.len() - 1),
+    })
+}
+
+/// Writes rows with the keys 1, 2, … and gives back what was run and which rows failed.
+fn write(
+    mut store: CommandStore<Fake>,
+    deleted: bool,
+    rows: &[(Local, bool, Version)],
+) -> (Vec<String>, Vec<String>) {
+    assert!(matches!(
+        now(store.begin_apply(Patience::Full)),
+        Ok(Attempt::Done(_))
+    ));
+    let mut incoming = RowSet::new(if deleted { 1 } else { 2 });
+    let mut local = LocalSlice {
+        cells: RowSet::new(2),
+        ..LocalSlice::default()
+    };
+    let mut writes = Vec::new();
+    for (row, (here, base, create)) in rows.iter().enumerate() {
+        incoming.push([ValueRef::Integer(row as i64 + 1), ValueRef::Text("x")]);
+        let entry = entry(*here, &mut local.cells);
+        local.entries.push(entry);
+        writes.push(Write {
+            row,
+            outcome: Outcome {
+                base: *base,
+                tombstone: deleted,
+                create: *create,
+                update: THERE,
+                time: None,
+                writer: None,
+            },
+        });
+    }
+    let slice = Slice {
+        table: 0,
+        deleted,
+        repeated: false,
+        guarded: false,
+        rows: &incoming,
+    };
+    let failed = now(store.write(slice, &local, &writes)).unwrap();
+    let failed = failed
+        .iter()
+        .map(|failure| format!("{} {}", failure.row, failure.reason));
+    (store.connection.ran, failed.collect())
+}
+
+#[test]
+fn the_way_of_a_row() {
+    let check = |here, deleted, base, create, alone: &str, together: &str| {
+        let rows = [(here, base, create)];
+        let case = format!("{here:?} deleted {deleted} base {base}");
+        assert_eq!(
+            write(store(false, Fake::default()), deleted, &rows).0,
+            [alone],
+            "{case}"
+        );
+        assert_eq!(
+            write(store(true, Fake::default()), deleted, &rows).0,
+            [together],
+            "{case}"
+        );
+    };
+    use Local::{LateRow, Nothing, Row, Tombstone};
+    let meta = "updatemeta|insertmeta";
+    check(
+        Nothing,
+        false,
+        true,
+        THERE,
+        "insert insertmeta",
+        "bulk inserts",
+    );
+    check(
+        Tombstone,
+        false,
+        true,
+        THERE,
+        "deletemeta insert insertmeta",
+        "bulk inserts",
+    );
+    check(
+        Row,
+        false,
+        true,
+        HERE,
+        &format!("update {meta}"),
+        "bulk updates",
+    );
+    check(
+        Row,
+        true,
+        true,
+        HERE,
+        &format!("delete {meta}"),
+        "bulk deletes",
+    );
+    // The bulk commands leave the creation version.
+    check(
+        Row,
+        false,
+        true,
+        THERE,
+        "update insertmeta",
+        "update insertmeta",
+    );
+    check(
+        Row,
+        true,
+        true,
+        THERE,
+        "delete insertmeta",
+        "delete insertmeta",
+    );
+    // What changed above the mark is guarded by its own tick.
+    let late = format!("update {meta}");
+    check(LateRow, false, true, HERE, &late, &late);
+    // Only the version.
+    for here in [Row, Tombstone] {
+        check(here, false, false, HERE, meta, meta);
+        check(here, true, false, THERE, "insertmeta", "insertmeta");
+    }
+    check(Nothing, true, true, THERE, "insertmeta", "insertmeta");
+}
+
+#[test]
+fn rows_that_fail_together_go_alone_and_are_tried_while_others_get_through() {
+    let fake = || Fake {
+        unapplied: BTreeSet::from([1, 3]),
+        waits_for: Some((1, 3)),
+        ..Fake::default()
+    };
+    let rows = [(Local::Nothing, true, THERE); 3];
+    let (ran, failed) = write(store(true, fake()), false, &rows);
+    let alone = "insert insertmeta";
+    let together = "bulk inserts";
+    assert_eq!(ran, [together, together, together, alone, alone, alone]);
+    assert_eq!(failed, Vec::<String>::new());
+
+    // The parent never comes: the row is named, and not tried for ever.
+    let hopeless = Fake {
+        waits_for: Some((1, 9)),
+        ..Fake::default()
+    };
+    let (ran, failed) = write(store(false, hopeless), false, &rows);
+    assert_eq!(ran.len(), 4);
+    assert_eq!(failed, ["0 no parent"]);
+}
+
+#[test]
+fn commands_that_lack_something_are_refused_by_name() {
+    let check = |role: CommandRole, left_out: &str, expected: [&str; 2]| {
+        let made = SyncAdapter::new(&table(), signature(), |other| {
+            let (text, mut names) = commands(other);
+            if other == role {
+                names.retain(|name| name != left_out);
+            }
+            let text = CommandText::Statement(text.to_owned());
+            (other != role || !left_out.is_empty()).then_some((text, names))
+        });
+        let message = made.expect_err("it lacks something").to_string();
+        for part in expected {
+            assert!(message.contains(part), "{message}");
+        }
+        assert!(
+            message.contains("[T]") && message.contains(role.name()),
+            "{message}"
+        );
+    };
+    use CommandRole as R;
+    check(
+        R::SelectIncrementalChanges,
+        "@sync_min_timestamp",
+        ["parameter", "@sync_min_timestamp"],
+    );
+    check(R::SelectRow, "@Id", ["parameter", "@Id"]);
+    check(R::Insert, "@Name", ["parameter", "@Name"]);
+    check(
+        R::Update,
+        "@sync_min_timestamp",
+        ["parameter", "@sync_min_timestamp"],
+    );
+    check(
+        R::UpdateMetadata,
+        "@sync_update_peer_key",
+        ["parameter", "@sync_update_peer_key"],
+    );
+    for role in [
+        R::Insert,
+        R::Update,
+        R::Delete,
+        R::InsertMetadata,
+        R::UpdateMetadata,
+        R::DeleteMetadata,
+    ] {
+        check(role, "@sync_row_count", ["output", "@sync_row_count"]);
+    }
+    for role in CommandRole::ALL {
+        check(role, "", ["there is none", "command"]);
+    }
+    let unknown = Command::new(
+        "InsertCommand of table [T]",
+        CommandText::Statement(String::new()),
+        &["@Id", "@Nmae"],
+        &signature(),
+    );
+    assert!(unknown.unwrap_err().to_string().contains("@Nmae"));
+}
