@@ -219,6 +219,24 @@ impl Connection {
         Ok(self.put_back(client, answer)?)
     }
 
+    /// Runs statements that need no parameters, and gives back the column names of each result set, whether it has rows or not.
+    pub(crate) async fn describe(&mut self, sql: &str) -> Result<Vec<Vec<String>>, MssqlError> {
+        let mut client = self.take()?;
+        let answer = async {
+            let mut stream = client.simple_query(sql).await?;
+            let mut sets = Vec::new();
+            while let Some(item) = stream.try_next().await? {
+                if let QueryItem::Metadata(metadata) = item {
+                    let columns = metadata.columns().iter();
+                    sets.push(columns.map(|column| column.name().to_owned()).collect());
+                }
+            }
+            Ok(sets)
+        }
+        .await;
+        self.put_back(client, answer)
+    }
+
     fn take(&mut self) -> Result<TdsClient, MssqlError> {
         self.round_trips += 1;
         self.client.take().ok_or_else(|| MssqlError::Lost {

@@ -49,6 +49,7 @@ mod inspect;
 mod metadata;
 mod names;
 mod opened;
+mod procedures;
 mod provider;
 mod provision;
 mod read;
@@ -62,7 +63,7 @@ pub use connection::{ConnectionFactory, DirectConnections, TdsClient};
 pub use deprovision::Deprovisioning;
 pub use error::MssqlError;
 pub use inspect::{MssqlReader, describe, scope_names, status};
-pub use provider::MssqlProvider;
+pub use provider::{Execution, MssqlProvider};
 pub use provision::{CreationOption, CreationOptions, Provisioning, Tables, Template};
 pub use settings::{
     DEFAULT_COMMAND_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, DEFAULT_LOCK_TIMEOUT, Encryption, Password,

@@ -13,6 +13,7 @@ use sync_provider::{
 use sync_relational::{Owner, Retries, Sessions, Store};
 
 use crate::connection::{ConnectionFactory, DirectConnections};
+use crate::procedures;
 use crate::settings::{DEFAULT_LOCK_TIMEOUT, Settings};
 use crate::store::{MssqlStore, Options};
 
@@ -23,9 +24,22 @@ use crate::store::{MssqlStore, Options};
 pub struct MssqlProvider {
     connections: Arc<dyn ConnectionFactory>,
     scope: Option<String>,
+    execution: Execution,
     options: Options,
     round_trips: Arc<AtomicU64>,
     sessions: Sessions,
+}
+
+/// How a provider reads and writes rows.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Execution {
+    /// With statements of its own over the tables and tracking tables, a slice of rows at a time.
+    #[default]
+    Slices,
+    /// With the procedures that the scope's configuration names, as Sync Framework's provider does. What they were changed to do is done; what
+    /// they cannot do is told in `docs/sql-server.md`.
+    Procedures,
 }
 
 impl MssqlProvider {
@@ -39,6 +53,7 @@ impl MssqlProvider {
         MssqlProvider {
             connections,
             scope: scope.map(str::to_owned),
+            execution: Execution::default(),
             options: Options {
                 lock_timeout: DEFAULT_LOCK_TIMEOUT,
                 snapshot: true,
@@ -46,6 +61,12 @@ impl MssqlProvider {
             round_trips: Arc::default(),
             sessions: Sessions::new(),
         }
+    }
+
+    /// With another way to read and write rows.
+    #[must_use]
+    pub fn with_execution(self, execution: Execution) -> Self {
+        MssqlProvider { execution, ..self }
     }
 
     /// How long a session waits for the locks of others, [`DEFAULT_LOCK_TIMEOUT`] unless this says otherwise. Less than a millisecond is
@@ -74,19 +95,32 @@ impl MssqlProvider {
     pub async fn open_store(&self) -> Result<Box<dyn Store>, ProviderError> {
         let mut retries = Retries::default();
         loop {
-            let connections = Arc::clone(&self.connections);
-            let error =
-                match MssqlStore::open(connections, self.scope.as_deref(), self.options).await {
-                    Ok(store) => return Ok(Box::new(store.counting(&self.round_trips))),
-                    Err(error) => error,
-                };
+            let error = match self.try_to_open().await {
+                Ok(store) => return Ok(store),
+                Err(error) => error,
+            };
             let pause = error.is_transient().then(|| retries.pause()).flatten();
             let Some(pause) = pause else {
-                return Err(error.into());
+                return Err(error);
             };
             tracing::warn!(%error, ?pause, "trying again over a fresh connection");
             tokio::time::sleep(pause).await;
         }
+    }
+
+    async fn try_to_open(&self) -> Result<Box<dyn Store>, ProviderError> {
+        let (connections, scope) = (Arc::clone(&self.connections), self.scope.as_deref());
+        let counter = &self.round_trips;
+        Ok(match self.execution {
+            Execution::Slices => {
+                let store = MssqlStore::open(connections, scope, self.options).await?;
+                Box::new(store.counting(counter))
+            }
+            Execution::Procedures => {
+                let counter = Arc::clone(counter);
+                Box::new(procedures::open(connections, scope, self.options, counter).await?)
+            }
+        })
     }
 }
 

@@ -18,6 +18,7 @@ use sync_metadata::{ColumnDescription, ObjectNames, TableDescription, quote};
 
 use crate::sql::{join, object};
 
+pub(crate) use bulk::VERSION_COLUMNS;
 pub(crate) use store::store_table;
 pub(crate) use tracking::OWN_COLUMNS;
 pub(crate) use triggers::APPLYING;

@@ -7,7 +7,7 @@ use sync_provider::{RowSet, TableShape};
 /// Why a key cannot be stored so that it comes out again as it came; `None` where it can.
 ///
 /// What the server would round, pad, or write in another form would be another row to a database that compares what is written.
-pub(super) fn respelled(shape: &TableShape, key: &RowSet) -> Option<String> {
+pub(crate) fn respelled(shape: &TableShape, key: &RowSet) -> Option<String> {
     let cells = key.row(0).values().zip(&shape.key);
     let mut changed = cells.filter_map(|(value, &column)| {
         let sql_type = &shape.types[column];
@@ -48,7 +48,7 @@ fn stored(sql_type: &SqlType, value: ValueRef<'_>) -> Option<Value> {
 }
 
 /// Why a row cannot meet the one that is here under its key; `None` where both are spelled alike.
-pub(super) fn spelled_otherwise(
+pub(crate) fn spelled_otherwise(
     shape: &TableShape,
     incoming: &RowSet,
     here: &[Value],

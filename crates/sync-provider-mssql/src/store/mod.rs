@@ -3,12 +3,13 @@
 mod enumeration;
 #[cfg(test)]
 mod golden;
-mod keys;
+pub(crate) mod keys;
 mod scope_row;
 mod slice;
 mod sql;
 mod texts;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -35,6 +36,21 @@ pub(crate) struct Options {
     pub(crate) lock_timeout: Duration,
     /// Whether a source reads in SNAPSHOT where the database allows it.
     pub(crate) snapshot: bool,
+}
+
+impl Options {
+    /// How long locks are waited for, as `LOCK_TIMEOUT` has it.
+    pub(crate) fn milliseconds(self, patience: Patience) -> i32 {
+        let full = i32::try_from(self.lock_timeout.as_millis()).unwrap_or(i32::MAX);
+        match patience {
+            Patience::Full => full,
+            // Between a half and one and a half of a sixteenth: two that block each other must not give up together for ever.
+            Patience::Part => {
+                let percent = RandomState::new().hash_one(full) % 101 + 50;
+                full / 16 / 100 * i32::try_from(percent).unwrap_or(100)
+            }
+        }
+    }
 }
 
 /// The store behind a [`crate::MssqlProvider`].

@@ -1,7 +1,5 @@
 //! The scope row, the rows that wait, and the transactions around an apply.
 
-use std::hash::{BuildHasher, RandomState};
-
 use sync_knowledge::{ItemId, Tick};
 use sync_metadata::ObjectName;
 use sync_provider::ProviderError;
@@ -117,7 +115,7 @@ impl MssqlStore {
         let lock = format!(
             "DECLARE @locked int; EXEC @locked = sp_getapplock @Resource = {}, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = {}",
             text(&format!("syncdb {}", self.scope.replica)),
-            self.milliseconds(patience),
+            self.options.milliseconds(patience),
         );
         // Rows are waited for as long as the user allows, whatever the patience: only the scope's own lock is what sessions wait for in a circle.
         let sql = format!(
@@ -160,19 +158,7 @@ impl MssqlStore {
 
     /// How long locks are waited for, from here on.
     fn lock_timeout(&self, patience: Patience) -> String {
-        format!("SET LOCK_TIMEOUT {}", self.milliseconds(patience))
-    }
-
-    fn milliseconds(&self, patience: Patience) -> i32 {
-        let full = i32::try_from(self.options.lock_timeout.as_millis()).unwrap_or(i32::MAX);
-        match patience {
-            Patience::Full => full,
-            // Between a half and one and a half of a sixteenth: two that block each other must not give up together for ever.
-            Patience::Part => {
-                let percent = RandomState::new().hash_one(full) % 101 + 50;
-                full / 16 / 100 * i32::try_from(percent).unwrap_or(100)
-            }
-        }
+        format!("SET LOCK_TIMEOUT {}", self.options.milliseconds(patience))
     }
 
     /// One batch, for a transaction must not end within a call that has parameters (error 266).

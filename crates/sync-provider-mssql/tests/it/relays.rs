@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use sync_orchestrator::SyncOrchestrator;
-use sync_provider_mssql::MssqlProvider;
+use sync_provider_mssql::{Execution, MssqlProvider};
 
 use crate::support::{Database, run};
 
-fn provider(database: &Database) -> Arc<MssqlProvider> {
+fn provider(database: &Database, execution: Execution) -> Arc<MssqlProvider> {
     let connections = Arc::new(database.connections.clone());
-    Arc::new(MssqlProvider::with_connections(
-        connections,
-        Some("shop"),
-    ))
+    let provider = MssqlProvider::with_connections(connections, Some("shop"));
+    Arc::new(provider.with_execution(execution))
 }
 
 /// A writer whose transaction stays open holds the mark back. What comes through the scope meanwhile is known under the versions of others, so
@@ -21,7 +19,7 @@ fn provider(database: &Database) -> Arc<MssqlProvider> {
 async fn what_arrives_while_the_mark_is_held_back_is_handed_on() {
     let test = "what_arrives_while_the_mark_is_held_back_is_handed_on";
     let mut databases = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..4 {
         let Some(database) = Database::new(test).await else {
             return;
         };
@@ -33,8 +31,8 @@ async fn what_arrives_while_the_mark_is_held_back_is_handed_on() {
         database.provision("shop", &["Item"]).await;
         databases.push(database);
     }
-    let [a, b, c] = &databases[..] else {
-        panic!("three databases")
+    let [a, b, c, d] = &databases[..] else {
+        panic!("four databases")
     };
     a.execute(&["INSERT INTO Item VALUES (1, N'one'), (2, N'two')"])
         .await;
@@ -43,11 +41,14 @@ async fn what_arrives_while_the_mark_is_held_back_is_handed_on() {
     run(&mut writer, "BEGIN TRANSACTION").await;
     run(&mut writer, "INSERT INTO Beside (Id) VALUES (1)").await;
 
-    for (one, other) in [(a, b), (b, c)] {
-        let session = SyncOrchestrator::new(provider(one), provider(other));
+    let own = Execution::Slices;
+    let session = SyncOrchestrator::new(provider(a, own), provider(b, own));
+    session.synchronize().await.unwrap();
+    for (execution, other) in [(Execution::Slices, c), (Execution::Procedures, d)] {
+        let session = SyncOrchestrator::new(provider(b, execution), provider(other, own));
         session.synchronize().await.unwrap();
+        let names = "SELECT Name FROM Item ORDER BY Id";
+        assert_eq!(other.rows(names).await, ["one", "two"], "{execution:?}");
     }
-    let names = "SELECT Name FROM Item ORDER BY Id";
-    assert_eq!(c.rows(names).await, ["one", "two"]);
     run(&mut writer, "ROLLBACK TRANSACTION").await;
 }

@@ -1,0 +1,60 @@
+//! Sync Framework's own procedures as the commands of a store: what its provider would call is called, with its parameters, and its guards and
+//! row counts are heeded.
+
+mod adapters;
+mod connection;
+mod sql;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use sync_knowledge::ReplicaId;
+use sync_provider::ProviderError;
+use sync_relational::commands::{CommandScope, CommandStore};
+
+use crate::connection::{Connection, ConnectionFactory};
+use crate::opened::open_scope;
+use crate::procedures::connection::{ProcedureConnection, Settled};
+use crate::store::Options;
+
+/// Opens a scope whose rows go through its procedures: as [`open_scope`], and one round trip in which the procedures say which columns they return.
+pub(crate) async fn open(
+    connections: Arc<dyn ConnectionFactory>,
+    scope: Option<&str>,
+    options: Options,
+    counter: Arc<AtomicU64>,
+) -> Result<CommandStore<ProcedureConnection>, ProviderError> {
+    let mut connection = Connection::open(&*connections).await?;
+    let opened = open_scope(&mut connection, scope).await?;
+    let tables = opened.tables.iter().zip(&opened.scope.description.tables);
+    let adapters: Result<Vec<_>, _> = tables
+        .map(|(table, described)| adapters::of_table(table, described))
+        .collect();
+    let adapters = adapters?;
+    let commands = adapters::of_scope(&opened.scope.store)?;
+    let row = &opened.scope.row;
+    let replica = ReplicaId::from_uuid(row.scope_id);
+    let connection = ProcedureConnection::over(
+        (connections, connection),
+        Settled {
+            lock: format!("syncdb {replica}"),
+            options: Options {
+                snapshot: opened.facts.allows_snapshot && options.snapshot,
+                ..options
+            },
+            scope: row.name.clone(),
+            counter,
+        },
+        &opened.scope.description,
+        &opened.tables,
+        &adapters,
+    )
+    .await?;
+    let scope = CommandScope {
+        replica,
+        scope_local_id: row.scope_local_id,
+        restore_count: row.restore_count,
+        description: opened.scope.description,
+    };
+    Ok(CommandStore::new(connection, scope, commands, adapters))
+}
