@@ -13,6 +13,8 @@ mod cuts;
 mod deprovisioning;
 mod inspecting;
 mod likeness;
+mod msf;
+mod msf_sessions;
 mod permissions;
 mod procedures;
 mod provisioning;
