@@ -43,10 +43,11 @@ fn sqlite_with_sqlite() {
     check(&Sqlite, &Sqlite);
 }
 
-/// With SQL Server as the first and as the second, one after the other: a server may keep one clock for all its databases, and a
-/// transaction under way in one of them then holds the marks of all others back.
+/// A server may keep one clock for all its databases, and a transaction under way in one of them then holds the marks of all others back.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// With SQL Server as the first and as the second, one after the other.
 fn check_mssql(test: &str, other: Option<&dyn Engine>) {
-    static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(mssql) = Mssql::new(test) else {
         return;
@@ -73,6 +74,18 @@ fn mssql_with_sqlite() {
 #[test]
 fn mssql_with_mssql() {
     check_mssql("mssql_with_mssql", None);
+}
+
+/// One way round with another engine, and with slices: each scenario costs many sessions.
+#[test]
+fn procedures_with_sqlite_and_slices() {
+    let test = "procedures_with_sqlite_and_slices";
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (Some(procedures), Some(slices)) = (Mssql::with_procedures(test), Mssql::new(test)) else {
+        return;
+    };
+    check(&Sqlite, &procedures);
+    check(&procedures, &slices);
 }
 
 #[test]

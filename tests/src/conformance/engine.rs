@@ -16,6 +16,17 @@ pub trait Engine: Send + Sync {
     /// A fresh replica of the neutral schema.
     fn make(&self, layout: Layout) -> Box<dyn TestReplica>;
 
+    /// Whether it keeps the time and the writer of a row, which two policies need.
+    fn knows_writers(&self) -> bool {
+        true
+    }
+
+    /// Why a scenario asks for what it does not have; `None` where it does not.
+    fn lacks(&self, scenario: &str) -> Option<&'static str> {
+        let _ = scenario;
+        None
+    }
+
     /// Whether blanks at the end of a text key do not count.
     fn pads_keys(&self) -> bool {
         false

@@ -28,14 +28,20 @@ pub type Available = Result<Box<dyn Engine>, String>;
 
 /// The providers there are, by name.
 pub fn engines() -> Vec<(&'static str, Available)> {
-    let mssql: Available = match Mssql::new("conformance") {
-        Some(engine) => Ok(Box::new(engine)),
-        None => Err(NO_SERVER.to_owned()),
+    let of_server = |engine: Option<Mssql>| -> Available {
+        match engine {
+            Some(engine) => Ok(Box::new(engine)),
+            None => Err(NO_SERVER.to_owned()),
+        }
     };
     vec![
         ("memory", Ok(Box::new(Memory))),
         ("sqlite", Ok(Box::new(Sqlite))),
-        ("mssql", mssql),
+        ("mssql", of_server(Mssql::new("conformance"))),
+        (
+            "mssql (procedures)",
+            of_server(Mssql::with_procedures("conformance (procedures)")),
+        ),
     ]
 }
 
@@ -69,6 +75,17 @@ pub fn pair_name(local: &str, remote: &str) -> String {
 
 /// Runs one scenario over one pair.
 pub fn run(local: &dyn Engine, remote: &dyn Engine, scenario: &Scenario) -> Finding {
+    let lacks = [local, remote].into_iter().find_map(|engine| {
+        let reason = engine.lacks(scenario.name)?;
+        Some(format!("{}: {reason}", engine.name()))
+    });
+    if let Some(reason) = lacks {
+        return Finding {
+            pair: pair_name(local.name(), remote.name()),
+            scenario: scenario.name,
+            problem: Some(Problem::Skipped(reason)),
+        };
+    }
     let result = catch_unwind(AssertUnwindSafe(|| (scenario.run)(local, remote)));
     let problem = match result {
         Ok(Verdict::Passed) => None,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use sync_knowledge::{Knowledge, ReplicaId, ReplicaKey};
 use sync_metadata::Value;
 use sync_provider::SyncProvider;
-use sync_provider_mssql::{Provisioning, TableChoice, Tables};
+use sync_provider_mssql::{Execution, Provisioning, TableChoice, Tables};
 use tiberius::{ColumnData, Row};
 
 use super::engine::{Engine, Layout, TestReplica};
@@ -24,6 +24,7 @@ use crate::support::blocking::BlockingDatabase;
 #[derive(Debug)]
 pub struct Mssql {
     shared: Arc<Shared>,
+    execution: Execution,
 }
 
 #[derive(Debug)]
@@ -36,6 +37,7 @@ struct Shared {
 
 struct Replica {
     shared: Arc<Shared>,
+    execution: Execution,
     layout: Layout,
     /// `None` only when it is being dropped.
     db: Option<Arc<BlockingDatabase>>,
@@ -54,13 +56,26 @@ impl Mssql {
                 idle: Mutex::default(),
                 holds_nul,
             }),
+            execution: Execution::default(),
+        })
+    }
+
+    /// The same, through the procedures that Sync Framework's provider would call.
+    pub fn with_procedures(test: &str) -> Option<Self> {
+        let slices = Self::new(test)?;
+        Some(Mssql {
+            execution: Execution::Procedures,
+            ..slices
         })
     }
 }
 
 impl Engine for Mssql {
     fn name(&self) -> &'static str {
-        "mssql"
+        match self.execution {
+            Execution::Procedures => "mssql (procedures)",
+            _ => "mssql",
+        }
     }
 
     fn make(&self, layout: Layout) -> Box<dyn TestReplica> {
@@ -78,6 +93,7 @@ impl Engine for Mssql {
         let id = text_of(db.rows(&sql).remove(0).into_iter().next().unwrap());
         Box::new(Replica {
             shared: Arc::clone(&self.shared),
+            execution: self.execution,
             layout,
             db: Some(Arc::new(db)),
             id: ReplicaId::from_uuid(id.parse().unwrap()),
@@ -86,6 +102,32 @@ impl Engine for Mssql {
 
     fn pads_keys(&self) -> bool {
         true
+    }
+
+    fn knows_writers(&self) -> bool {
+        self.execution == Execution::Slices
+    }
+
+    fn lacks(&self, scenario: &str) -> Option<&'static str> {
+        if self.execution == Execution::Slices {
+            return None;
+        }
+        match scenario {
+            "a newcomer adopts equal data" => {
+                Some("with procedures, nothing says whether a replica is new")
+            }
+            "waiting rows come in batches"
+            | "policy defer"
+            | "a failing row heals"
+            | "waiting rows are asked for by key"
+            | "a waiting row changes at the source"
+            | "a waiting row changes while the session runs"
+            | "a deletion that waits"
+            | "failing rows block nothing" => Some(
+                "with procedures, rows that wait are exceptions in the knowledge and nothing else",
+            ),
+            _ => None,
+        }
     }
 
     fn holds(&self, value: &Value) -> bool {
@@ -296,7 +338,7 @@ impl Replica {
 
 impl TestReplica for Replica {
     fn provider(&self) -> Arc<dyn SyncProvider> {
-        let provider = Arc::new(self.db().provider(SCOPE));
+        let provider = Arc::new(self.db().provider(SCOPE).with_execution(self.execution));
         let db = self.db.clone().expect("it is there until it is dropped");
         Hooked::wrap(provider, move |call| {
             if matches!(call, Call::Begin | Call::Parameters | Call::Changes) {

@@ -53,7 +53,9 @@ enum Side {
 pub(super) fn every_conflict(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
     for direction in [UploadAndDownload, DownloadAndUpload, Upload, Download] {
         for later in [Later::Local, Later::Remote, Later::Neither] {
-            for policy in 0..9 {
+            // Last writer and priorities need attributes; what is deferred has to be remembered.
+            let all = local.knows_writers() && remote.knows_writers();
+            for policy in (0..9).filter(|policy| all || *policy < 4) {
                 let depends_on_time = policy == 4;
                 if depends_on_time || later == Later::Local {
                     check(local, remote, direction, policy, later);

@@ -79,7 +79,17 @@ pub(super) fn ring_with_conflicts(local: &dyn Engine, remote: &dyn Engine) -> Ve
         ConflictPolicy::LastWriterWins,
         ConflictPolicy::Priority(Vec::new()),
     ];
-    for policy in policies {
+    let all = local.knows_writers() && remote.knows_writers();
+    let attributes = |policy: &ConflictPolicy| {
+        matches!(
+            policy,
+            ConflictPolicy::LastWriterWins | ConflictPolicy::Priority(_)
+        )
+    };
+    for policy in policies
+        .into_iter()
+        .filter(|policy| all || !attributes(policy))
+    {
         let owned = community(local, remote, 4);
         let replicas: Vec<&dyn TestReplica> = owned.iter().map(AsRef::as_ref).collect();
         // The values of the oscillation that plain local versions fall into: P, P, Q, Q.
