@@ -1,6 +1,11 @@
 //! Values in columns that enforce their type.
 
-use sync_metadata::{SqlType, Value, ValueRef, content_eq, fit, write_key_text};
+use std::cmp::Ordering;
+
+use proptest::prelude::*;
+use sync_metadata::{SqlType, Value, ValueRef, content_cmp, content_eq, fit, write_key_text};
+
+use crate::samples::{any_type, any_value};
 
 fn check(sql_type: &str, value: ValueRef<'_>, expected: Result<(&str, bool), &str>) {
     let sql_type: SqlType = sql_type.parse().unwrap();
@@ -185,4 +190,50 @@ fn nothing_stays_nothing() {
             .to_owned(),
         Value::Null
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+    /// What a column holds, it holds again as it is.
+    #[test]
+    fn what_fits_stays(sql_type in any_type(), value in any_value()) {
+        let Ok(stored) = fit(&sql_type, value.as_ref()) else {
+            return Ok(());
+        };
+        let stored = stored.value.to_owned();
+        let again = fit(&sql_type, stored.as_ref());
+        let again = again.map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert!(!again.rounded, "{:?} is rounded once more, to {:?}", stored, again.value);
+        prop_assert_eq!(again.value.to_owned(), stored);
+    }
+
+    /// `rounded` tells exactly what changes the content. Two texts of a time have one content, so nothing else may be told.
+    #[test]
+    fn rounded_is_what_changes_the_content(sql_type in any_type(), value in any_value()) {
+        let Ok(stored) = fit(&sql_type, value.as_ref()) else {
+            return Ok(());
+        };
+        let same = content_eq(&sql_type, value.as_ref(), stored.value);
+        prop_assert_eq!(stored.rounded, !same, "{:?} as {}: {:?}", value, sql_type, stored.value);
+    }
+
+    /// Rounding keeps the order of any two values.
+    #[test]
+    fn fitting_keeps_the_order(sql_type in any_type(), left in any_value(), right in any_value()) {
+        let (Ok(low), Ok(high)) = (fit(&sql_type, left.as_ref()), fit(&sql_type, right.as_ref())) else {
+            return Ok(());
+        };
+        let given = content_cmp(&sql_type, left.as_ref(), right.as_ref());
+        let stored = content_cmp(&sql_type, low.value, high.value);
+        prop_assert!(stored == given || stored == Ordering::Equal, "{:?} and {:?} as {}", left, right, sql_type);
+    }
+
+    /// The one kind of error names the type.
+    #[test]
+    fn refusals_name_the_type(sql_type in any_type(), value in any_value()) {
+        if let Err(error) = fit(&sql_type, value.as_ref()) {
+            prop_assert!(error.to_string().contains(&sql_type.to_string()), "{error}");
+        }
+    }
 }
