@@ -30,6 +30,9 @@ pub trait ConnectionFactory: Send + Sync + fmt::Debug {
 
     /// Makes a connection, logged in and in the right database, that nobody else uses.
     ///
+    /// The driver's configuration needs `lossy_utf16_decoding(true)`: half a surrogate pair in one row would else end the connection, and with it
+    /// the session, where it is one row that waits. [`DirectConnections`] asks for it.
+    ///
     /// # Errors
     /// Why none could be made.
     async fn connect(&self) -> Result<TdsClient, MssqlError>;

@@ -4,10 +4,14 @@ use sync_provider_mssql::{DirectConnections, MssqlError, describe};
 
 use crate::server::{Act, Offer, Request, Server};
 use crate::settings;
-use crate::tokens::{done, error};
+use crate::tokens::{Cell, done, error, rows};
 
 async fn reported(number: u32, message: &str) -> MssqlError {
-    let answer = [error(number, 16, message), done(false)].concat();
+    answered([error(number, 16, message), done(false)].concat()).await
+}
+
+/// What comes of a server that answers every statement so.
+async fn answered(answer: Vec<u8>) -> MssqlError {
     let server = Server::start(Offer::SelfSigned, move |_, request| match request {
         Request::Statement(_) => vec![Act::Answer(answer.clone())],
         _ => Vec::new(),
@@ -16,7 +20,7 @@ async fn reported(number: u32, message: &str) -> MssqlError {
     describe(&connections, None)
         .await
         .map(drop)
-        .expect_err("the server reports an error")
+        .expect_err("the answer is an error, or none that can be used")
 }
 
 /// The name of an error's variant.
@@ -186,6 +190,30 @@ async fn kinds_and_ways_out() {
         assert!(seen.reason().starts_with(message), "{seen:?}");
         assert!(seen.remedy().contains(way_out), "{seen:?}");
     }
+}
+
+/// Answers that no statement of ours has asked for: rows of another shape, and bytes that are no answer.
+#[tokio::test]
+async fn answers_to_something_else() {
+    let store = Cell::Text("store".into());
+    let wrong_type = rows(&["kind", "nr"], &[store.clone(), Cell::Text("1".into())], 1);
+    let no_column = rows(&["kind"], &[store], 1);
+    for (rows, column) in [(wrong_type, "nr"), (no_column, "nr")] {
+        let error = answered([rows, done(false)].concat()).await;
+        assert_eq!(kind(&error), "Answer", "{error}");
+        let text = error.to_string();
+        for part in [
+            "/Sales: ",
+            column,
+            "check that the metadata tables are unchanged",
+        ] {
+            assert!(text.contains(part), "{text}: {part}");
+        }
+    }
+    // 0x42 begins no token.
+    let error = answered(vec![0x42; 40]).await;
+    assert_eq!(kind(&error), "Protocol", "{error}");
+    assert!(error.to_string().contains("/Sales: "), "{error}");
 }
 
 /// A message may hold anything that whoever wrote a trigger wants a terminal to do.
