@@ -7,7 +7,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use sync_tests::conformance::{Engine, Memory, Mssql, Problem, SCENARIOS, Sqlite, run};
+use sync_provider_mssql::Execution;
+use sync_tests::conformance::{Engine, Making, Memory, Mssql, Problem, SCENARIOS, Sqlite, run};
 
 fn check(local: &dyn Engine, remote: &dyn Engine) {
     let failed: Vec<String> = SCENARIOS
@@ -46,46 +47,47 @@ fn sqlite_with_sqlite() {
 /// A server may keep one clock for all its databases, and a transaction under way in one of them then holds the marks of all others back.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// With SQL Server as the first and as the second, one after the other.
-fn check_mssql(test: &str, other: Option<&dyn Engine>) {
+/// With a database of SQL Server as the first and as the second, one after the other.
+fn check_mssql(test: &str, making: Making, others: &[&dyn Engine]) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(mssql) = Mssql::new(test) else {
+    let Some(mssql) = Mssql::new(test, making) else {
         return;
     };
-    match other {
-        Some(other) => {
-            check(&mssql, other);
-            check(other, &mssql);
-        }
-        None => check(&mssql, &mssql),
+    for &other in others {
+        check(&mssql, other);
+        check(other, &mssql);
     }
 }
 
 #[test]
 fn mssql_with_memory() {
-    check_mssql("mssql_with_memory", Some(&Memory));
+    check_mssql("mssql_with_memory", Making::Ours, &[&Memory]);
 }
 
 #[test]
 fn mssql_with_sqlite() {
-    check_mssql("mssql_with_sqlite", Some(&Sqlite));
+    check_mssql("mssql_with_sqlite", Making::Ours, &[&Sqlite]);
 }
 
 #[test]
 fn mssql_with_mssql() {
-    check_mssql("mssql_with_mssql", None);
-}
-
-/// One way round with another engine, and with slices: each scenario costs many sessions.
-#[test]
-fn procedures_with_sqlite_and_slices() {
-    let test = "procedures_with_sqlite_and_slices";
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let (Some(procedures), Some(slices)) = (Mssql::with_procedures(test), Mssql::new(test)) else {
+    let Some(mssql) = Mssql::new("mssql_with_mssql", Making::Ours) else {
         return;
     };
-    check(&Sqlite, &procedures);
-    check(&procedures, &slices);
+    check(&mssql, &mssql);
+}
+
+#[test]
+fn msf_with_sqlite() {
+    let making = Making::Msf(Execution::Slices);
+    check_mssql("msf_with_sqlite", making, &[&Sqlite]);
+}
+
+#[test]
+fn msf_procedures_with_sqlite() {
+    let making = Making::Msf(Execution::Procedures);
+    check_mssql("msf_procedures_with_sqlite", making, &[&Sqlite]);
 }
 
 #[test]

@@ -31,26 +31,25 @@ fn main() -> ExitCode {
 fn run(filter: &str) -> io::Result<usize> {
     let engines = conformance::engines();
     let mut failed = 0;
-    for (local_name, local) in &engines {
-        for (remote_name, remote) in &engines {
-            let pair = conformance::pair_name(local_name, remote_name);
-            for scenario in SCENARIOS {
-                if !pair.contains(filter) && !scenario.name.contains(filter) {
-                    continue;
-                }
-                let finding = match (local, remote) {
-                    (Ok(local), Ok(remote)) => {
-                        conformance::run(local.as_ref(), remote.as_ref(), scenario)
-                    }
-                    (Err(reason), _) | (_, Err(reason)) => Finding {
-                        pair: pair.clone(),
-                        scenario: scenario.name,
-                        problem: Some(Problem::Skipped(reason.clone())),
-                    },
-                };
-                failed += usize::from(matches!(finding.problem, Some(Problem::Failed(_))));
-                writeln!(io::stdout(), "{}", line(&finding))?;
+    for [local, remote] in conformance::pairs(&engines) {
+        let ((local_name, local), (remote_name, remote)) = (&engines[local], &engines[remote]);
+        let pair = conformance::pair_name(local_name, remote_name);
+        for scenario in SCENARIOS {
+            if !pair.contains(filter) && !scenario.name.contains(filter) {
+                continue;
             }
+            let finding = match (local, remote) {
+                (Ok(local), Ok(remote)) => {
+                    conformance::run(local.as_ref(), remote.as_ref(), scenario)
+                }
+                (Err(reason), _) | (_, Err(reason)) => Finding {
+                    pair: pair.clone(),
+                    scenario: scenario.name,
+                    problem: Some(Problem::Skipped(reason.clone())),
+                },
+            };
+            failed += usize::from(matches!(finding.problem, Some(Problem::Failed(_))));
+            writeln!(io::stdout(), "{}", line(&finding))?;
         }
     }
     Ok(failed)

@@ -21,10 +21,10 @@ pub trait Engine: Send + Sync {
         true
     }
 
-    /// Why a scenario asks for what it does not have; `None` where it does not.
-    fn lacks(&self, scenario: &str) -> Option<&'static str> {
-        let _ = scenario;
-        None
+    /// Whether it remembers by key which rows wait, and whether it was ever a source. Where it does not, rows that wait are exceptions in its
+    /// knowledge and nothing else, and it never counts as a newcomer.
+    fn remembers(&self) -> bool {
+        true
     }
 
     /// Whether blanks at the end of a text key do not count.

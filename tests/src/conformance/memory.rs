@@ -104,7 +104,7 @@ impl TestReplica for InMemory {
         });
         State {
             entries: entries.collect(),
-            waiting: replica.waiting(),
+            waiting: Some(replica.waiting()),
             knowledge: knowledge.clone(),
         }
     }

@@ -19,12 +19,22 @@ use super::hooked::{Call, Hooked};
 use super::neutral::{SCOPE, TABLES, TableSpec};
 use super::state::{Entry, GlobalVersion, State, entry_key};
 use crate::support::blocking::BlockingDatabase;
+use crate::support::msf;
 
 /// Makes replicas on a server.
 #[derive(Debug)]
 pub struct Mssql {
     shared: Arc<Shared>,
-    execution: Execution,
+    making: Making,
+}
+
+/// Who provisioned the databases, and how they are synchronised.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Making {
+    /// We did.
+    Ours,
+    /// Sync Framework did, and they stay as they are: without our columns, without our tables.
+    Msf(Execution),
 }
 
 #[derive(Debug)]
@@ -37,7 +47,7 @@ struct Shared {
 
 struct Replica {
     shared: Arc<Shared>,
-    execution: Execution,
+    making: Making,
     layout: Layout,
     /// `None` only when it is being dropped.
     db: Option<Arc<BlockingDatabase>>,
@@ -46,7 +56,7 @@ struct Replica {
 
 impl Mssql {
     /// On the server that the environment names; `None` where it names none, after saying so.
-    pub fn new(test: &str) -> Option<Self> {
+    pub fn new(test: &str, making: Making) -> Option<Self> {
         let probe = BlockingDatabase::new(test)?;
         let holds_nul = probe
             .try_rows("SELECT 1 WHERE LEN(N'a' + NCHAR(0) + N'b') = 3")
@@ -56,25 +66,17 @@ impl Mssql {
                 idle: Mutex::default(),
                 holds_nul,
             }),
-            execution: Execution::default(),
-        })
-    }
-
-    /// The same, through the procedures that Sync Framework's provider would call.
-    pub fn with_procedures(test: &str) -> Option<Self> {
-        let slices = Self::new(test)?;
-        Some(Mssql {
-            execution: Execution::Procedures,
-            ..slices
+            making,
         })
     }
 }
 
 impl Engine for Mssql {
     fn name(&self) -> &'static str {
-        match self.execution {
-            Execution::Procedures => "mssql (procedures)",
-            _ => "mssql",
+        match self.making {
+            Making::Ours => "mssql",
+            Making::Msf(Execution::Procedures) => "msf (procedures)",
+            Making::Msf(_) => "msf",
         }
     }
 
@@ -85,7 +87,7 @@ impl Engine for Mssql {
         drop(idle);
         let db = match found {
             Some(db) => db,
-            None => provisioned(layout),
+            None => provisioned(layout, self.making),
         };
         let sql = format!(
             "SELECT CONVERT(nvarchar(36), scope_id) FROM scope_info WHERE sync_scope_name = N'{SCOPE}'"
@@ -93,7 +95,7 @@ impl Engine for Mssql {
         let id = text_of(db.rows(&sql).remove(0).into_iter().next().unwrap());
         Box::new(Replica {
             shared: Arc::clone(&self.shared),
-            execution: self.execution,
+            making: self.making,
             layout,
             db: Some(Arc::new(db)),
             id: ReplicaId::from_uuid(id.parse().unwrap()),
@@ -105,29 +107,11 @@ impl Engine for Mssql {
     }
 
     fn knows_writers(&self) -> bool {
-        self.execution == Execution::Slices
+        self.making == Making::Ours
     }
 
-    fn lacks(&self, scenario: &str) -> Option<&'static str> {
-        if self.execution == Execution::Slices {
-            return None;
-        }
-        match scenario {
-            "a newcomer adopts equal data" => {
-                Some("with procedures, nothing says whether a replica is new")
-            }
-            "waiting rows come in batches"
-            | "policy defer"
-            | "a failing row heals"
-            | "waiting rows are asked for by key"
-            | "a waiting row changes at the source"
-            | "a waiting row changes while the session runs"
-            | "a deletion that waits"
-            | "failing rows block nothing" => Some(
-                "with procedures, rows that wait are exceptions in the knowledge and nothing else",
-            ),
-            _ => None,
-        }
+    fn remembers(&self) -> bool {
+        self.making == Making::Ours
     }
 
     fn holds(&self, value: &Value) -> bool {
@@ -142,22 +126,47 @@ impl Engine for Mssql {
     }
 }
 
-fn provisioned(layout: Layout) -> BlockingDatabase {
+fn provisioned(layout: Layout, making: Making) -> BlockingDatabase {
     let db = BlockingDatabase::new("conformance").expect("the server was there before");
     for table in TABLES {
         db.rows(&create(table, layout));
     }
-    let choices = TABLES.iter().map(|table| TableChoice {
-        table: table.name.to_owned(),
-        global_name: None,
-        columns: None,
-    });
-    db.provision(&Provisioning::new(SCOPE, Tables::Listed(choices.collect())));
+    match making {
+        Making::Ours => {
+            let choices = TABLES.iter().map(|table| TableChoice {
+                table: table.name.to_owned(),
+                global_name: None,
+                columns: None,
+            });
+            db.provision(&Provisioning::new(SCOPE, Tables::Listed(choices.collect())));
+        }
+        Making::Msf(_) => {
+            let tables: Vec<msf::Table> =
+                TABLES.iter().map(|table| as_msf(table, layout)).collect();
+            for batch in msf::provision(SCOPE, &tables, msf::Options::default()) {
+                db.rows(&batch);
+            }
+        }
+    }
     db
 }
 
+/// A table as the description of Sync Framework's provisioning wants it. Its columns are leaked: there are ten lists of them at most.
+fn as_msf(table: &TableSpec, layout: Layout) -> msf::Table {
+    let columns = columns(table, layout)
+        .into_iter()
+        .map(|(name, _, sql_type, key)| match key {
+            true => msf::Column(name, key_type(sql_type), msf::Kind::Key),
+            false => msf::Column(name, sql_type, msf::Kind::Null),
+        });
+    msf::Table {
+        name: table.name,
+        columns: Vec::leak(columns.collect()),
+    }
+}
+
 /// Empties a database and makes it another replica.
-fn anew(db: &BlockingDatabase) {
+fn anew(db: &BlockingDatabase, making: Making) {
     let mut sql = String::new();
     for table in TABLES {
         let name = table.name;
@@ -166,9 +175,11 @@ fn anew(db: &BlockingDatabase) {
             "IF OBJECT_ID(N'Held_{name}') IS NOT NULL DROP TABLE Held_{name}; DELETE FROM [{name}]; DELETE FROM {name}_tracking; "
         );
     }
+    if making == Making::Ours {
+        sql.push_str("DELETE FROM sync_waiting; UPDATE sync_scope SET was_source = 0; ");
+    }
     sql.push_str(
-        "DELETE FROM sync_waiting; UPDATE sync_scope SET was_source = 0; UPDATE scope_info SET scope_id = NEWID(), \
-         scope_sync_knowledge = NULL, scope_tombstone_cleanup_knowledge = NULL",
+        "UPDATE scope_info SET scope_id = NEWID(), scope_sync_knowledge = NULL, scope_tombstone_cleanup_knowledge = NULL",
     );
     db.rows(&sql);
 }
@@ -194,26 +205,36 @@ fn settle(db: &BlockingDatabase) {
     }
 }
 
-/// The declaration of a column; `KEY` ends that of a key column.
-fn declared(column: &super::neutral::Column) -> String {
-    let (name, _, sql_type, key) = column;
-    match (*sql_type, *key) {
-        ("nvarchar(max)", true) => format!("{name} nvarchar(300) COLLATE Latin1_General_BIN2{KEY}"),
-        (other, true) => format!("{name} {other}{KEY}"),
-        (other, false) => format!("{name} {other} NULL"),
+/// The type of a key column.
+fn key_type(sql_type: &'static str) -> &'static str {
+    match sql_type {
+        "nvarchar(max)" => "nvarchar(300) COLLATE Latin1_General_BIN2",
+        other => other,
     }
 }
 
-const KEY: &str = " NOT NULL";
-
-fn create(table: &TableSpec, layout: Layout) -> String {
-    let mut columns: Vec<String> = table.columns.iter().map(declared).collect();
+/// The columns in the order of a layout.
+fn columns(table: &TableSpec, layout: Layout) -> Vec<super::neutral::Column> {
+    let mut columns = table.columns.to_vec();
     if layout == Layout::OthersFirst {
         // Stable: the key columns keep their order among themselves.
-        columns.sort_by_key(|column| column.ends_with(KEY));
+        columns.sort_by_key(|column| column.3);
         let others = columns.len() - table.key().count();
         columns[..others].reverse();
     }
+    columns
+}
+
+/// The declaration of a column.
+fn declared((name, _, sql_type, key): &super::neutral::Column) -> String {
+    match key {
+        true => format!("{name} {} NOT NULL", key_type(sql_type)),
+        false => format!("{name} {sql_type} NULL"),
+    }
+}
+
+fn create(table: &TableSpec, layout: Layout) -> String {
+    let columns: Vec<String> = columns(table, layout).iter().map(declared).collect();
     let clustered = if table.clustered {
         "CLUSTERED"
     } else {
@@ -301,13 +322,24 @@ impl Drop for Replica {
         if let Ok(db) = Arc::try_unwrap(db)
             && !std::thread::panicking()
         {
-            anew(&db);
+            anew(&db, self.making);
             self.shared.idle.lock().unwrap().push((self.layout, db));
         }
     }
 }
 
 impl Replica {
+    /// The statement that makes a write one of this time, where such a thing is kept.
+    fn at(&self, spec: &TableSpec, time: i64, found: &str) -> String {
+        match self.making {
+            Making::Ours => format!(
+                "UPDATE {}_tracking SET sync_write_time = {time} WHERE {found}; ",
+                spec.name
+            ),
+            Making::Msf(_) => String::new(),
+        }
+    }
+
     /// A condition that holds for the present content of a row; nothing where there is no row.
     fn as_it_is(&self, spec: &TableSpec, found: &str) -> String {
         let others: Vec<&super::neutral::Column> =
@@ -338,7 +370,11 @@ impl Replica {
 
 impl TestReplica for Replica {
     fn provider(&self) -> Arc<dyn SyncProvider> {
-        let provider = Arc::new(self.db().provider(SCOPE).with_execution(self.execution));
+        let execution = match self.making {
+            Making::Ours => Execution::Slices,
+            Making::Msf(execution) => execution,
+        };
+        let provider = Arc::new(self.db().provider(SCOPE).with_execution(execution));
         let db = self.db.clone().expect("it is there until it is dropped");
         Hooked::wrap(provider, move |call| {
             if matches!(call, Call::Begin | Call::Parameters | Call::Changes) {
@@ -364,7 +400,8 @@ impl TestReplica for Replica {
         self.db().rows(&format!(
             "SET XACT_ABORT ON; BEGIN TRANSACTION; UPDATE [{name}] SET {set} WHERE {found}; \
              IF @@ROWCOUNT = 0 INSERT INTO [{name}] ({columns}) VALUES ({values}); \
-             UPDATE {name}_tracking SET sync_write_time = {time} WHERE {found}; COMMIT TRANSACTION",
+             {}COMMIT TRANSACTION",
+            self.at(spec, time, &found),
             name = spec.name
         ));
     }
@@ -379,7 +416,8 @@ impl TestReplica for Replica {
         assert_eq!(there, 1, "there was a row");
         self.db().rows(&format!(
             "SET XACT_ABORT ON; BEGIN TRANSACTION; DELETE FROM [{name}] WHERE {found}; \
-             UPDATE {name}_tracking SET sync_write_time = {time} WHERE {found}; COMMIT TRANSACTION",
+             {}COMMIT TRANSACTION",
+            self.at(spec, time, &found),
             name = spec.name
         ));
     }
@@ -434,17 +472,22 @@ impl TestReplica for Replica {
         State {
             entries,
             knowledge,
-            waiting: usize::try_from(self.number("SELECT COUNT(*) FROM sync_waiting")).unwrap(),
+            waiting: (self.making == Making::Ours).then(|| {
+                usize::try_from(self.number("SELECT COUNT(*) FROM sync_waiting")).unwrap()
+            }),
         }
     }
 
     fn fingerprint(&self) -> Vec<u8> {
         let mut all = Vec::new();
-        let own = ["scope_info", "sync_scope", "sync_waiting"];
+        let own: &[&str] = match self.making {
+            Making::Ours => &["scope_info", "sync_scope", "sync_waiting"],
+            Making::Msf(_) => &["scope_info"],
+        };
         let names = TABLES
             .iter()
             .flat_map(|table| [table.name.to_owned(), format!("{}_tracking", table.name)]);
-        for table in own.map(str::to_owned).into_iter().chain(names) {
+        for table in own.iter().map(|&table| table.to_owned()).chain(names) {
             let rows = self.db().rows(&format!("SELECT * FROM [{table}]"));
             let mut rows: Vec<String> = rows.iter().map(|row| format!("{row:?}")).collect();
             rows.sort();

@@ -239,7 +239,7 @@ impl TestReplica for File {
         State {
             entries,
             knowledge,
-            waiting: usize::try_from(waiting).unwrap(),
+            waiting: Some(usize::try_from(waiting).unwrap()),
         }
     }
 

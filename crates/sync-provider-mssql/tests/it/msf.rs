@@ -13,7 +13,7 @@ pub(crate) struct Table {
     pub(crate) columns: &'static [Column],
 }
 
-/// A column: name, type as T-SQL writes it, and what holds of it.
+/// A column: name, type as T-SQL writes it, with a collation where it is not the database's, and what holds of it.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Column(
     pub(crate) &'static str,
@@ -127,9 +127,10 @@ fn config(tables: &[Table], options: Options) -> String {
             let _ = write!(xml, " {attribute}=\"[{name}_{suffix}]\"");
         }
         xml.push('>');
-        for (n, Column(column, sql_type, kind)) in (1..).zip(table.columns) {
-            let _ = write!(xml, "<Col name=\"{column}\"{}", type_attributes(sql_type));
-            let _ = match kind {
+        for (n, column) in (1..).zip(table.columns) {
+            let (name, attributes) = (column.0, type_attributes(column.sql_type()));
+            let _ = write!(xml, "<Col name=\"{name}\"{attributes}");
+            let _ = match column.2 {
                 Kind::Null => write!(xml, " null=\"true\" param=\"@P_{n}\"/>"),
                 Kind::NotNull => write!(xml, " param=\"@P_{n}\"/>"),
                 Kind::Key => write!(xml, " param=\"@P_{n}\" pk=\"true\"/>"),
@@ -224,12 +225,12 @@ impl Table {
 
     fn key_parameters(&self) -> String {
         let keys = self.numbered().filter(|(_, column)| column.is_key());
-        list(keys, ", ", |(n, key)| format!("@P_{n} {}", key.1))
+        list(keys, ", ", |(n, key)| format!("@P_{n} {}", key.sql_type()))
     }
 
     fn parameters(&self) -> String {
         list(self.numbered(), ", ", |(n, column)| {
-            format!("@P_{n} {}", column.1)
+            format!("@P_{n} {}", column.sql_type())
         })
     }
 
@@ -542,6 +543,11 @@ impl Table {
 impl Column {
     fn is_key(&self) -> bool {
         matches!(self.2, Kind::Key | Kind::Identity)
+    }
+
+    /// Without the collation.
+    fn sql_type(&self) -> &'static str {
+        self.1.split(' ').next().unwrap_or(self.1)
     }
 }
 

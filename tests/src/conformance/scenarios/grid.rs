@@ -331,17 +331,14 @@ fn check_deferred(pair: &Pair, before: &[State; 2], direction: SyncDirectionOrde
         assert_eq!(before.entries, after.entries, "{context}");
     }
     let both = matches!(direction, UploadAndDownload | DownloadAndUpload);
-    let waiting = |state: &State| state.waiting;
     let expected = match direction {
         Upload => [0, EDITS.len()],
         Download => [EDITS.len(), 0],
         _ => [EDITS.len(); 2],
     };
-    assert_eq!(
-        [waiting(&after[0]), waiting(&after[1])],
-        expected,
-        "{context}"
-    );
+    for (state, expected) in after.iter().zip(expected) {
+        state.assert_waiting(expected, context);
+    }
     let again = pair.one_way(direction).policy(ConflictPolicy::Defer).run();
     assert_eq!(
         again.records.len(),

@@ -120,6 +120,9 @@ pub(super) fn ring_with_conflicts(local: &dyn Engine, remote: &dyn Engine) -> Ve
 }
 
 pub(super) fn adoption(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
+    if !(local.remembers() && remote.remembers()) {
+        return Verdict::Skipped("nothing says whether a replica is new".to_owned());
+    }
     let pair = Pair::new(local, remote);
     for side in [&pair.local, &pair.remote] {
         for n in 0..6 {
