@@ -1,14 +1,11 @@
-//! The conformance suite in the ordinary run; `cargo xtask test-matrix` shows it as a table.
+//! The conformance suite in the ordinary run, without a server; `cargo xtask test-matrix` runs all pairs of providers and shows them as a table.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     reason = "a test that cannot go on panics"
 )]
 
-use std::sync::{Mutex, PoisonError};
-
-use sync_provider_mssql::Execution;
-use sync_tests::conformance::{Engine, Making, Memory, Mssql, Problem, SCENARIOS, Sqlite, run};
+use sync_tests::conformance::{Engine, Memory, Problem, SCENARIOS, Sqlite, run};
 
 fn check(local: &dyn Engine, remote: &dyn Engine) {
     let failed: Vec<String> = SCENARIOS
@@ -42,52 +39,6 @@ fn sqlite_with_memory() {
 #[test]
 fn sqlite_with_sqlite() {
     check(&Sqlite, &Sqlite);
-}
-
-/// A server may keep one clock for all its databases, and a transaction under way in one of them then holds the marks of all others back.
-static ALONE: Mutex<()> = Mutex::new(());
-
-/// With a database of SQL Server as the first and as the second, one after the other.
-fn check_mssql(test: &str, making: Making, others: &[&dyn Engine]) {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(mssql) = Mssql::new(test, making) else {
-        return;
-    };
-    for &other in others {
-        check(&mssql, other);
-        check(other, &mssql);
-    }
-}
-
-#[test]
-fn mssql_with_memory() {
-    check_mssql("mssql_with_memory", Making::Ours, &[&Memory]);
-}
-
-#[test]
-fn mssql_with_sqlite() {
-    check_mssql("mssql_with_sqlite", Making::Ours, &[&Sqlite]);
-}
-
-#[test]
-fn mssql_with_mssql() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(mssql) = Mssql::new("mssql_with_mssql", Making::Ours) else {
-        return;
-    };
-    check(&mssql, &mssql);
-}
-
-#[test]
-fn msf_with_sqlite() {
-    let making = Making::Msf(Execution::Slices);
-    check_mssql("msf_with_sqlite", making, &[&Sqlite]);
-}
-
-#[test]
-fn msf_procedures_with_sqlite() {
-    let making = Making::Msf(Execution::Procedures);
-    check_mssql("msf_procedures_with_sqlite", making, &[&Sqlite]);
 }
 
 #[test]
