@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
 use socket2::{SockRef, TcpKeepalive};
 use tiberius::{
-    AuthMethod, Client, Config, EncryptionLevel, QueryItem, Row, SqlBrowser as _, ToSql,
+    AuthMethod, Client, ColumnType, Config, EncryptionLevel, QueryItem, Row, SqlBrowser as _, ToSql,
 };
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt as _};
@@ -222,8 +222,11 @@ impl Connection {
         Ok(self.put_back(client, answer)?)
     }
 
-    /// Runs statements that need no parameters, and gives back the column names of each result set, whether it has rows or not.
-    pub(crate) async fn describe(&mut self, sql: &str) -> Result<Vec<Vec<String>>, MssqlError> {
+    /// Runs statements that need no parameters, and gives back the columns of each result set, whether it has rows or not.
+    pub(crate) async fn describe(
+        &mut self,
+        sql: &str,
+    ) -> Result<Vec<Vec<(String, ColumnType)>>, MssqlError> {
         let mut client = self.take()?;
         let answer = async {
             let mut stream = client.simple_query(sql).await?;
@@ -231,7 +234,9 @@ impl Connection {
             while let Some(item) = stream.try_next().await? {
                 if let QueryItem::Metadata(metadata) = item {
                     let columns = metadata.columns().iter();
-                    sets.push(columns.map(|column| column.name().to_owned()).collect());
+                    let columns =
+                        columns.map(|column| (column.name().to_owned(), column.column_type()));
+                    sets.push(columns.collect());
                 }
             }
             Ok(sets)

@@ -309,7 +309,7 @@ impl MssqlError {
                 message,
                 number,
             },
-            Kind::Other => MssqlError::Database {
+            Kind::Call | Kind::Other => MssqlError::Database {
                 server,
                 message,
                 number,

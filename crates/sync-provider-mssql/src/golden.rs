@@ -11,6 +11,16 @@ use sqlparser::parser::Parser;
 pub(crate) fn check(name: &str, statements: &[String]) {
     let errors: Vec<String> = statements.iter().filter_map(not_parsed).collect();
     assert!(errors.is_empty(), "{}", errors.join("\n\n"));
+    for statement in statements {
+        let words: Vec<&str> = statement.split_whitespace().collect();
+        // The grammar lets it pass, and so do engines that are not SQL Server.
+        assert!(
+            !words
+                .windows(2)
+                .any(|pair| pair[0] == "BEGIN" && pair[1].starts_with("END")),
+            "a block without a statement: {statement}"
+        );
+    }
     let text = statements.join("\nGO\n") + "\nGO\n";
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
@@ -49,4 +59,8 @@ const UNKNOWN_WORDS: &[(&str, &str)] = &[
 ];
 
 /// Parts of statements that are valid T-SQL and that the grammar does not know, with the reason.
-const NOT_PARSED: &[(&str, &str)] = &[("CREATE TYPE", "of table types it knows nothing")];
+const NOT_PARSED: &[(&str, &str)] = &[
+    ("CREATE TYPE", "of table types it knows nothing"),
+    ("INSERT INTO @one", "of INSERT … EXEC it knows nothing"),
+    ("INSERT INTO #sync_one", "the same"),
+];

@@ -1,6 +1,6 @@
 //! A scope with what the database really has of it, checked before anything relies on it.
 
-use sync_metadata::{AdapterConfig, ColumnDescription, ObjectName, TRACKING_COLUMNS};
+use sync_metadata::{AdapterConfig, ColumnDescription, ObjectName, SqlType, TRACKING_COLUMNS};
 
 use crate::catalog::{Catalog, DatabaseFacts, ForeignKey, TableInfo, Which};
 use crate::connection::Connection;
@@ -29,10 +29,28 @@ pub(crate) struct OpenedTable {
     /// Whether the tracking table has our columns after Microsoft's: who wrote a row and when is known only there.
     pub(crate) own_columns: bool,
     /// Procedures and types that the configuration names and the database lacks.
-    #[allow(dead_code, reason = "who calls the procedures has to know")]
     pub(crate) missing_procedures: Vec<ObjectName>,
     /// Triggers that are switched off: changes made meanwhile are not tracked.
     pub(crate) disabled_triggers: Vec<ObjectName>,
+}
+
+impl OpenedTable {
+    /// The type that a column has in the table, whatever it was when the scope was provisioned.
+    pub(crate) fn type_today(&self, column: &ColumnDescription) -> SqlType {
+        let info = self.info.column(&column.name);
+        let known = info.filter(|info| info.unsupported.is_none());
+        known
+            .map_or(&column.sql_type, |info| &info.sql_type)
+            .clone()
+    }
+
+    /// What selects the rows of a filtered scope, if this table's are: rows outside do not belong to the scope.
+    pub(crate) fn is_filtered(&self) -> bool {
+        let config = &self.config;
+        config.filter_clause.is_some()
+            || !config.filter_columns.is_empty()
+            || !config.filter_parameters.is_empty()
+    }
 }
 
 /// A scope with what was found of it, table by table in the order of the description.
@@ -52,10 +70,14 @@ pub(crate) async fn open_scope(
 ) -> Result<OpenedScope, MssqlError> {
     let scope = find_scope(connection, name).await?;
     let examined = examine(connection, scope).await?;
+    let tables: Vec<OpenedTable> = examined.tables.into_iter().collect::<Result<_, _>>()?;
+    for trigger in tables.iter().flat_map(|table| &table.disabled_triggers) {
+        tracing::warn!(%trigger, "it is switched off, so that changes are not tracked");
+    }
     Ok(OpenedScope {
         scope: examined.scope,
         facts: examined.facts,
-        tables: examined.tables.into_iter().collect::<Result<_, _>>()?,
+        tables,
         foreign_keys: examined.foreign_keys,
     })
 }

@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Value,
     /// A trigger, or an error that XACT_ABORT makes fatal, ended the transaction.
     Undone,
+    /// A procedure is not there, or has other parameters than those that it is called with.
+    Call,
     /// Anything else.
     Other,
 }
@@ -92,12 +94,27 @@ const KINDS: &[(Kind, &[u32])] = &[
         ],
     ),
     (Kind::Undone, &[3609, 3616, 3930, 3998]),
+    (Kind::Call, &[201, 2812, 8144, 8145, 8146, 8162]),
 ];
 
 /// What an error number is about.
 pub(crate) fn kind_of(number: u32) -> Kind {
     let found = KINDS.iter().find(|(_, numbers)| numbers.contains(&number));
     found.map_or(Kind::Other, |(kind, _)| *kind)
+}
+
+/// Whether an error that is caught is nothing that is wrong with a row, as a condition: the transaction is of no use any more, or somebody else has
+/// to go first, or the error is about something else that all rows share.
+pub(crate) fn no_fault_of_a_row(also: &[Kind]) -> String {
+    let kinds = [Kind::Deadlock, Kind::Unavailable];
+    let kinds = kinds.iter().chain(also);
+    let numbers = kinds.flat_map(|kind| KINDS.iter().find(|(listed, _)| listed == kind));
+    let numbers = numbers.flat_map(|(_, numbers)| *numbers);
+    let numbers: Vec<String> = numbers.map(u32::to_string).collect();
+    format!(
+        "XACT_STATE() <> 1 OR ERROR_NUMBER() IN ({})",
+        numbers.join(", ")
+    )
 }
 
 /// The longest message that is passed on; SQL Server's own are shorter, those that triggers raise may not be.
@@ -141,6 +158,21 @@ mod tests {
             }
         }
         assert_eq!(kind_of(50_000), Kind::Other);
+    }
+
+    #[test]
+    fn what_is_transient_is_never_a_rows_fault() {
+        let condition = no_fault_of_a_row(&[Kind::Call]);
+        for number in [1205, 1222, 3960, 40501, 201, 8144] {
+            let listed = [
+                format!("({number},"),
+                format!(" {number},"),
+                format!(" {number})"),
+            ];
+            assert!(listed.iter().any(|one| condition.contains(one)), "{number}");
+        }
+        assert!(!condition.contains("2627") && !condition.contains("547"));
+        assert!(!no_fault_of_a_row(&[]).contains("8144"));
     }
 
     #[test]

@@ -10,10 +10,32 @@ use sync_metadata::{Size, SqlKind, SqlType, TypeFamily, ValueRef};
 
 use crate::sql::join;
 
-/// The parameter that holds the text.
-const ROWS: &str = "@P1";
-/// The parameter that holds the bytes.
-const BYTES: &str = "@P2";
+/// The parameters of a batch that hold a slice.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Parameters {
+    /// The number of the one with the text; the bytes are in the next.
+    first: usize,
+}
+
+impl Parameters {
+    /// Those of the first slice, or of the only one.
+    pub(crate) const FIRST: Parameters = Parameters::of(0);
+
+    /// Those of a slice, counted from 0.
+    pub(crate) const fn of(slice: usize) -> Self {
+        Parameters {
+            first: 2 * slice + 1,
+        }
+    }
+
+    fn text(self) -> String {
+        format!("@P{}", self.first)
+    }
+
+    fn bytes(self) -> String {
+        format!("@P{}", self.first + 1)
+    }
+}
 
 /// The greatest scale of a decimal.
 const MOST_DIGITS: u8 = 38;
@@ -118,23 +140,29 @@ pub(crate) struct Unpacked {
 }
 
 /// How columns of these types are unpacked from the places behind the row's number.
-pub(crate) fn unpack<'a>(types: impl IntoIterator<Item = &'a SqlType>) -> Vec<Unpacked> {
+pub(crate) fn unpack<'a>(
+    from: Parameters,
+    types: impl IntoIterator<Item = &'a SqlType>,
+) -> Vec<Unpacked> {
     let mut place = 1;
     let mut columns = Vec::new();
     for (column, sql_type) in types.into_iter().enumerate() {
-        columns.push(unpack_one(column, place, sql_type));
+        columns.push(unpack_one(from, column, place, sql_type));
         place += width(sql_type);
     }
     columns
 }
 
 /// `SELECT` of the unpacked rows: `n`, the row's number, and `c0`, `c1`, … .
-pub(crate) fn select(columns: &[Unpacked]) -> String {
-    let with = join(columns, ", ", |column| column.with.clone());
-    let values = join(columns.iter().enumerate(), ", ", |(index, column)| {
-        format!("{} AS c{index}", column.value)
+pub(crate) fn select(from: Parameters, columns: &[Unpacked]) -> String {
+    let with = join(columns, "", |column| format!(", {}", column.with));
+    let values = join(columns.iter().enumerate(), "", |(index, column)| {
+        format!(", {} AS c{index}", column.value)
     });
-    format!("SELECT packed.n, {values} FROM OPENJSON({ROWS}) WITH (n int '$[0]', {with}) packed")
+    format!(
+        "SELECT packed.n{values} FROM OPENJSON({}) WITH (n int '$[0]'{with}) packed",
+        from.text()
+    )
 }
 
 /// Cells that a value of this type takes in the text.
@@ -145,7 +173,7 @@ fn width(sql_type: &SqlType) -> usize {
     }
 }
 
-fn unpack_one(column: usize, place: usize, sql_type: &SqlType) -> Unpacked {
+fn unpack_one(from: Parameters, column: usize, place: usize, sql_type: &SqlType) -> Unpacked {
     let one = |sql_type: &str| Unpacked {
         with: format!("v{column} {sql_type} '$[{place}]'"),
         value: format!("packed.v{column}"),
@@ -168,7 +196,10 @@ fn unpack_one(column: usize, place: usize, sql_type: &SqlType) -> Unpacked {
         TypeFamily::Binary => two(
             "bigint",
             "bigint",
-            format!("SUBSTRING({BYTES}, packed.v{column}, packed.w{column})"),
+            format!(
+                "SUBSTRING({}, packed.v{column}, packed.w{column})",
+                from.bytes()
+            ),
         ),
         TypeFamily::Variant => two("nvarchar(3)", "nvarchar(max)", variant_value(column)),
         TypeFamily::Text => one("nvarchar(max)"),
@@ -312,6 +343,21 @@ mod tests {
             let half = exponent / 2;
             let back = mantissa as f64 * 2f64.powi(half) * 2f64.powi(exponent - half);
             assert_eq!(back.to_bits(), number.to_bits(), "{number:e}");
+        }
+    }
+
+    #[test]
+    fn each_slice_of_a_batch_has_parameters_of_its_own() {
+        let types: [SqlType; 2] = ["varbinary(9)".parse().unwrap(), "float".parse().unwrap()];
+        for slice in 0..60 {
+            let from = Parameters::of(slice);
+            let sql = select(from, &unpack(from, &types));
+            let names = sql.split("@P").skip(1).map(|rest| {
+                let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+                digits.parse::<usize>().unwrap()
+            });
+            let names: Vec<usize> = names.collect();
+            assert_eq!(names, [2 * slice + 2, 2 * slice + 1], "{sql}");
         }
     }
 

@@ -10,6 +10,8 @@ use crate::outside::knowledge_from_outside;
 /// The destination's knowledge as a source looks at it: in the source's own key map.
 #[derive(Clone, Debug)]
 pub struct Selection {
+    /// What goes along with the changes.
+    made_with: Knowledge,
     destination: Knowledge,
     /// The destination knows no replica but itself.
     alone: bool,
@@ -29,6 +31,7 @@ impl Selection {
         let remote = knowledge_from_outside("knowledge of the destination", source, destination)?;
         remembered.sort_unstable();
         Ok(Selection {
+            made_with: source.clone(),
             destination: source.clone().map_remote_to_local(&remote),
             alone: is_alone(&remote),
             remembered,
@@ -74,6 +77,15 @@ impl Selection {
     /// Whether the destination needs this version of a row; `item` is read only unless [`Selection::ignores_ids`].
     pub fn needs(&self, item: &[u8], version: Version) -> bool {
         !self.destination.contains(item, version)
+    }
+
+    /// Whether the knowledge of the source, which goes along with the changes, claims this version of a row.
+    ///
+    /// A row above the mark of an enumeration is sent only if it does. A change made here is not claimed then, and a row that others bring while the
+    /// enumeration runs may name a replica of which that knowledge has never heard; the next session sends both. What came through the scope before
+    /// is claimed, wherever the mark stands, and nobody would send it later.
+    pub fn claims(&self, item: &[u8], version: Version) -> bool {
+        self.made_with.contains(item, version)
     }
 
     /// Whether the destination knows nothing of the source, so that every row is needed and the order of ticks is no help.
@@ -130,6 +142,26 @@ mod tests {
     use crate::outside::GREATEST_TICK;
     use sync_knowledge::ReplicaId;
     use uuid::Uuid;
+
+    #[test]
+    fn what_goes_along_claims_what_it_knows() {
+        let mut source = Knowledge::new(ReplicaId::from_uuid(Uuid::from_u128(1)));
+        source.set_local_tick(10);
+        let other = source.find_or_add_replica(&ReplicaId::from_uuid(Uuid::from_u128(2)));
+        source.raise(other, 5);
+        let destination = Knowledge::new(ReplicaId::from_uuid(Uuid::from_u128(3)));
+        let selection = Selection::new(&source, &destination.to_bytes(), Vec::new()).unwrap();
+        let check = |key, tick, expected| {
+            let version = Version::new(ReplicaKey(key), tick);
+            assert_eq!(selection.claims(b"row", version), expected, "{version:?}");
+        };
+        check(0, 10, true);
+        check(0, 11, false);
+        check(1, 5, true);
+        check(1, 6, false);
+        // A replica that joined after the knowledge was read.
+        check(2, 1, false);
+    }
 
     #[test]
     fn ticks_without_room_to_go_up_are_refused() {

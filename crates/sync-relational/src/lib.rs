@@ -8,6 +8,7 @@
 //! provider while the database works, and a caller that goes away leaves no transaction open.
 #![forbid(unsafe_code)]
 
+mod appetite;
 mod apply;
 mod aside;
 mod caution;
@@ -28,6 +29,7 @@ mod store;
 mod unanswered;
 mod verify;
 
+pub use appetite::Appetite;
 pub use inspect::{
     ProvisionedBy, ReplicaReader, ReplicaRow, ScopeStatus, TableStatus, UnreadableRow,
     UntrackedRow, WaitingRow,
@@ -39,6 +41,6 @@ pub use session::StopFlag;
 pub use sessions::{Owner, Sessions};
 pub use store::{
     Attempt, Begun, Breach, Commit, Cursor, Fetch, Fetched, Learned, LocalEntry, LocalSlice, Page,
-    Patience, RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write,
+    Patience, RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write, scope_row_changed,
 };
 pub use verify::{Difference, DifferenceKind, TableVerification, Verification, verify};

@@ -86,6 +86,18 @@ impl<'a> Needed<'a> {
         self.selection.needs(first.as_bytes(), facts.update)
     }
 
+    /// Whether a row with this key in this state can be sent although its tracking row is above the mark.
+    ///
+    /// See [`Selection::claims`].
+    pub fn is_claimed<'v>(
+        &mut self,
+        facts: RowFacts,
+        key: impl Iterator<Item = ValueRef<'v>>,
+    ) -> bool {
+        write_item_id(&mut self.id, self.shape, key);
+        self.selection.claims(&self.id, facts.update)
+    }
+
     /// Whether the destination needs a row with this key in this state.
     pub fn is<'v>(&mut self, facts: RowFacts, key: impl Iterator<Item = ValueRef<'v>>) -> bool {
         if !self.selection.ignores_ids() {

@@ -334,3 +334,13 @@ pub trait Store: Send {
         let _ = time;
     }
 }
+
+/// The error of a store whose scope row is not as it was when the apply transaction began, and which has not written it therefore. It is transient:
+/// the direction starts again with what is there now.
+pub fn scope_row_changed(object: String) -> ProviderError {
+    ProviderError::transient(
+        object,
+        "somebody else stored knowledge for it while rows were applied",
+        "run it again when nobody else synchronises it",
+    )
+}

@@ -24,6 +24,13 @@ pub(super) fn of_table(
         ));
     }
     let config = &opened.config;
+    if !config.filter_parameters.is_empty() {
+        return Err(ProviderError::refused(
+            format!("table {}", opened.info.name),
+            "its filter has parameters, and their values for this scope cannot be read",
+            "make a scope whose filter has none",
+        ));
+    }
     let names = parameter_names(config);
     let signature = Signature::of_table(table, &names);
     let mut unnamed = None;
@@ -157,7 +164,11 @@ fn bulk(config: &AdapterConfig) -> Option<BulkCommands> {
 }
 
 /// The parameters of Sync Framework's procedures.
-fn parameters(role: CommandRole, table: &TableDescription, names: &[String]) -> Vec<String> {
+pub(super) fn parameters(
+    role: CommandRole,
+    table: &TableDescription,
+    names: &[String],
+) -> Vec<String> {
     use SessionValue as V;
     let guard = [V::ForceWrite, V::MinTimestamp];
     let concurrency = [V::CheckConcurrency, V::RowTimestamp];

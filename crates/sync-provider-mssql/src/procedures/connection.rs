@@ -5,27 +5,28 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sync_metadata::{ScopeDescription, SqlKind, TypeFamily, Value, ValueRef};
+use sync_metadata::{ScopeDescription, TableDescription, TypeFamily, Value, ValueRef};
 use sync_provider::{ProviderError, RowSet, TableShape};
 use sync_relational::commands::{
-    BulkCall, CallFailure, Cells, Command, CommandConnection, CommandRole, CommandText, Parameter,
-    Program, Query, SessionValue, Signature, SyncAdapter, Transaction,
+    BulkCall, CallFailure, Cells, Command, CommandConnection, Parameter, Program, Query,
+    SessionValue, Signature, SyncAdapter, Transaction,
 };
 use sync_relational::{Attempt, Patience};
-use tiberius::{ColumnData, Row, ToSql};
+use tiberius::{Row, ToSql};
 
 use crate::connection::{Connection, ConnectionFactory};
 use crate::error::MssqlError;
 use crate::opened::OpenedTable;
-use crate::procedures::sql::{self, BulkTable, Returned, Staged};
-use crate::read;
-use crate::sql::{join, text};
+use crate::procedures::cells::{by_name, literal, number, whole_texts};
+use crate::procedures::describe::{SELECTS, described, refused_select};
+use crate::procedures::returned::{Returned, Selects};
+use crate::procedures::sql::{self, BulkTable};
+use crate::procedures::staged::Staged;
+use crate::sql::text;
 use crate::staging::Packed;
 use crate::store::Options;
 use crate::store::keys::{respelled, spelled_otherwise};
-
-/// Rows that are asked for at once of those that are kept.
-const MOST_ROWS: usize = 5_000;
+use crate::store::undone;
 
 /// The connection behind a store of procedures.
 #[derive(Debug)]
@@ -53,13 +54,54 @@ pub(super) struct Settled {
 
 #[derive(Debug)]
 struct Table {
-    /// Which columns its procedures return, in their order.
-    returns: Vec<String>,
-    /// The procedures that return them.
-    selects: Vec<CommandText>,
+    shape: TableShape,
+    /// The types that its columns have today.
+    today: Vec<Parameter>,
+    selects: Vec<Selects>,
     bulk: BulkTable,
     /// What is kept: how many deletions, how many rows, and what is read of each.
-    kept: Option<(i64, i64, Vec<Parameter>)>,
+    kept: Option<(i64, i64, Returned)>,
+}
+
+impl Table {
+    fn of(described: &TableDescription, opened: &OpenedTable, selects: Vec<Selects>) -> Self {
+        let today = described.columns.iter().map(|column| Parameter {
+            name: column.name.clone(),
+            sql_type: opened.type_today(column),
+        });
+        let key = described.key_positions().map(|at| {
+            let column = &described.columns[at];
+            let info = opened.info.column(&column.name);
+            let collation = info.and_then(|info| info.collation.clone());
+            let collation = collation.filter(|_| column.sql_type.family() == TypeFamily::Text);
+            (at, collation)
+        });
+        Table {
+            shape: TableShape::of(described),
+            today: today.collect(),
+            selects,
+            bulk: BulkTable {
+                tracking: opened.config.tracking_table.clone(),
+                columns: described
+                    .columns
+                    .iter()
+                    .map(|column| column.name.clone())
+                    .collect(),
+                key: key.collect(),
+            },
+            kept: None,
+        }
+    }
+
+    /// What is wanted of a row, read as what the table holds today: a column may have been declared anew since the scope was provisioned.
+    fn as_today(&self, wanted: &[Parameter]) -> Vec<Parameter> {
+        let as_today = |column: &Parameter| {
+            let mut today = self.today.iter();
+            let today = today.find(|today| today.name == column.name);
+            today.unwrap_or(column).clone()
+        };
+        wanted.iter().map(as_today).collect()
+    }
 }
 
 impl ProcedureConnection {
@@ -71,55 +113,16 @@ impl ProcedureConnection {
         opened: &[OpenedTable],
         adapters: &[SyncAdapter],
     ) -> Result<Self, ProviderError> {
-        let describe = join(adapters, ";\n", |adapter| {
-            let command = adapter.command(CommandRole::SelectIncrementalChanges);
-            // No row is above the greatest tick.
-            let values = command.inputs().iter().map(|input| {
-                let greatest = adapter.signature().place(SessionValue::MinTimestamp);
-                if input.argument == greatest {
-                    i64::MAX
-                } else {
-                    0
-                }
-                .to_string()
-            });
-            sql::execute(command, &values.collect::<Vec<_>>())
-        });
-        let mut returned = connection.describe(&describe).await?.into_iter();
-        let tables = scope.tables.iter().zip(opened).zip(adapters);
-        let tables = tables.map(|((table, opened), adapter)| {
-            let roles = [
-                CommandRole::SelectIncrementalChanges,
-                CommandRole::SelectRow,
-            ];
-            let key = table.key_positions().map(|at| {
-                let column = &table.columns[at];
-                let collation = opened
-                    .info
-                    .column(&column.name)
-                    .and_then(|info| info.collation.clone());
-                let collation = collation.filter(|_| column.sql_type.family() == TypeFamily::Text);
-                (at, collation)
-            });
-            Table {
-                returns: returned.next().unwrap_or_default(),
-                selects: roles
-                    .map(|role| adapter.command(role).text().clone())
-                    .to_vec(),
-                bulk: BulkTable {
-                    tracking: opened.config.tracking_table.clone(),
-                    columns: table
-                        .columns
-                        .iter()
-                        .map(|column| column.name.clone())
-                        .collect(),
-                    key: key.collect(),
-                },
-                kept: None,
-            }
-        });
+        let selects = described(&mut connection, adapters).await?;
+        let mut selects = selects.into_iter();
+        let tables = scope.tables.iter().zip(opened);
         Ok(ProcedureConnection {
-            tables: tables.collect(),
+            tables: tables
+                .map(|(table, opened)| {
+                    let selects = selects.by_ref().take(SELECTS.len()).collect();
+                    Table::of(table, opened, selects)
+                })
+                .collect(),
             connections,
             connection,
             settled,
@@ -128,31 +131,37 @@ impl ProcedureConnection {
     }
 
     /// What a command returns, as far as it is one that selects rows of a table.
-    fn returned<'a>(
-        &self,
-        command: &Command,
-        wanted: &'a [Parameter],
-    ) -> Result<Returned<'a>, ProviderError> {
-        let mut tables = self.tables.iter();
-        let table = tables.find(|table| table.selects.contains(command.text()));
-        let returned = Returned::new(table.map(|table| table.returns.as_slice()), wanted);
-        match (returned.missing(), command.text()) {
-            (Some(column), CommandText::Procedure(name)) => Err(ProviderError::refused(
-                format!("procedure {name}"),
-                format!("it does not return column {column}"),
-                "restore it, or synchronise without procedures",
+    fn returned(&self, command: &Command, wanted: &[Parameter]) -> Result<Returned, ProviderError> {
+        let tables = self.tables.iter();
+        let mut all = tables.flat_map(|table| table.selects.iter().map(move |one| (table, one)));
+        let found = all.find(|(_, selects)| selects.command == *command.text());
+        let Some((table, selects)) = found else {
+            return Ok(Returned::new(None, wanted.to_vec()));
+        };
+        let returned = Returned::new(Some(&selects.columns), table.as_today(wanted));
+        match returned.missing() {
+            Some(column) => Err(refused_select(
+                command.text(),
+                &format!("it does not return column {column}"),
             )),
-            _ => Ok(returned),
+            None => Ok(returned),
         }
     }
 
+    /// Runs a batch that writes rows of a table, or of the scope itself.
     async fn failures(
         &mut self,
+        table: Option<usize>,
         sql: &str,
         packed: Packed,
     ) -> Result<Vec<CallFailure>, ProviderError> {
         let (text, bytes) = packed.finish();
-        let sets = self.connection.call(sql, &[&text, &bytes]).await?;
+        let shape = table.and_then(|table| self.tables.get(table));
+        let sets = self.connection.call(sql, &[&text, &bytes]).await;
+        let sets = sets.map_err(|error| match shape {
+            Some(table) => undone(&table.shape, error),
+            None => error.into(),
+        })?;
         let rows = sets.iter().flatten().filter(|row| {
             let first = row.columns().first();
             first.is_some_and(|column| column.name() == sql::FAILED_ROW)
@@ -212,79 +221,6 @@ impl Drop for ProcedureConnection {
     fn drop(&mut self) {
         let trips = self.connection.round_trips();
         self.settled.counter.fetch_add(trips, Ordering::Relaxed);
-    }
-}
-
-/// A value of the session as a literal.
-fn literal(value: Option<ValueRef<'_>>) -> String {
-    match value {
-        Some(ValueRef::Integer(number)) => number.to_string(),
-        Some(ValueRef::Text(value)) => text(value),
-        _ => "NULL".to_owned(),
-    }
-}
-
-/// The wanted columns of a row that a statement returned as it is; one that is not there is NULL.
-fn by_name(row: Row, wanted: &[Parameter]) -> Cells {
-    let names: Vec<String> = row
-        .columns()
-        .iter()
-        .map(|column| column.name().to_owned())
-        .collect();
-    let found: Cells = row.into_iter().map(read::value).collect();
-    let cell = |column: &Parameter| {
-        let at = names
-            .iter()
-            .position(|name| name.eq_ignore_ascii_case(&column.name));
-        match (at.and_then(|at| found.get(at)), &column.sql_type.kind) {
-            (Some(Ok(Value::Blob(bytes))), SqlKind::Timestamp) => Ok(rowversion(bytes)),
-            (Some(cell), _) => cell.clone(),
-            (None, _) => Ok(Value::Null),
-        }
-    };
-    wanted.iter().map(cell).collect()
-}
-
-/// The wanted cells of a row, which the count of U+FFFD that the server found in its texts follows. The driver puts that character in the place of
-/// half a surrogate pair; where more of them came than are stored, the texts that have one are not what the database holds.
-fn whole_texts(cells: impl Iterator<Item = ColumnData<'static>>, wanted: &[Parameter]) -> Cells {
-    let mut all: Vec<ColumnData<'static>> = cells.collect();
-    let stored = match sql::counts_replacements(wanted) {
-        true => number(all.pop()).and_then(|count| usize::try_from(count).ok()),
-        false => None,
-    };
-    let mut found: Cells = all.into_iter().map(read::value).collect();
-    let replaced = |cell: &Result<Value, String>| {
-        cell.as_ref()
-            .map_or(0, |value| read::replaced(value.as_ref()))
-    };
-    let came: usize = found.iter().map(replaced).sum();
-    if stored.is_some_and(|stored| stored < came) {
-        for (cell, column) in found.iter_mut().zip(wanted) {
-            if replaced(cell) > 0 {
-                *cell = Err(format!(
-                    "column {}: its text holds half of a surrogate pair, which is no character; mend the text",
-                    column.name
-                ));
-            }
-        }
-    }
-    found
-}
-
-/// A rowversion is a number of eight bytes, the greatest first.
-fn rowversion(bytes: &[u8]) -> Value {
-    let bytes = <[u8; 8]>::try_from(bytes);
-    bytes.map_or(Value::Null, |bytes| {
-        Value::Integer(i64::from_be_bytes(bytes))
-    })
-}
-
-fn number(cell: Option<ColumnData<'static>>) -> Option<i64> {
-    match cell? {
-        ColumnData::I32(number) => number.map(i64::from),
-        ColumnData::I64(number) => number,
-        _ => None,
     }
 }
 
@@ -381,10 +317,12 @@ impl CommandConnection for ProcedureConnection {
     ) -> Result<(), ProviderError> {
         let mut batch = "SET NOCOUNT ON;\n".to_owned();
         let mut parameters: Vec<(String, Vec<u8>)> = Vec::new();
+        let mut wanted: Vec<Vec<Parameter>> = Vec::new();
         for (nr, query) in queries.iter().enumerate() {
             let staged = Staged::of(nr, query.signature, [query.command], false);
             let returned = self.returned(query.command, query.result)?;
             batch.push_str(&sql::query(&staged, query.command, &returned));
+            wanted.push(returned.wanted().to_vec());
             parameters.push(packed(&staged, query.arguments, None).finish());
         }
         let parameters: Vec<&dyn ToSql> = parameters
@@ -401,9 +339,7 @@ impl CommandConnection for ProcedureConnection {
                     .is_some_and(|column| column.name() == sql::QUERY);
                 if !ours {
                     let (query, nr) = current;
-                    let wanted = queries
-                        .get(query)
-                        .map_or(&[] as &[Parameter], |query| query.result);
+                    let wanted = wanted.get(query).map_or(&[] as &[Parameter], Vec::as_slice);
                     take(query, nr, by_name(row, wanted));
                     return Ok(());
                 }
@@ -412,9 +348,9 @@ impl CommandConnection for ProcedureConnection {
                 let mut place = || number(cells.next()).and_then(|nr| usize::try_from(nr).ok());
                 current = (place().unwrap_or(usize::MAX), place().unwrap_or(usize::MAX));
                 if !numbers_only {
-                    let wanted = queries
+                    let wanted = wanted
                         .get(current.0)
-                        .map_or(&[] as &[Parameter], |query| query.result);
+                        .map_or(&[] as &[Parameter], Vec::as_slice);
                     take(current.0, current.1, whole_texts(cells, wanted));
                 }
                 Ok(())
@@ -425,6 +361,7 @@ impl CommandConnection for ProcedureConnection {
 
     async fn keep(&mut self, queries: &[(usize, Query<'_>)]) -> Result<Vec<u64>, ProviderError> {
         let mut batch = "SET NOCOUNT ON;\n".to_owned();
+        let mut all = Vec::new();
         for (table, query) in queries {
             let given: Vec<ValueRef<'_>> = query.arguments.row(0).values().collect();
             let inputs = query.command.inputs().iter();
@@ -432,14 +369,16 @@ impl CommandConnection for ProcedureConnection {
                 .map(|input| literal(given.get(input.argument).copied()))
                 .collect();
             let returned = self.returned(query.command, query.result)?;
-            batch.push_str(&sql::keep(*table, query.command, &values, &returned));
+            let command = (query.command, query.signature);
+            batch.push_str(&sql::keep(*table, command, &values, &returned));
+            all.push((*table, returned));
         }
         let sets = self.connection.batch(&batch).await?;
         let mut counts = Vec::new();
-        for ((table, query), row) in queries.iter().zip(sets.into_iter().flatten()) {
+        for ((table, returned), row) in all.into_iter().zip(sets.into_iter().flatten()) {
             let mut cells = row.into_iter().map(|cell| number(Some(cell)).unwrap_or(0));
             let (deleted, all) = (cells.next().unwrap_or(0), cells.next().unwrap_or(0));
-            self.tables[*table].kept = Some((deleted, all - deleted, query.result.to_vec()));
+            self.tables[table].kept = Some((deleted, all - deleted, returned));
             counts.push(u64::try_from(all).unwrap_or(0));
         }
         Ok(counts)
@@ -450,39 +389,30 @@ impl CommandConnection for ProcedureConnection {
         table: usize,
         deleted: bool,
         after: i64,
-        take: &mut (dyn FnMut(i64, Cells) -> bool + Send),
+        most: usize,
+        take: &mut (dyn FnMut(i64, Cells) + Send),
     ) -> Result<(), ProviderError> {
-        let Some((dead, live, wanted)) = &self.tables[table].kept else {
+        let Some((dead, live, returned)) = &self.tables[table].kept else {
             return Ok(());
         };
         if *(if deleted { dead } else { live }) == 0 {
             return Ok(());
         }
-        let returned = Returned::new(Some(&self.tables[table].returns), wanted);
-        let mut after = after;
-        loop {
-            let page = sql::kept(table, deleted, after, MOST_ROWS, &returned);
-            let (mut rows, mut stopped) = (0, false);
-            self.connection
-                .call_each::<MssqlError>(&page, &[], |_, row| {
-                    let mut cells = row.into_iter();
-                    let nr = number(cells.next()).unwrap_or(i64::MAX);
-                    rows += 1;
-                    if !stopped {
-                        after = nr;
-                        stopped = !take(nr, whole_texts(cells, wanted));
-                    }
-                    Ok(())
-                })
-                .await?;
-            if stopped || rows < MOST_ROWS {
-                return Ok(());
-            }
-        }
+        let page = sql::kept(table, deleted, after, most, returned);
+        self.connection
+            .call_each::<MssqlError>(&page, &[], |_, row| {
+                let mut cells = row.into_iter();
+                let nr = number(cells.next()).unwrap_or(i64::MAX);
+                take(nr, whole_texts(cells, returned.wanted()));
+                Ok(())
+            })
+            .await?;
+        Ok(())
     }
 
     async fn run(
         &mut self,
+        table: Option<usize>,
         signature: &Signature,
         arguments: &RowSet,
         programs: &[Program<'_>],
@@ -502,7 +432,8 @@ impl CommandConnection for ProcedureConnection {
         let staged = Staged::of(0, signature, commands.flatten(), true);
         let program_of: Vec<Option<usize>> = program_of.iter().copied().map(Some).collect();
         let packed = packed(&staged, arguments, Some(&program_of));
-        self.failures(&sql::run(&staged, &programs), packed).await
+        self.failures(table, &sql::run(&staged, &programs), packed)
+            .await
     }
 
     async fn run_bulk(
@@ -535,6 +466,6 @@ impl CommandConnection for ProcedureConnection {
         }
         let packed = packed(&staged, arguments, Some(&call_of));
         let sql = sql::bulk(&staged, &self.tables[table].bulk, signature, calls);
-        self.failures(&sql, packed).await
+        self.failures(Some(table), &sql, packed).await
     }
 }

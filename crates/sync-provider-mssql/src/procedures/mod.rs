@@ -2,8 +2,14 @@
 //! row counts are heeded.
 
 mod adapters;
+mod cells;
 mod connection;
+mod describe;
+#[cfg(test)]
+mod golden;
+mod returned;
 mod sql;
+mod staged;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

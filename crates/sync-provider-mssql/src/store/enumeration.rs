@@ -1,8 +1,8 @@
 //! As source: pages of tracking rows above a tick, and rows by key.
 
-use sync_metadata::{Size, SqlKind, SqlType, TrackingRow, Value, ValueRef};
-use sync_provider::{ProviderError, RowSet, TableShape};
-use sync_relational::{Attributes, Cursor, Fetch, Fetched, Needed, Page, Scan};
+use sync_metadata::{TrackingRow, Value, ValueRef};
+use sync_provider::{ProviderError, RowSet};
+use sync_relational::{Appetite, Attributes, Cursor, Fetch, Fetched, Needed, Page, Scan};
 use tiberius::{ColumnData, ToSql};
 
 use crate::read;
@@ -13,53 +13,8 @@ use crate::store::texts::Texts;
 
 /// Columns of a tracking row and ours, as `TableNames::tracking` selects them.
 pub(super) const TRACKING_WIDTH: usize = 15;
-/// Rows that a call asks for at most.
-const MOST_ROWS: usize = 5_000;
 /// Keys that a call looks up at most.
 const MOST_KEYS: usize = 1_000;
-/// Rows that the first call asks for where a column may hold any number of bytes.
-const FIRST_LARGE: usize = 16;
-
-/// How many rows a call asks for, so that not many more bytes come than there is room for: what comes beyond is read and thrown away.
-#[derive(Copy, Clone, Debug)]
-struct Appetite {
-    rows: usize,
-    bytes: usize,
-}
-
-impl Appetite {
-    fn new(shape: &TableShape) -> Self {
-        let large = |sql_type: &SqlType| {
-            matches!(sql_type.size, Some(Size::Max))
-                || matches!(
-                    sql_type.kind,
-                    SqlKind::Text | SqlKind::NText | SqlKind::Image | SqlKind::Xml
-                )
-        };
-        let rows = match shape.types.iter().any(large) {
-            true => FIRST_LARGE,
-            false => MOST_ROWS,
-        };
-        Appetite { rows, bytes: 0 }
-    }
-
-    /// Rows to ask for where there is room for so many bytes.
-    fn rows(&self, room: usize, most: usize) -> usize {
-        match self.bytes {
-            0 => self.rows.min(most),
-            average => (room / average).saturating_add(1).clamp(1, most),
-        }
-    }
-
-    /// Takes note of what came.
-    fn came(&mut self, rows: usize, bytes: usize) {
-        // Where nothing was needed nothing is known of sizes, but the next call may ask for more.
-        self.rows = self.rows.saturating_mul(4).min(MOST_ROWS);
-        if rows > 0 && bytes > 0 {
-            self.bytes = bytes.div_ceil(rows);
-        }
-    }
-}
 
 impl MssqlStore {
     /// What the enumeration under way sends.
@@ -102,7 +57,10 @@ impl MssqlStore {
         let mut nameless = 0;
         loop {
             let (before, room) = (page.rows.len(), scan.budget.saturating_sub(page.bytes()));
-            let (asked, bytes) = (appetite.rows(room, MOST_ROWS) + nameless, page.bytes());
+            let (asked, bytes) = (
+                appetite.rows(room, Appetite::MOST_ROWS) + nameless,
+                page.bytes(),
+            );
             let seen = self.scan_some(scan, after.take(), asked, &mut page).await?;
             let Some(seen) = seen else {
                 return Ok(None);
@@ -158,7 +116,7 @@ impl MssqlStore {
         let parameters: Vec<&dyn ToSql> =
             parameters.iter().map(|value| value as &dyn ToSql).collect();
         let mut needed = Needed::new(scan.selection, shape);
-        let lens = self.lens;
+        let (lens, mark) = (self.lens, self.limit);
         let mut seen = Seen::default();
         let mut full = false;
         self.connection
@@ -189,7 +147,10 @@ impl MssqlStore {
                 };
                 let mut packed = RowSet::new(keys);
                 packed.push(key.iter().map(Value::as_ref));
-                if needed.is(facts, packed.row(0).values()) {
+                let spelled = || packed.row(0).values();
+                let can_go = tracking.local_update_peer_timestamp <= mark
+                    || needed.is_claimed(facts, spelled());
+                if can_go && needed.is(facts, spelled()) {
                     if scan.deleted {
                         page.rows.push_row(packed.row(0));
                         page.push_head(facts, lens.written(&tracking, attributes));

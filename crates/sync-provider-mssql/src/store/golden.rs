@@ -9,6 +9,7 @@ fn column(name: &str, sql_type: &str) -> Column {
     Column {
         name: name.to_owned(),
         sql_type: sql_type.parse().unwrap(),
+        read_as: sql_type.parse().unwrap(),
         collation: None,
         identity: false,
     }

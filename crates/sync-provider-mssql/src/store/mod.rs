@@ -9,6 +9,8 @@ mod slice;
 mod sql;
 mod texts;
 
+pub(crate) use slice::undone;
+
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,6 +73,8 @@ pub(crate) struct MssqlStore {
     round_trips: Arc<AtomicU64>,
     /// The mark of the enumeration, above which nothing is sent.
     limit: i64,
+    /// The scope row's `scope_timestamp` when the apply transaction began.
+    stamp: i64,
     /// A transaction is open.
     busy: bool,
     /// The temporary tables that slices go through exist.
@@ -108,8 +112,12 @@ impl MssqlStore {
             .iter()
             .map(TableShape::of)
             .collect();
-        for trigger in tables.iter().flat_map(|table| &table.disabled_triggers) {
-            tracing::warn!(%trigger, "it is switched off, so that changes are not tracked");
+        if let Some(table) = tables.iter().find(|table| table.is_filtered()) {
+            return Err(MssqlError::refused(
+                format!("table {}", table.info.name),
+                "the scope holds only those of its rows that a filter selects, and slices know nothing of it",
+                "synchronise through its procedures, which do",
+            ));
         }
         let statements = tables
             .iter()
@@ -125,6 +133,7 @@ impl MssqlStore {
                     .map(|column| Column {
                         name: column.name.clone(),
                         sql_type: column.sql_type.clone(),
+                        read_as: table.type_today(column),
                         collation: table
                             .info
                             .column(&column.name)
@@ -158,6 +167,7 @@ impl MssqlStore {
             options,
             round_trips: Arc::default(),
             limit: i64::MAX,
+            stamp: 0,
             busy: false,
             staged: false,
             counts: false,

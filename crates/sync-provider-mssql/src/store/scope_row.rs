@@ -3,7 +3,7 @@
 use sync_knowledge::{ItemId, Tick};
 use sync_metadata::ObjectName;
 use sync_provider::ProviderError;
-use sync_relational::{Attempt, Begun, Learned, Patience, ScopeState, Waiting};
+use sync_relational::{Attempt, Begun, Learned, Patience, ScopeState, Waiting, scope_row_changed};
 use tiberius::Row;
 
 use crate::error::MssqlError;
@@ -18,7 +18,7 @@ impl MssqlStore {
     pub(super) async fn read_state(&mut self) -> Result<(ScopeState, Vec<Waiting>), MssqlError> {
         let sql = format!("{}; {}", self.select_state(MARK), self.select_waiting());
         let mut sets = self.connection.batch(&sql).await?.into_iter();
-        let state = self.state_of(sets.next())?;
+        let (state, _) = self.state_of(sets.next())?;
         let mut waiting = Vec::new();
         for row in sets.next().unwrap_or_default() {
             let name: &str = get(&row, 1, self.connection.server())?;
@@ -82,7 +82,7 @@ impl MssqlStore {
         );
         self.busy = true;
         let mut sets = self.connection.batch(&sql).await?.into_iter();
-        let state = self.state_of(sets.next())?;
+        let (state, _) = self.state_of(sets.next())?;
         let server = self.connection.server();
         let changed: Result<Vec<usize>, MssqlError> = (sets.flatten())
             .map(|row| Ok(usize::try_from(get::<i32>(&row, 0, server)?).unwrap_or(usize::MAX)))
@@ -153,7 +153,9 @@ impl MssqlStore {
                 "run it again when that is done, or allow more time",
             )));
         }
-        Ok(Attempt::Done(self.state_of(sets.next())?))
+        let (state, stamp) = self.state_of(sets.next())?;
+        self.stamp = stamp;
+        Ok(Attempt::Done(state))
     }
 
     /// How long locks are waited for, from here on.
@@ -162,14 +164,19 @@ impl MssqlStore {
     }
 
     /// One batch, for a transaction must not end within a call that has parameters (error 266).
-    pub(super) async fn close_apply(&mut self, learned: &Learned) -> Result<(), MssqlError> {
+    ///
+    /// Sync Framework's provider heeds no lock of ours; it compares the row's `scope_timestamp`, as is done here. Stored over what it learned
+    /// meanwhile, our key map would give its replicas' keys to others, and rows would change their authors.
+    pub(super) async fn close_apply(&mut self, learned: &Learned) -> Result<(), ProviderError> {
         let scope = self.lens.scope_local_id;
-        let mut sql = String::new();
+        let mut sql = "SET NOCOUNT ON; DECLARE @stored int = 1; ".to_owned();
         if let Some(knowledge) = &learned.knowledge {
             sql.push_str(&format!(
-                "UPDATE {} SET scope_sync_knowledge = {} WHERE scope_local_id = {scope}; ",
+                "UPDATE {} SET scope_sync_knowledge = {} WHERE scope_local_id = {scope} \
+                 AND scope_timestamp = CONVERT(binary(8), CONVERT(bigint, {})); SET @stored = @@ROWCOUNT; ",
                 object(&self.names.scope_info),
-                bytes(knowledge)
+                bytes(knowledge),
+                self.stamp
             ));
         }
         if self.remembers {
@@ -191,10 +198,25 @@ impl MssqlStore {
                 ));
             }
         }
-        sql.push_str(&format!("{}; COMMIT TRANSACTION", applying(None)));
-        self.connection.batch(&sql).await?;
+        sql.push_str(&format!(
+            "{}; IF @stored = 1 COMMIT TRANSACTION ELSE ROLLBACK TRANSACTION; SELECT @stored",
+            applying(None)
+        ));
+        let sets = self.connection.batch(&sql).await?;
         self.busy = false;
-        Ok(())
+        let answer = sets.iter().flatten().last();
+        let stored: i32 = match answer {
+            Some(row) => get(row, 0, self.connection.server())?,
+            None => 0,
+        };
+        match stored {
+            1 => Ok(()),
+            _ => Err(scope_row_changed(format!(
+                "scope {} of {}",
+                self.scope.description.name,
+                self.connection.server()
+            ))),
+        }
     }
 
     pub(super) async fn undo(&mut self) -> Result<(), MssqlError> {
@@ -223,7 +245,7 @@ impl MssqlStore {
             "CASE WHEN scope_sync_knowledge IS NULL THEN 0 ELSE 1 END".to_owned()
         };
         format!(
-            "SELECT scope_sync_knowledge, scope_tombstone_cleanup_knowledge, {mark}, {was_source} \
+            "SELECT scope_sync_knowledge, scope_tombstone_cleanup_knowledge, {mark}, {was_source}, CONVERT(bigint, scope_timestamp) \
              FROM {} WHERE scope_local_id = {}",
             object(&self.names.scope_info),
             self.lens.scope_local_id
@@ -251,7 +273,8 @@ impl MssqlStore {
         )
     }
 
-    fn state_of(&self, rows: Option<Vec<Row>>) -> Result<ScopeState, MssqlError> {
+    /// The state, and the row's stamp.
+    fn state_of(&self, rows: Option<Vec<Row>>) -> Result<(ScopeState, i64), MssqlError> {
         let server = self.connection.server();
         let row = rows
             .and_then(|rows| rows.into_iter().next())
@@ -270,12 +293,14 @@ impl MssqlStore {
         };
         let mark: i64 = get(&row, 2, server)?;
         let was_source: i32 = get(&row, 3, server)?;
-        Ok(ScopeState {
+        let stamp: i64 = get(&row, 4, server)?;
+        let state = ScopeState {
             knowledge: blob(0),
             forgotten: blob(1),
             mark: u64::try_from(mark).unwrap_or(0),
             was_source: was_source != 0,
-        })
+        };
+        Ok((state, stamp))
     }
 }
 

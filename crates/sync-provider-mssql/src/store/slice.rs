@@ -9,12 +9,13 @@ use sync_relational::{LocalEntry, LocalSlice, RowFailure, Slice, Write};
 use tiberius::Row;
 
 use crate::error::MssqlError;
+use crate::server_error::{Kind, kind_of, no_fault_of_a_row};
 use crate::staging::Packed;
 use crate::store::MssqlStore;
 use crate::store::enumeration::{integer, tracking, values};
 use crate::store::keys::{respelled, shown_key, spelled_otherwise};
 use crate::store::scope_row::get;
-use crate::store::sql::{Base, CANNOT_GO_ON};
+use crate::store::sql::Base;
 use crate::store::texts::Texts;
 
 impl MssqlStore {
@@ -154,9 +155,10 @@ impl MssqlStore {
         let (table, shape) = (&self.tables[slice.table], &self.shapes[slice.table]);
         // The savepoint is undone where the statements for all rows fail, and each row is tried by itself.
         let together = format!(
-            "SAVE TRANSACTION sync_slice;\nBEGIN TRY\n{}\nEND TRY\nBEGIN CATCH\nIF {CANNOT_GO_ON} THROW;\n\
+            "SAVE TRANSACTION sync_slice;\nBEGIN TRY\n{}\nEND TRY\nBEGIN CATCH\nIF {cannot_go_on} THROW;\n\
              ROLLBACK TRANSACTION sync_slice;\nSELECT -1, N''\nEND CATCH",
-            table.apply()
+            table.apply(),
+            cannot_go_on = no_fault_of_a_row(&[]),
         );
         let sets = self.connection.call(&together, &[&plan, &scope]).await;
         let sets = sets.map_err(|error| undone(shape, error))?;
@@ -252,7 +254,7 @@ impl MssqlStore {
 }
 
 /// Names the table whose trigger ended the transaction: the server's message names nothing.
-fn undone(shape: &TableShape, error: MssqlError) -> ProviderError {
+pub(crate) fn undone(shape: &TableShape, error: MssqlError) -> ProviderError {
     match error {
         MssqlError::Undone {
             message, number, ..
@@ -262,6 +264,13 @@ fn undone(shape: &TableShape, error: MssqlError) -> ProviderError {
                 "a trigger of it ended the session's transaction: {message} (SQL Server error {number})"
             ),
             "let the trigger raise an error instead of rolling back, or switch it off for sessions",
+        ),
+        MssqlError::Database {
+            message, number, ..
+        } if kind_of(number) == Kind::Call => ProviderError::refused(
+            format!("table {}", shape.global_name),
+            format!("{message} (SQL Server error {number})"),
+            "restore the procedure with its parameters, or synchronise without procedures",
         ),
         other => other.into(),
     }

@@ -6,8 +6,10 @@ use sync_knowledge::Tick;
 use sync_metadata::{ObjectName, SqlKind, SqlType, TypeFamily, quote};
 
 use crate::ddl::OWN_COLUMNS;
+use crate::read;
+use crate::server_error::no_fault_of_a_row;
 use crate::sql::{join, object, text};
-use crate::{read, staging};
+use crate::staging::{self, Parameters};
 
 /// The columns of a tracking row in the order in which they are read.
 pub(super) const TRACKING: [&str; 13] = [
@@ -31,6 +33,9 @@ pub(super) const TRACKING: [&str; 13] = [
 pub(super) struct Column {
     pub(super) name: String,
     pub(super) sql_type: SqlType,
+    /// The type that the table's column has today. It may have been declared anew since the scope was provisioned, and what is read is not
+    /// to be cut to what it was.
+    pub(super) read_as: SqlType,
     /// The collation of a text column.
     pub(super) collation: Option<String>,
     pub(super) identity: bool,
@@ -59,9 +64,6 @@ pub(super) struct Taker {
     /// (column of the child, column of the parent)
     pub(super) columns: Vec<(String, String)>,
 }
-
-/// After these the transaction is of no use, or somebody else has to go first: nothing that is wrong with a row.
-pub(super) const CANNOT_GO_ON: &str = "XACT_STATE() <> 1 OR ERROR_NUMBER() IN (1205, 1222, 3960)";
 
 /// What becomes of a row of a slice.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -153,7 +155,10 @@ impl TableNames {
 
     /// Takes a slice in, and answers with what is there under its keys.
     pub(super) fn stage(&self, counted: &[usize]) -> String {
-        let columns = staging::unpack(self.columns.iter().map(|column| &column.sql_type));
+        let columns = staging::unpack(
+            Parameters::FIRST,
+            self.columns.iter().map(|column| &column.sql_type),
+        );
         let names = join(0..self.columns.len(), ", ", |index| format!("c{index}"));
         let staged = self.staged();
         let (cells, counts) = (self.cells(), self.counts(counted));
@@ -162,7 +167,7 @@ impl TableNames {
              SELECT staged.n, {unfit}, {twin}, CASE WHEN side.{key} IS NULL THEN 0 ELSE 1 END, \
              CASE WHEN base.{key} IS NULL THEN 0 ELSE 1 END, {tracking}, {counts}{cells} FROM {staged} staged LEFT JOIN {side} side WITH (UPDLOCK, HOLDLOCK) ON {tracked} \
              LEFT JOIN {base} base WITH (UPDLOCK) ON {found} ORDER BY staged.n",
-            packed = staging::select(&columns),
+            packed = staging::select(Parameters::FIRST, &columns),
             unfit = self.unfit(),
             twin = self.twin(),
             key = self
@@ -190,7 +195,7 @@ impl TableNames {
 
     fn cells(&self) -> String {
         join(0..self.columns.len(), ", ", |column| {
-            read::select(&self.cell(column), &self.columns[column].sql_type)
+            read::select(&self.cell(column), &self.columns[column].read_as)
         })
     }
 
@@ -279,7 +284,7 @@ impl TableNames {
             reach.condition(&format!("CONVERT(bigint, {})", reach.mark))
         );
         let keys = join(self.keys(), ", ", |key| {
-            read::select(&format!("side.{}", quote(&key.name)), &key.sql_type)
+            read::select(&format!("side.{}", quote(&key.name)), &key.read_as)
         });
         let order = join(self.keys(), ", ", |key| {
             format!("side.{}", quote(&key.name))
@@ -310,13 +315,13 @@ impl TableNames {
     /// Rows by key: the staged text has the keys alone. Ordered by the keys' numbers.
     pub(super) fn fetch(&self, counted: &[usize]) -> String {
         let keys: Vec<&Column> = self.keys().collect();
-        let columns = staging::unpack(keys.iter().map(|key| &key.sql_type));
+        let columns = staging::unpack(Parameters::FIRST, keys.iter().map(|key| &key.sql_type));
         let wanted = join(keys.iter().enumerate(), " AND ", |(index, key)| {
             format!("side.{} = wanted.c{index}", quote(&key.name))
         });
         let (cells, counts) = (self.cells(), self.counts(counted));
         let spelled = join(&keys, ", ", |key| {
-            read::select(&format!("side.{}", quote(&key.name)), &key.sql_type)
+            read::select(&format!("side.{}", quote(&key.name)), &key.read_as)
         });
         format!(
             "SELECT wanted.n, {tracking}, CASE WHEN base.{first} IS NULL THEN 0 ELSE 1 END, {counts}{spelled}, {cells} FROM ({packed}) wanted \
@@ -325,7 +330,7 @@ impl TableNames {
             first = keys
                 .first()
                 .map_or_else(String::new, |key| quote(&key.name)),
-            packed = staging::select(&columns),
+            packed = staging::select(Parameters::FIRST, &columns),
             side = object(&self.side),
             base = object(&self.base),
             same = self.same_key("base", "side"),
@@ -370,7 +375,7 @@ impl TableNames {
              DELETE FROM #sync_planned; INSERT INTO #sync_planned SELECT * FROM #sync_all WHERE n = @n;\n\
              SAVE TRANSACTION sync_row;\n\
              BEGIN TRY\n{steps}\nEND TRY\nBEGIN CATCH\n\
-             IF {CANNOT_GO_ON} THROW;\n\
+             IF {cannot_go_on} THROW;\n\
              SELECT @number = ERROR_NUMBER(), @reason = ERROR_MESSAGE();\n\
              ROLLBACK TRANSACTION sync_row;\n\
              INSERT INTO #sync_failed (n, reason, number) VALUES (@n, @reason, @number);\n\
@@ -381,9 +386,10 @@ impl TableNames {
              IF (SELECT COUNT(*) FROM #sync_planned) > 1\nBEGIN\n\
              SAVE TRANSACTION sync_rest;\n\
              BEGIN TRY\nDELETE FROM #sync_failed WHERE n IN (SELECT n FROM #sync_planned);\n{steps}\nEND TRY\nBEGIN CATCH\n\
-             IF {CANNOT_GO_ON} THROW;\n\
+             IF {cannot_go_on} THROW;\n\
              ROLLBACK TRANSACTION sync_rest;\nEND CATCH;\nEND;\n\
              SELECT n, reason FROM #sync_failed",
+            cannot_go_on = no_fault_of_a_row(&[]),
         )
     }
 

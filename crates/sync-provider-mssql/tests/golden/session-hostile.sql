@@ -45,7 +45,7 @@ UPDATE side SET update_scope_local_id = planned.scope, scope_update_peer_key = p
 INSERT INTO [a]]b 'c'].[T]]; DROP TABLE x -- "'._tracking] ([Nr], [K]]1], update_scope_local_id, scope_update_peer_key, scope_update_peer_timestamp, local_update_peer_key, create_scope_local_id, scope_create_peer_key, scope_create_peer_timestamp, local_create_peer_key, local_create_peer_timestamp, sync_row_is_tombstone, last_change_datetime) SELECT staged.c1, staged.c0, planned.scope, planned.update_key, planned.update_tick, 0, @P2, planned.create_key, planned.create_tick, 0, CONVERT(bigint, @@DBTS) + 1, planned.tombstone, GETDATE() FROM #sync_staged_3 staged JOIN #sync_planned planned ON planned.n = staged.n WHERE NOT EXISTS (SELECT 1 FROM [a]]b 'c'].[T]]; DROP TABLE x -- "'._tracking] side WHERE side.[Nr] = staged.c1 AND side.[K]]1] = staged.c0)
 END TRY
 BEGIN CATCH
-IF XACT_STATE() <> 1 OR ERROR_NUMBER() IN (1205, 1222, 3960) THROW;
+IF XACT_STATE() <> 1 OR ERROR_NUMBER() IN (1203, 1204, 1205, 1221, 1222, 3958, 3960, 3961, 3966, 41301, 41302, 41305, 41325, 41839, 921, 922, 983, 6005, 17142, 17148, 17197, 18401, 8645, 8651, 4221, 10922, 10928, 10929, 10936, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920) THROW;
 SELECT @number = ERROR_NUMBER(), @reason = ERROR_MESSAGE();
 ROLLBACK TRANSACTION sync_row;
 INSERT INTO #sync_failed (n, reason, number) VALUES (@n, @reason, @number);
@@ -67,7 +67,7 @@ UPDATE side SET update_scope_local_id = planned.scope, scope_update_peer_key = p
 INSERT INTO [a]]b 'c'].[T]]; DROP TABLE x -- "'._tracking] ([Nr], [K]]1], update_scope_local_id, scope_update_peer_key, scope_update_peer_timestamp, local_update_peer_key, create_scope_local_id, scope_create_peer_key, scope_create_peer_timestamp, local_create_peer_key, local_create_peer_timestamp, sync_row_is_tombstone, last_change_datetime) SELECT staged.c1, staged.c0, planned.scope, planned.update_key, planned.update_tick, 0, @P2, planned.create_key, planned.create_tick, 0, CONVERT(bigint, @@DBTS) + 1, planned.tombstone, GETDATE() FROM #sync_staged_3 staged JOIN #sync_planned planned ON planned.n = staged.n WHERE NOT EXISTS (SELECT 1 FROM [a]]b 'c'].[T]]; DROP TABLE x -- "'._tracking] side WHERE side.[Nr] = staged.c1 AND side.[K]]1] = staged.c0)
 END TRY
 BEGIN CATCH
-IF XACT_STATE() <> 1 OR ERROR_NUMBER() IN (1205, 1222, 3960) THROW;
+IF XACT_STATE() <> 1 OR ERROR_NUMBER() IN (1203, 1204, 1205, 1221, 1222, 3958, 3960, 3961, 3966, 41301, 41302, 41305, 41325, 41839, 921, 922, 983, 6005, 17142, 17148, 17197, 18401, 8645, 8651, 4221, 10922, 10928, 10929, 10936, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920) THROW;
 ROLLBACK TRANSACTION sync_rest;
 END CATCH;
 END;

@@ -43,7 +43,7 @@ UPDATE base SET [NAME] = staged.c1, [BORN] = staged.c2, [SEEN] = staged.c3, [WEI
 INSERT INTO [dbo].[CUSTOMER] ([CUSTOMER_ID], [NAME], [BORN], [SEEN], [WEIGHT], [PRICE], [PHOTO], [NOTE]) SELECT staged.c0, staged.c1, staged.c2, staged.c3, staged.c4, staged.c5, staged.c6, CONVERT(xml, staged.c7) FROM #sync_staged_3 staged JOIN #sync_planned planned ON planned.n = staged.n WHERE planned.base = 1
 END TRY
 BEGIN CATCH
-IF XACT_STATE() <> 1 OR ERROR_NUMBER() IN (1205, 1222, 3960) THROW;
+IF XACT_STATE() <> 1 OR ERROR_NUMBER() IN (1203, 1204, 1205, 1221, 1222, 3958, 3960, 3961, 3966, 41301, 41302, 41305, 41325, 41839, 921, 922, 983, 6005, 17142, 17148, 17197, 18401, 8645, 8651, 4221, 10922, 10928, 10929, 10936, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920) THROW;
 SELECT @number = ERROR_NUMBER(), @reason = ERROR_MESSAGE();
 ROLLBACK TRANSACTION sync_row;
 INSERT INTO #sync_failed (n, reason, number) VALUES (@n, @reason, @number);
@@ -64,7 +64,7 @@ UPDATE base SET [NAME] = staged.c1, [BORN] = staged.c2, [SEEN] = staged.c3, [WEI
 INSERT INTO [dbo].[CUSTOMER] ([CUSTOMER_ID], [NAME], [BORN], [SEEN], [WEIGHT], [PRICE], [PHOTO], [NOTE]) SELECT staged.c0, staged.c1, staged.c2, staged.c3, staged.c4, staged.c5, staged.c6, CONVERT(xml, staged.c7) FROM #sync_staged_3 staged JOIN #sync_planned planned ON planned.n = staged.n WHERE planned.base = 1
 END TRY
 BEGIN CATCH
-IF XACT_STATE() <> 1 OR ERROR_NUMBER() IN (1205, 1222, 3960) THROW;
+IF XACT_STATE() <> 1 OR ERROR_NUMBER() IN (1203, 1204, 1205, 1221, 1222, 3958, 3960, 3961, 3966, 41301, 41302, 41305, 41325, 41839, 921, 922, 983, 6005, 17142, 17148, 17197, 18401, 8645, 8651, 4221, 10922, 10928, 10929, 10936, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920) THROW;
 ROLLBACK TRANSACTION sync_rest;
 END CATCH;
 END;

@@ -14,6 +14,8 @@ mod deprovisioning;
 mod inspecting;
 mod likeness;
 mod msf;
+mod msf_edited;
+mod msf_meanwhile;
 mod msf_sessions;
 mod permissions;
 mod procedures;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::msf::{self, Column, Kind, Options, Table};
 use crate::support::Database;
 
-const TABLES: &[Table] = &[
+pub(crate) const TABLES: &[Table] = &[
     Table {
         name: "Kind",
         columns: &[
@@ -52,7 +52,7 @@ const TABLES: &[Table] = &[
 
 /// Who provisioned a database, and how it is synchronised.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-enum Making {
+pub(crate) enum Making {
     Msf(Execution),
     /// Without bulk procedures.
     MsfSingle,
@@ -67,9 +67,9 @@ const MAKINGS: [Making; 5] = [
     Making::Ours(Execution::Procedures),
 ];
 
-struct Replica {
-    db: Database,
-    execution: Execution,
+pub(crate) struct Replica {
+    pub(crate) db: Database,
+    pub(crate) execution: Execution,
     /// All objects and columns after provisioning.
     objects: Vec<String>,
 }
@@ -78,7 +78,7 @@ const COLUMNS: &str =
     "SELECT LOWER(TABLE_NAME), LOWER(COLUMN_NAME) FROM INFORMATION_SCHEMA.COLUMNS ORDER BY 1, 2";
 
 impl Replica {
-    async fn new(test: &str, making: Making, before: &[&str]) -> Option<Replica> {
+    pub(crate) async fn new(test: &str, making: Making, before: &[&str]) -> Option<Replica> {
         let db = Database::new(test).await?;
         let create: Vec<String> = TABLES.iter().map(msf::create).collect();
         let create: Vec<&str> = create.iter().map(String::as_str).collect();
@@ -111,13 +111,13 @@ impl Replica {
         all
     }
 
-    fn provider(&self) -> Arc<MssqlProvider> {
+    pub(crate) fn provider(&self) -> Arc<MssqlProvider> {
         let connections = Arc::new(self.db.connections.clone());
         let provider = MssqlProvider::with_connections(connections, Some("shop"));
         Arc::new(provider.with_execution(self.execution))
     }
 
-    async fn contents(&self) -> Vec<String> {
+    pub(crate) async fn contents(&self) -> Vec<String> {
         let mut all = Vec::new();
         for table in TABLES {
             let columns: Vec<String> = table.columns.iter().map(shown).collect();
@@ -131,7 +131,7 @@ impl Replica {
         all
     }
 
-    async fn knowledge(&self) -> Knowledge {
+    pub(crate) async fn knowledge(&self) -> Knowledge {
         let sql = "SELECT scope_sync_knowledge FROM scope_info WHERE sync_scope_name = N'shop'";
         Knowledge::from_bytes(&bytes(&self.db.rows(sql).await[0])).unwrap()
     }
@@ -147,7 +147,7 @@ fn shown(column: &Column) -> String {
 }
 
 /// What `rows` makes of bytes, as bytes.
-fn bytes(shown: &str) -> Vec<u8> {
+pub(crate) fn bytes(shown: &str) -> Vec<u8> {
     let digits = shown.trim_matches(['[', ']']).split(", ");
     digits
         .map(|two| u8::from_str_radix(two, 16).unwrap())
@@ -156,12 +156,12 @@ fn bytes(shown: &str) -> Vec<u8> {
 
 /// How many rows were applied and how many failed, up and down.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-struct Done {
-    up: (u64, u64),
-    down: (u64, u64),
+pub(crate) struct Done {
+    pub(crate) up: (u64, u64),
+    pub(crate) down: (u64, u64),
 }
 
-async fn synchronise(a: &Replica, b: &Replica) -> Done {
+pub(crate) async fn synchronise(a: &Replica, b: &Replica) -> Done {
     let tables: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
     for replica in [a, b] {
         replica.db.marks_pass(&tables).await;
@@ -178,7 +178,7 @@ async fn synchronise(a: &Replica, b: &Replica) -> Done {
 }
 
 /// One with two rows, and an empty one that we provisioned.
-async fn pair(test: &str, making: Making) -> Option<(Replica, Replica)> {
+pub(crate) async fn pair(test: &str, making: Making) -> Option<(Replica, Replica)> {
     let rows = "INSERT INTO Kind VALUES (1, N'one'), (2, N'zwei €')";
     Some((
         Replica::new(test, making, &[rows]).await?,
@@ -186,7 +186,7 @@ async fn pair(test: &str, making: Making) -> Option<(Replica, Replica)> {
     ))
 }
 
-async fn assert_equal(a: &Replica, b: &Replica, what: &str) {
+pub(crate) async fn assert_equal(a: &Replica, b: &Replica, what: &str) {
     assert_eq!(a.contents().await, b.contents().await, "{what}");
     for table in TABLES {
         // Every row is tracked, and every tracked row that lives is there.
@@ -491,7 +491,7 @@ async fn what_is_missing_is_named() {
     }
 }
 
-async fn assert_refused(a: &Replica, b: &Replica, damage: &str, named: &[&str]) {
+pub(crate) async fn assert_refused(a: &Replica, b: &Replica, damage: &str, named: &[&str]) {
     let session = SyncOrchestrator::new(a.provider(), b.provider());
     let failed = session.synchronize().await.expect_err(damage);
     let message = failed.error.to_string().to_lowercase();

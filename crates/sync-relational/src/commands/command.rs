@@ -53,6 +53,14 @@ impl Command {
         };
         for name in names {
             let name = name.as_ref().trim_start_matches('@');
+            // It becomes part of a statement, where nothing can be put round it.
+            if name.is_empty() || !name.chars().all(is_of_a_name) {
+                return Err(ProviderError::refused(
+                    object,
+                    format!("@{name:?} is no parameter's name"),
+                    "use letters, digits and the underscore",
+                ));
+            }
             if name.eq_ignore_ascii_case(ROW_COUNT) {
                 command.counts = true;
             } else if name.eq_ignore_ascii_case(NEW_TIMESTAMP) {
@@ -99,4 +107,8 @@ impl Command {
     pub(crate) fn takes(&self, argument: usize) -> bool {
         self.inputs.iter().any(|input| input.argument == argument)
     }
+}
+
+fn is_of_a_name(character: char) -> bool {
+    character.is_alphanumeric() || matches!(character, '_' | '@' | '#' | '$')
 }

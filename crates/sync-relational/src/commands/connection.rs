@@ -123,18 +123,21 @@ pub trait CommandConnection: Send {
     /// where the engine can. Gives back how many each kept.
     async fn keep(&mut self, queries: &[(usize, Query<'_>)]) -> Result<Vec<u64>, ProviderError>;
 
-    /// Hands over rows that were kept, in their order: the number of each, above `after`, and its cells, until it is told `false` or there are no more.
+    /// Hands over rows that were kept, at most so many and in their order: the number of each, above `after`, and its cells. Fewer come only where
+    /// there are no more.
     async fn kept(
         &mut self,
         table: usize,
         deleted: bool,
         after: i64,
-        take: &mut (dyn FnMut(i64, Cells) -> bool + Send),
+        most: usize,
+        take: &mut (dyn FnMut(i64, Cells) + Send),
     ) -> Result<(), ProviderError>;
 
-    /// Runs the program of each row, in a savepoint of its own.
+    /// Runs the program of each row, in a savepoint of its own. The rows are those of a table, or the scope's own.
     async fn run(
         &mut self,
+        table: Option<usize>,
         signature: &Signature,
         arguments: &RowSet,
         programs: &[Program<'_>],

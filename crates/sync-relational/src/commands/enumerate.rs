@@ -1,17 +1,18 @@
 //! As source: the changes of all tables kept aside and read in pages, and rows by key.
 
+use std::collections::BTreeSet;
+
 use sync_knowledge::Tick;
 use sync_metadata::{Value, ValueRef};
 use sync_provider::{ProviderError, RowSet, TableShape};
 
 use super::connection::{CommandConnection, Query};
 use super::read::{ReadRow, fitted};
+use super::store::MOST_KEYS;
 use super::{CommandRole, CommandStore, SessionValue};
+use crate::appetite::Appetite;
 use crate::page::Needed;
 use crate::store::{Cursor, Fetch, Fetched, Page, Scan};
-
-/// Keys that are looked up together.
-const MOST_KEYS: usize = 1_000;
 
 impl<C: CommandConnection> CommandStore<C> {
     /// Selects the changes of all tables above their floors, and says which tables have any.
@@ -59,36 +60,44 @@ impl<C: CommandConnection> CommandStore<C> {
         let shape = self.shapes[scan.table].clone();
         let mut needed = Needed::new(scan.selection, &shape);
         let mut filling = Filling::new(&shape, scan.deleted);
-        let mut refused = None;
-        let mut last = None;
+        let mut appetite = Appetite::new(&shape);
+        let mut after = scan.after.map_or(0, |cursor| cursor.tick);
+        let (mut refused, mut full) = (None, false);
         let mark = self.mark;
-        self.connection
-            .kept(
-                scan.table,
-                scan.deleted,
-                scan.after.map_or(0, |cursor| cursor.tick),
-                &mut |nr, cells| {
+        loop {
+            let (rows, bytes) = (filling.page.rows.len(), filling.page.bytes());
+            let room = scan.budget.saturating_sub(bytes);
+            let asked = appetite.rows(room, Appetite::MOST_ROWS);
+            let mut seen = 0;
+            self.connection
+                .kept(scan.table, scan.deleted, after, asked, &mut |nr, cells| {
+                    seen += 1;
+                    if full || refused.is_some() {
+                        return;
+                    }
+                    after = nr;
                     filling.page.examined += 1;
                     match ReadRow::of(&shape, cells) {
-                        // Nobody could claim to know what was changed here above the mark. What came through the scope is claimed already.
-                        Ok(row) if row.is_local() && row.tick > mark => {}
-                        Ok(row) => filling.take(row, &mut needed),
+                        Ok(row) if row.tick > mark && !row.is_claimed(&mut needed) => {}
+                        Ok(row) => {
+                            filling.take(row, &mut needed);
+                        }
                         Err(error) => refused = Some(error),
                     }
-                    let go_on = refused.is_none() && filling.page.bytes() < scan.budget;
-                    if !go_on {
-                        last = Some(nr);
-                    }
-                    go_on
-                },
-            )
-            .await?;
+                    full = filling.page.bytes() >= scan.budget;
+                })
+                .await?;
+            appetite.came(filling.page.rows.len() - rows, filling.page.bytes() - bytes);
+            if full || refused.is_some() || seen < asked {
+                break;
+            }
+        }
         if let Some(error) = refused {
             return Err(error);
         }
         let mut page = self.without_gone(scan.table, filling).await?;
-        page.next = last.map(|tick| Cursor {
-            tick,
+        page.next = full.then(|| Cursor {
+            tick: after,
             key: RowSet::new(0),
         });
         Ok(page)
@@ -102,15 +111,16 @@ impl<C: CommandConnection> CommandStore<C> {
     ) -> Result<Page, ProviderError> {
         let (places, keys): (Vec<usize>, Vec<RowSet>) = filling.suspects.into_iter().unzip();
         let gone = self.gone(table, &keys).await?;
+        let gone = places.into_iter().zip(gone).filter(|(_, gone)| *gone);
+        let gone: BTreeSet<usize> = gone.map(|(place, _)| place).collect();
         let mut page = filling.page;
-        if !gone.contains(&true) {
+        if gone.is_empty() {
             return Ok(page);
         }
         let (heads, rows) = (std::mem::take(&mut page.heads), page.rows);
         page.rows = RowSet::new(rows.width());
         for (place, (head, row)) in heads.into_iter().zip(rows.iter()).enumerate() {
-            let suspect = places.iter().position(|suspect| *suspect == place);
-            if suspect.is_some_and(|suspect| gone[suspect]) {
+            if gone.contains(&place) {
                 page.orphans += 1;
             } else {
                 page.heads.push(head);
@@ -122,36 +132,60 @@ impl<C: CommandConnection> CommandStore<C> {
 
     pub(super) async fn fetch_rows(&mut self, fetch: Fetch<'_>) -> Result<Fetched, ProviderError> {
         let shape = self.shapes[fetch.table].clone();
-        let end = fetch.keys.len().min(fetch.first + MOST_KEYS);
-        let mut keys = Vec::new();
-        for number in fetch.first..end {
-            let cells = fetch.keys.row(number).values().zip(&shape.key);
-            let cells: Result<Vec<_>, _> = cells
-                .map(|(value, &column)| fitted(&shape, column, value).map(|(value, _)| value))
-                .collect();
-            // A key that its column cannot hold is not there.
-            keys.extend(cells.ok().map(|cells| (number, cells)));
-        }
-        let found = self.select_rows(fetch.table, &keys).await?;
         let mut needed = Needed::new(fetch.selection, &shape);
         let (mut deleted, mut live) = (Filling::new(&shape, true), Filling::new(&shape, false));
-        let mut looked_up = end;
-        for (number, row) in found {
-            if deleted.page.bytes() + live.page.bytes() >= fetch.budget && number > fetch.first {
-                looked_up = number;
-                break;
+        let mut appetite = Appetite::new(&shape);
+        let mut end = fetch.first;
+        let mut full = false;
+        while end < fetch.keys.len() && !full {
+            let before = (live.page.rows.len(), deleted.bytes() + live.bytes());
+            let room = fetch.budget.saturating_sub(before.1);
+            let first = end;
+            end = end
+                .saturating_add(appetite.rows(room, MOST_KEYS))
+                .min(fetch.keys.len());
+            let mut keys = Vec::new();
+            for number in first..end {
+                let cells = fetch.keys.row(number).values().zip(&shape.key);
+                let cells: Result<Vec<_>, _> = cells
+                    .map(|(value, &column)| fitted(&shape, column, value).map(|(value, _)| value))
+                    .collect();
+                // A key that its column cannot hold is not there.
+                keys.extend(cells.ok().map(|cells| (number, cells)));
             }
-            let filling = if row.facts.tombstone {
-                &mut deleted
-            } else {
-                &mut live
-            };
-            filling.take(row, &mut needed);
+            for (number, row) in self.select_rows(fetch.table, &keys).await? {
+                let bytes = deleted.bytes() + live.bytes();
+                let tombstone = row.facts.tombstone;
+                let filling = match tombstone {
+                    true => &mut deleted,
+                    false => &mut live,
+                };
+                let came = filling.take(row, &mut needed);
+                let now = deleted.bytes() + live.bytes();
+                full = now >= fetch.budget;
+                if full {
+                    // A row that is too much by itself goes alone; otherwise the next batch begins with it.
+                    let too_many = came && now > fetch.budget && bytes > 0;
+                    if too_many {
+                        match tombstone {
+                            true => deleted.pop(),
+                            false => live.pop(),
+                        }
+                    }
+                    end = number + usize::from(!too_many);
+                    break;
+                }
+            }
+            let now = deleted.bytes() + live.bytes();
+            appetite.came(
+                live.page.rows.len().saturating_sub(before.0),
+                now.saturating_sub(before.1),
+            );
         }
         Ok(Fetched {
             deleted: deleted.page,
             live: self.without_gone(fetch.table, live).await?,
-            end: looked_up,
+            end,
         })
     }
 }
@@ -180,7 +214,12 @@ impl<'a> Filling<'a> {
         }
     }
 
-    fn take(&mut self, row: ReadRow, needed: &mut Needed<'_>) {
+    fn bytes(&self) -> usize {
+        self.page.bytes()
+    }
+
+    /// Says whether the row is in the page now.
+    fn take(&mut self, row: ReadRow, needed: &mut Needed<'_>) -> bool {
         let (shape, page) = (self.shape, &mut self.page);
         let may_be_gone = row.may_be_gone(shape);
         let key = match row.key {
@@ -189,11 +228,11 @@ impl<'a> Filling<'a> {
                 if needed.is_nameless(row.facts) {
                     page.push_nameless(shape, row.facts, || reason);
                 }
-                return;
+                return false;
             }
         };
         if !needed.is(row.facts, key.row(0).values()) {
-            return;
+            return false;
         }
         if self.deleted {
             page.rows.push_row(key.row(0));
@@ -202,7 +241,7 @@ impl<'a> Filling<'a> {
                 Ok(cells) => page.rows.push(cells.iter().map(Value::as_ref)),
                 Err(reason) => {
                     page.push_unsent(shape, key, row.facts, reason);
-                    return;
+                    return false;
                 }
             }
             if may_be_gone {
@@ -210,5 +249,13 @@ impl<'a> Filling<'a> {
             }
         }
         page.push_head(row.facts, (None, None));
+        true
+    }
+
+    /// Takes the last row out again.
+    fn pop(&mut self) {
+        self.page.pop();
+        self.suspects
+            .retain(|(place, _)| *place < self.page.heads.len());
     }
 }

@@ -6,6 +6,7 @@ use sync_provider::{ProviderError, RowFacts, RowSet, TableShape};
 
 use super::connection::Cells;
 use super::{Parameter, SessionValue};
+use crate::page::Needed;
 
 /// The columns that follow those of the table, in the order in which they are read.
 const VERSIONS: [SessionValue; 6] = [
@@ -92,9 +93,10 @@ impl ReadRow {
         })
     }
 
-    /// Whether the change was made here.
-    pub(super) fn is_local(&self) -> bool {
-        self.facts.update.replica == ReplicaKey::LOCAL
+    /// Whether it can be sent although it is above the mark. One whose key cannot be read is not: it is claimed by nobody's name.
+    pub(super) fn is_claimed(&self, needed: &mut Needed<'_>) -> bool {
+        let key = self.key.as_ref();
+        key.is_ok_and(|key| needed.is_claimed(self.facts, key.row(0).values()))
     }
 
     /// Whether it may be a tracked row that is gone: then all columns beside the key are NULL.

@@ -12,7 +12,7 @@ use super::read::{ReadRow, fitted, result};
 use super::{Command, CommandRole, Parameter, SessionValue, Signature, SyncAdapter};
 use crate::store::{
     Attempt, Begun, Commit, Fetch, Fetched, Learned, LocalEntry, LocalSlice, Page, Patience,
-    RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write,
+    RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write, scope_row_changed,
 };
 
 /// Who a store of commands is.
@@ -55,13 +55,13 @@ pub struct CommandStore<C> {
     reading: bool,
     /// The mark of the transaction under way.
     pub(super) mark: i64,
-    /// What the scope row was like when it was read.
+    /// What the scope row was like when the apply transaction began: what was decided rests on it.
     row: ScopeInfo,
 }
 
+/// What a write of the scope row needs of the row as it was.
 #[derive(Clone, Debug, Default)]
 struct ScopeInfo {
-    knowledge: Option<Vec<u8>>,
     forgotten: Option<Vec<u8>>,
     stamp: i64,
 }
@@ -119,7 +119,7 @@ impl<C: CommandConnection> CommandStore<C> {
     }
 
     /// The scope row and the mark: one round trip.
-    async fn read_state(&mut self) -> Result<ScopeState, ProviderError> {
+    async fn read_state(&mut self) -> Result<(ScopeState, ScopeInfo), ProviderError> {
         let mut arguments = self.signature.arguments();
         self.signature
             .push(&mut arguments, [], &self.session_values());
@@ -150,7 +150,7 @@ impl<C: CommandConnection> CommandStore<C> {
             })
             .await?;
         let object = || format!("scope {}", self.scope.description.name);
-        self.mark = mark.ok_or_else(|| {
+        let mark = mark.ok_or_else(|| {
             ProviderError::refused(
                 object(),
                 "its SelectNewTimestampCommand gave no sync_new_timestamp",
@@ -164,18 +164,18 @@ impl<C: CommandConnection> CommandStore<C> {
                 "provision the database for it again",
             )
         })?;
-        self.row = ScopeInfo {
-            knowledge: bytes(row.first())?,
+        let info = ScopeInfo {
             forgotten: bytes(row.get(1))?,
             stamp: integer(row.get(2)).unwrap_or(0),
         };
-        Ok(ScopeState {
-            knowledge: self.row.knowledge.clone(),
-            forgotten: self.row.forgotten.clone(),
-            mark: u64::try_from(self.mark).unwrap_or(0),
+        let state = ScopeState {
+            knowledge: bytes(row.first())?,
+            forgotten: info.forgotten.clone(),
+            mark: u64::try_from(mark).unwrap_or(0),
             // Nothing says whether it was; one that was and takes itself for a newcomer would strand versions.
             was_source: true,
-        })
+        };
+        Ok((state, info))
     }
 
     /// Runs the command that selects single rows for these keys, and hands over what it finds: the number of the key and the row.
@@ -226,29 +226,28 @@ impl<C: CommandConnection> CommandStore<C> {
         let Some(exists) = adapter.exists.as_ref().filter(|_| !keys.is_empty()) else {
             return Ok(vec![false; keys.len()]);
         };
-        let mut arguments = adapter.signature().arguments();
-        for key in keys {
-            let cells = self.shapes[table]
-                .key
-                .iter()
-                .copied()
-                .zip(key.row(0).values());
-            adapter
-                .signature()
-                .push(&mut arguments, cells, &self.session_values());
-        }
-        let query = Query {
-            command: exists,
-            signature: adapter.signature(),
-            arguments: &arguments,
-            result: &[],
-        };
         let mut gone = vec![true; keys.len()];
-        self.connection
-            .query(&[query], &mut |_, nr, _| {
-                gone.get_mut(nr).into_iter().for_each(|gone| *gone = false);
-            })
-            .await?;
+        for (some, gone) in keys.chunks(MOST_KEYS).zip(gone.chunks_mut(MOST_KEYS)) {
+            let mut arguments = adapter.signature().arguments();
+            for key in some {
+                let cells = key.row(0);
+                let cells = self.shapes[table].key.iter().copied().zip(cells.values());
+                adapter
+                    .signature()
+                    .push(&mut arguments, cells, &self.session_values());
+            }
+            let query = Query {
+                command: exists,
+                signature: adapter.signature(),
+                arguments: &arguments,
+                result: &[],
+            };
+            self.connection
+                .query(&[query], &mut |_, nr, _| {
+                    gone.get_mut(nr).into_iter().for_each(|gone| *gone = false);
+                })
+                .await?;
+        }
         Ok(gone)
     }
 
@@ -345,20 +344,21 @@ impl<C: CommandConnection> CommandStore<C> {
         };
         let failures = self
             .connection
-            .run(&self.signature, &arguments, &[program], &[0])
+            .run(None, &self.signature, &arguments, &[program], &[0])
             .await?;
         let Some(failure) = failures.into_iter().next() else {
             return Ok(());
         };
-        Err(ProviderError::database(
-            format!("scope {}", self.scope.description.name),
-            failure
-                .reason
-                .unwrap_or_else(|| "another session stored its knowledge meanwhile".to_owned()),
-            "run it again",
-        ))
+        let object = format!("scope {}", self.scope.description.name);
+        Err(match failure.reason {
+            Some(reason) => ProviderError::database(object, reason, "run it again"),
+            None => scope_row_changed(object),
+        })
     }
 }
+
+/// Keys that are looked up together.
+pub(super) const MOST_KEYS: usize = 1_000;
 
 /// The key of a row of a slice, as it is written.
 fn key_of(shape: &TableShape, slice: Slice<'_>, row: RowRef<'_>) -> RowSet {
@@ -414,13 +414,14 @@ impl<C: CommandConnection> Store for CommandStore<C> {
     }
 
     async fn state(&mut self) -> Result<(ScopeState, Vec<Waiting>), ProviderError> {
-        Ok((self.read_state().await?, Vec::new()))
+        Ok((self.read_state().await?.0, Vec::new()))
     }
 
     async fn begin_enumeration(&mut self, floors: &[Tick]) -> Result<Begun, ProviderError> {
         self.rollback().await?;
         // The mark first: whatever was committed then is in a snapshot that begins after it.
-        let state = self.read_state().await?;
+        let (state, _) = self.read_state().await?;
+        self.mark = i64::try_from(state.mark).unwrap_or(i64::MAX);
         self.connection
             .begin(Transaction::Read, Patience::Full)
             .await?;
@@ -461,7 +462,12 @@ impl<C: CommandConnection> Store for CommandStore<C> {
         self.rollback().await?;
         match self.connection.begin(Transaction::Apply, patience).await? {
             Attempt::Busy(error) => Ok(Attempt::Busy(error)),
-            Attempt::Done(()) => Ok(Attempt::Done(self.read_state().await?)),
+            Attempt::Done(()) => {
+                let (state, row) = self.read_state().await?;
+                self.mark = i64::try_from(state.mark).unwrap_or(i64::MAX);
+                self.row = row;
+                Ok(Attempt::Done(state))
+            }
         }
     }
 

@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 use super::connection::{BulkCall, CallFailure, Cells, CommandConnection, Query, Transaction};
 use super::*;
-use crate::store::{Attempt, LocalEntry, LocalSlice, Patience, Slice, Store as _, Write};
+use crate::store::{Attempt, Learned, LocalEntry, LocalSlice, Patience, Slice, Store as _, Write};
+
+mod reading;
 
 /// Remembers what was run and fails as it is told.
 #[derive(Debug, Default)]
@@ -23,6 +25,14 @@ struct Fake {
     /// Rows that are refused while another one of the slice has not gone through.
     waits_for: Option<(i64, i64)>,
     done: BTreeSet<i64>,
+    /// Rows that were selected as changes.
+    kept: Vec<Vec<Value>>,
+    /// How many of them, or of single rows, were asked for, call by call.
+    asked: Vec<usize>,
+    /// What `scope_timestamp` is; higher after each time it is read.
+    stamp: i64,
+    /// Which one a write of the scope row compares.
+    compared: Option<Value>,
 }
 
 fn name(command: &Command) -> String {
@@ -61,11 +71,29 @@ impl CommandConnection for Fake {
         for (nr, query) in queries.iter().enumerate() {
             match name(query.command).as_str() {
                 "time" => take(nr, 0, vec![Ok(Value::Integer(MARK))]),
-                "scope" => take(
-                    nr,
-                    0,
-                    vec![Ok(Value::Null), Ok(Value::Null), Ok(Value::Integer(1))],
-                ),
+                "scope" => {
+                    self.stamp += 1;
+                    let cells = [Value::Null, Value::Null, Value::Integer(self.stamp)];
+                    take(nr, 0, cells.map(Ok).to_vec());
+                }
+                "row" => {
+                    self.asked.push(query.arguments.len());
+                    for (nr_of_key, arguments) in query.arguments.iter().enumerate() {
+                        let key = first(arguments);
+                        let found = self.kept.iter().find(|row| row[0] == Value::Integer(key));
+                        if let Some(cells) = found {
+                            take(nr, nr_of_key, cells.iter().cloned().map(Ok).collect());
+                        }
+                    }
+                }
+                "exists" => {
+                    self.asked.push(query.arguments.len());
+                    for (nr_of_key, arguments) in query.arguments.iter().enumerate() {
+                        if first(arguments) % 2 == 0 {
+                            take(nr, nr_of_key, Vec::new());
+                        }
+                    }
+                }
                 _ => {}
             }
         }
@@ -73,26 +101,42 @@ impl CommandConnection for Fake {
     }
 
     async fn keep(&mut self, queries: &[(usize, Query<'_>)]) -> Result<Vec<u64>, ProviderError> {
-        Ok(vec![0; queries.len()])
+        Ok(vec![self.kept.len() as u64; queries.len()])
     }
 
     async fn kept(
         &mut self,
         _: usize,
         _: bool,
-        _: i64,
-        _: &mut (dyn FnMut(i64, Cells) -> bool + Send),
+        after: i64,
+        most: usize,
+        take: &mut (dyn FnMut(i64, Cells) + Send),
     ) -> Result<(), ProviderError> {
+        self.asked.push(most);
+        for (nr, cells) in (1..)
+            .zip(&self.kept)
+            .filter(|(nr, _)| *nr > after)
+            .take(most)
+        {
+            take(nr, cells.iter().cloned().map(Ok).collect());
+        }
         Ok(())
     }
 
     async fn run(
         &mut self,
-        _: &Signature,
+        table: Option<usize>,
+        signature: &Signature,
         arguments: &RowSet,
         programs: &[Program<'_>],
         program_of: &[usize],
     ) -> Result<Vec<CallFailure>, ProviderError> {
+        if table.is_none() {
+            let stamp = signature.place(SessionValue::ScopeTimestamp);
+            let cells = arguments.iter().next();
+            self.compared = cells.and_then(|cells| Some(cells.values().nth(stamp)?.to_owned()));
+            return Ok(Vec::new());
+        }
         let mut failures = Vec::new();
         for (row, cells) in arguments.iter().enumerate() {
             let steps = programs[program_of[row]].steps.iter();
@@ -481,4 +525,48 @@ fn commands_that_lack_something_are_refused_by_name() {
         &signature(),
     );
     assert!(unknown.unwrap_err().to_string().contains("@Nmae"));
+}
+
+#[test]
+fn the_scope_row_is_compared_with_what_was_decided_upon() {
+    let mut store = store(false, Fake::default());
+    now(store.begin_apply(Patience::Full)).unwrap();
+    // Read once more, for the rows that wait.
+    now(store.state()).unwrap();
+    let learned = Learned {
+        knowledge: Some(vec![1]),
+        ..Learned::default()
+    };
+    now(store.commit(&learned)).unwrap();
+    assert_eq!(store.connection.compared, Some(Value::Integer(1)));
+}
+
+#[test]
+fn names_of_parameters_are_names() {
+    let check = |name: &str, accepted: bool| {
+        let columns = ["@Id".to_owned(), name.to_owned()];
+        let signature = Signature::of_table(&table(), &columns);
+        let text = CommandText::Statement(String::new());
+        let made = Command::new("InsertCommand", text, &[name], &signature);
+        assert_eq!(made.is_ok(), accepted, "{name}");
+        if let Err(error) = made {
+            assert!(error.to_string().contains("InsertCommand"), "{error}");
+        }
+    };
+    check("@P_2", true);
+    check("P_2", true);
+    check("@größe", true);
+    check("@a#b$c@d", true);
+    for hostile in [
+        "@P 2",
+        "@P_2; DROP TABLE T",
+        "@P_2=1,@x",
+        "@",
+        "",
+        "@a'b",
+        "@a]",
+        "@a\n",
+    ] {
+        check(hostile, false);
+    }
 }

@@ -291,7 +291,13 @@ impl<C: CommandConnection> CommandStore<C> {
         let program_of: Vec<usize> = rows.iter().map(|&row| planned[row].work as usize).collect();
         let failures = self
             .connection
-            .run(adapter.signature(), &some, &programs, &program_of)
+            .run(
+                Some(table),
+                adapter.signature(),
+                &some,
+                &programs,
+                &program_of,
+            )
             .await?;
         let named = failures.into_iter().filter_map(|failure| {
             let row = *rows.get(failure.row)?;
