@@ -199,7 +199,7 @@ impl MssqlStore {
             }
         }
         sql.push_str(&format!(
-            "{}; IF @stored = 1 COMMIT TRANSACTION ELSE ROLLBACK TRANSACTION; SELECT @stored",
+            "IF @stored = 1 COMMIT TRANSACTION ELSE ROLLBACK TRANSACTION; {}; SELECT @stored",
             applying(None)
         ));
         let sets = self.connection.batch(&sql).await?;
