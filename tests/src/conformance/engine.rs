@@ -39,6 +39,10 @@ pub trait Engine: Send + Sync {
     }
 }
 
+/// What a replica panics with where its server cannot do what a scenario needs; the scenario counts as skipped then.
+#[derive(Clone, Debug)]
+pub struct Lacking(pub String);
+
 /// How a replica lays its tables out.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub enum Layout {

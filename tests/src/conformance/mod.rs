@@ -14,7 +14,7 @@ mod state;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use engine::{Engine, Layout, TestReplica};
+pub use engine::{Engine, Lacking, Layout, TestReplica};
 pub use hooked::{Call, Hooked};
 pub use memory::Memory;
 pub use mssql::{Making, Mssql};
@@ -90,6 +90,10 @@ pub fn run(local: &dyn Engine, remote: &dyn Engine, scenario: &Scenario) -> Find
     let problem = match result {
         Ok(Verdict::Passed) => None,
         Ok(Verdict::Skipped(reason)) => Some(Problem::Skipped(reason)),
+        Err(panic) if panic.is::<Lacking>() => {
+            let lacking = panic.downcast_ref::<Lacking>();
+            lacking.map(|Lacking(reason)| Problem::Skipped(reason.clone()))
+        }
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
