@@ -195,8 +195,8 @@ async fn kinds_and_ways_out() {
 /// Answers that no statement of ours has asked for: rows of another shape, and bytes that are no answer.
 #[tokio::test]
 async fn answers_to_something_else() {
-    let store = Cell::Text("store".into());
-    let wrong_type = rows(&["kind", "nr"], &[store.clone(), Cell::Text("1".into())], 1);
+    let store = Cell::Text("store");
+    let wrong_type = rows(&["kind", "nr"], &[store.clone(), Cell::Text("1")], 1);
     let no_column = rows(&["kind"], &[store], 1);
     for (rows, column) in [(wrong_type, "nr"), (no_column, "nr")] {
         let error = answered([rows, done(false)].concat()).await;
