@@ -122,6 +122,9 @@ pub(crate) struct SyncArgs {
         required_if_eq("conflict", "priority")
     )]
     pub(crate) priority: Vec<Uuid>,
+    /// What becomes of the session where a row cannot be written, even behind all others.
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t)]
+    pub(crate) errors: Errors,
     /// About how many KiB of rows a batch may hold; 1024 unless said otherwise.
     #[arg(long, value_name = "KIB", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     pub(crate) batch_size: Option<u64>,
@@ -232,6 +235,15 @@ impl From<Direction> for SyncDirectionOrder {
             Direction::Download => SyncDirectionOrder::Download,
         }
     }
+}
+
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Errors {
+    /// The row waits for the next session; all others go through.
+    #[default]
+    Defer,
+    /// The direction fails, and nothing of it is left.
+    Abort,
 }
 
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -1,5 +1,7 @@
 //! A cell of a row, borrowed or owned.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -109,6 +111,41 @@ pub enum Value {
     DateTime(DateTime),
     /// A day and a time of day with an offset from UTC.
     DateTimeOffset(DateTimeOffset),
+}
+
+/// As a message shows it: texts in quotes, bytes in hexadecimal.
+///
+/// ```
+/// use sync_metadata::ValueRef;
+///
+/// assert_eq!(ValueRef::Text("O'Hara").to_string(), "'O''Hara'");
+/// assert_eq!(ValueRef::Blob(&[1, 255]).to_string(), "0x01ff");
+/// ```
+impl fmt::Display for ValueRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("NULL"),
+            Self::Integer(number) => number.fmt(f),
+            Self::Real(number) => write!(f, "{number:?}"),
+            Self::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
+            Self::Blob(bytes) => {
+                f.write_str("0x")?;
+                bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+            Self::Guid(guid) => guid.fmt(f),
+            Self::Decimal(number) => number.fmt(f),
+            Self::Date(date) => date.fmt(f),
+            Self::Time(time) => time.fmt(f),
+            Self::DateTime(moment) => moment.fmt(f),
+            Self::DateTimeOffset(moment) => moment.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_ref().fmt(f)
+    }
 }
 
 impl Value {

@@ -6,6 +6,7 @@ use sync_provider::{
 };
 
 use crate::cancel::Cancellation;
+use crate::conflict_log::ConflictLog;
 use crate::progress::{SessionProgress, SyncStage};
 use crate::statistics::DirectionStatistics;
 
@@ -44,7 +45,7 @@ impl Direction<'_> {
     async fn attempt(&self) -> Result<Option<DirectionStatistics>, ProviderError> {
         let mut statistics = DirectionStatistics::default();
         // Conflicts of an attempt that is rolled back have not happened, so they wait for the commit.
-        let mut conflicts = Vec::new();
+        let mut conflicts = ConflictLog::default();
         let parameters = self
             .destination
             .get_sync_batch_parameters(self.session)
@@ -74,12 +75,14 @@ impl Direction<'_> {
                 self.report(SyncStage::ChangesSelected, Vec::new(), statistics);
             }
             statistics.count_outcome(&outcome);
-            conflicts.append(&mut outcome.records);
+            if self.on_conflict.is_some() {
+                conflicts.add(std::mem::take(&mut outcome.records))?;
+            }
             batch = match (outcome.next, following) {
                 (Next::Committed, _) => {
-                    conflicts.iter().for_each(|record| {
-                        self.on_conflict.iter().for_each(|listen| listen(record))
-                    });
+                    if let Some(listen) = self.on_conflict {
+                        conflicts.show(&|record| listen(record))?;
+                    }
                     self.report(SyncStage::ChangesApplied, tables, statistics);
                     return Ok(Some(statistics));
                 }

@@ -28,6 +28,7 @@
 
 mod cancel;
 mod clock;
+mod conflict_log;
 mod direction;
 mod orchestrator;
 mod progress;

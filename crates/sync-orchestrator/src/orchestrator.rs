@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use sync_provider::{
-    BeginSession, ConflictPolicy, ConflictRecord, Ending, Position, ProviderError, ReplicaInfo,
-    SessionId, SyncProvider, check_compatible,
+    BeginSession, ConflictPolicy, ConflictRecord, Ending, ErrorPolicy, Position, ProviderError,
+    ReplicaInfo, SessionId, SyncProvider, check_compatible,
 };
 use uuid::Uuid;
 
@@ -70,6 +70,7 @@ pub struct SyncOrchestrator {
     remote: Arc<dyn SyncProvider>,
     direction: SyncDirectionOrder,
     policy: ConflictPolicy,
+    errors: ErrorPolicy,
     batch_bytes: u64,
     cancellation: Cancellation,
     on_progress: Option<ProgressListener>,
@@ -116,6 +117,7 @@ impl SyncOrchestrator {
             remote,
             direction: SyncDirectionOrder::default(),
             policy: ConflictPolicy::default(),
+            errors: ErrorPolicy::default(),
             batch_bytes: Self::DEFAULT_BATCH_BYTES,
             cancellation: Cancellation::new(),
             on_progress: None,
@@ -132,6 +134,12 @@ impl SyncOrchestrator {
     /// Sets how conflicts are settled.
     pub fn policy(mut self, policy: ConflictPolicy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Sets what rows lead to that cannot be written.
+    pub fn errors(mut self, errors: ErrorPolicy) -> Self {
+        self.errors = errors;
         self
     }
 
@@ -239,6 +247,7 @@ impl SyncOrchestrator {
             session,
             position,
             policy: self.policy.clone(),
+            errors: self.errors,
             batch_bytes: self.batch_bytes,
         };
         let local = self.local.begin_session(begin(Position::Local)).await?;

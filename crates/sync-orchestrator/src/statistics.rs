@@ -17,6 +17,9 @@ pub struct DirectionStatistics {
     pub conflicts: u64,
     /// Rows left for the next session: failed ones that are remembered, and conflicts under the policy `defer`.
     pub deferred: u64,
+    /// Of these: rows that an earlier session had left already, such as a conflict that stands. Only a destination that remembers such rows by
+    /// key knows; otherwise 0.
+    pub repeated: u64,
     /// Change batches that moved.
     pub batches: u64,
     /// Bytes of row data that moved.
@@ -39,6 +42,7 @@ impl DirectionStatistics {
         self.changes_failed += outcome.failed;
         self.conflicts += outcome.conflicts;
         self.deferred += outcome.deferred;
+        self.repeated += outcome.repeated;
     }
 }
 

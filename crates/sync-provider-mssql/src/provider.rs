@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_provider::{
-    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
-    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
+    ApplyHandler, BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending,
+    ProviderError, ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
 };
 use sync_relational::{Owner, Retries, Sessions, Store};
 
@@ -85,6 +85,15 @@ impl MssqlProvider {
     pub fn without_snapshot(mut self) -> Self {
         self.options.snapshot = false;
         self
+    }
+
+    /// Lets a handler decide about rows that meet a conflict or cannot be written here (`ApplyChangeFailed`, `ApplyMetadataFailed`).
+    #[must_use]
+    pub fn with_handler(self, handler: Arc<dyn ApplyHandler>) -> Self {
+        MssqlProvider {
+            sessions: self.sessions.with_handler(handler),
+            ..self
+        }
     }
 
     /// Opens the connection of one session, for a provider that puts something of its own between it and [`Sessions`]. A server that is too

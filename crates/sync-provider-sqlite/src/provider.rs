@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_provider::{
-    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
-    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
+    ApplyHandler, BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending,
+    ProviderError, ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
 };
 use sync_relational::{Owner, Sessions, Store};
 
@@ -48,6 +49,15 @@ impl SqliteProvider {
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
         self.busy_timeout = timeout;
         self
+    }
+
+    /// Lets a handler decide about rows that meet a conflict or cannot be written here (`ApplyChangeFailed`, `ApplyMetadataFailed`).
+    #[must_use]
+    pub fn with_handler(self, handler: Arc<dyn ApplyHandler>) -> Self {
+        SqliteProvider {
+            sessions: self.sessions.with_handler(handler),
+            ..self
+        }
     }
 
     /// Opens the connection of one session, for a provider that puts something of its own between it and [`Sessions`].

@@ -191,6 +191,8 @@ pub struct BatchOutcome {
     pub conflicts: u64,
     /// Rows left for the next session.
     pub deferred: u64,
+    /// Of the rows left: those that were left by an earlier session already.
+    pub repeated: u64,
     /// The conflicts.
     pub records: Vec<ConflictRecord>,
     /// What the destination wants next.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sync_knowledge::{ReplicaId, Tick};
 use sync_metadata::Value;
 
+use crate::error::ProviderError;
 use crate::policy::Winner;
 
 /// The conflict types of Microsoft Sync Framework (`DbConflictType`); "local" is the database at which the conflict is met.
@@ -57,4 +58,35 @@ pub struct ConflictRecord {
     pub winner: Option<Winner>,
     /// Why: the policy's name, the handler, or the database's message.
     pub reason: String,
+}
+
+impl ConflictRecord {
+    /// About how much memory it takes, in bytes.
+    pub fn bytes(&self) -> usize {
+        let cells = |cells: &[Value]| {
+            cells
+                .iter()
+                .map(|cell| 32 + cell.as_ref().size())
+                .sum::<usize>()
+        };
+        let row = |side: &ConflictSide| side.row.as_deref().map_or(0, cells);
+        let sides = self.local.iter().chain([&self.remote]);
+        let names: usize = self.columns.iter().map(|name| 24 + name.len()).sum();
+        size_of::<Self>()
+            + self.table.len()
+            + self.reason.len()
+            + names
+            + cells(&self.key)
+            + sides.map(row).sum::<usize>()
+    }
+
+    /// The error that ends a direction under [`ErrorPolicy::Abort`](crate::ErrorPolicy::Abort): the first of the rows that could not be written.
+    pub fn into_error(self) -> ProviderError {
+        let key: Vec<String> = self.key.iter().map(Value::to_string).collect();
+        ProviderError::refused(
+            format!("table {}, row {}", self.table, key.join(", ")),
+            self.reason,
+            "mend the row or the constraint, or let rows that cannot be written wait",
+        )
+    }
 }

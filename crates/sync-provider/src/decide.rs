@@ -256,15 +256,18 @@ impl Stamper {
         self.replica
     }
 
+    /// A settlement version, for a row that nobody has seen before.
+    pub fn settlement(&mut self) -> Version {
+        // Knowledge comes from outside; a tick at the very end must not stop the session.
+        self.last = self.last.saturating_add(1);
+        Version::new(self.replica, self.last)
+    }
+
     /// The version of an outcome. `winner` is the version of the row that stays; `local_change` makes a plain local version and is called
     /// only under [`Stamp::LocalChange`].
     pub fn stamp(&mut self, winner: Version, local_change: impl FnOnce() -> Version) -> Version {
         match self.rules.stamp {
-            Stamp::Settlement => {
-                // Knowledge comes from outside; a tick at the very end must not stop the session.
-                self.last = self.last.saturating_add(1);
-                Version::new(self.replica, self.last)
-            }
+            Stamp::Settlement => self.settlement(),
             Stamp::WinnersOwn => winner,
             Stamp::LocalChange => local_change(),
         }

@@ -13,6 +13,7 @@ mod compatible;
 mod conflict;
 mod decide;
 mod error;
+mod handler;
 mod learn;
 #[cfg(feature = "memory")]
 pub mod memory;
@@ -37,13 +38,14 @@ pub use compatible::check_compatible;
 pub use conflict::{ConflictRecord, ConflictSide, ConflictType};
 pub use decide::{Decision, Judge, RowFacts, Rules, Sameness, Stamp, Stamper};
 pub use error::ProviderError;
+pub use handler::{ApplyAction, ApplyHandler};
 pub use learn::{Lesson, is_alone, learn, worth_storing};
 pub use normal_key::NormalKey;
 pub use outside::{
     GREATEST_COMBINED, check_combined, head_from_outside, knowledge_from_outside,
     version_from_outside,
 };
-pub use policy::{ConflictPolicy, Contender, Winner};
+pub use policy::{ConflictPolicy, Contender, ErrorPolicy, Winner};
 pub use position::Position;
 pub use provider::{Ending, SyncProvider};
 pub use row_set::{Cells, RowRef, RowSet, RowWriter};
@@ -54,5 +56,5 @@ pub use settlement::{
 };
 pub use table_shape::TableShape;
 pub use verdict::{
-    Arbiter, IncomingRow, LocalRow, Outcome, Verdict, failure_record, unsent_record,
+    Arbiter, IncomingRow, LocalRow, Outcome, Verdict, check_edited, failure_record, unsent_record,
 };

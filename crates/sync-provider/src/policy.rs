@@ -29,6 +29,17 @@ pub enum ConflictPolicy {
     Defer,
 }
 
+/// What rows lead to that cannot be written, after they were tried again behind all others.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum ErrorPolicy {
+    /// They wait for the next session, and all others go through.
+    #[default]
+    Defer,
+    /// The direction fails, and nothing of it is left.
+    Abort,
+}
+
 /// Which of the two rows of a conflict stays.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -5,7 +5,7 @@ use sync_knowledge::ReplicaId;
 use sync_metadata::ScopeDescription;
 use uuid::Uuid;
 
-use crate::policy::ConflictPolicy;
+use crate::policy::{ConflictPolicy, ErrorPolicy};
 use crate::position::Position;
 
 /// Names one session at both of its providers.
@@ -21,6 +21,8 @@ pub struct BeginSession {
     pub position: Position,
     /// How conflicts are settled when this provider is the destination.
     pub policy: ConflictPolicy,
+    /// What rows lead to that cannot be written.
+    pub errors: ErrorPolicy,
     /// About how many bytes of rows a change batch may hold; a row larger than that travels alone.
     pub batch_bytes: u64,
 }

@@ -3,11 +3,12 @@
 use std::cmp::Ordering;
 
 use sync_knowledge::{Knowledge, ReplicaId, ReplicaKey, Version};
-use sync_metadata::{content_cmp, content_eq};
+use sync_metadata::{Value, content_cmp, content_eq};
 
 use crate::batch::{Unsent, UnsentRows};
 use crate::conflict::{ConflictRecord, ConflictSide, ConflictType};
 use crate::decide::{Decision, Judge, RowFacts, Sameness, Stamper};
+use crate::handler::{ApplyAction, ApplyHandler};
 use crate::policy::{ConflictPolicy, Contender, Winner};
 use crate::position::Position;
 use crate::row_set::RowRef;
@@ -66,8 +67,13 @@ pub enum Verdict {
     Keep(Option<Box<ConflictRecord>>),
     /// This is to be written; with the record of the conflict that was settled by it, if there was one.
     Write(Outcome, Option<Box<ConflictRecord>>),
-    /// The policy leaves the conflict for the next session.
+    /// The incoming row's place is taken by one that the handler made, all columns in the order of the [`TableShape`]; otherwise as
+    /// [`Write`](Self::Write).
+    Merge(Outcome, Vec<Value>, Box<ConflictRecord>),
+    /// The conflict is left for the next session, by the policy or by the handler.
     Defer(Box<ConflictRecord>),
+    /// The row is tried again after all others, for this reason.
+    Again(String),
 }
 
 /// Decides, settles and records, row by row, within one apply transaction.
@@ -81,6 +87,8 @@ pub struct Arbiter<'a> {
     pub position: Position,
     /// Hands out settlement versions.
     pub stamper: Stamper,
+    /// Who is asked before the policy.
+    pub handler: Option<&'a dyn ApplyHandler>,
 }
 
 impl Arbiter<'_> {
@@ -158,29 +166,33 @@ impl Arbiter<'_> {
         local_change: impl FnOnce() -> Version,
     ) -> Verdict {
         let known = self.judge.known;
-        let local_side = local.map_or_else(Contender::default, |local| {
-            contender(known, local.time, local.writer)
+        let record = |winner, reason| {
+            let local = local.as_ref();
+            Box::new(record(
+                known, table, conflict, local, &remote, winner, reason,
+            ))
+        };
+        let action = self.handler.map_or(ApplyAction::Continue, |handler| {
+            handler.apply_change_failed(&record(None, HANDLER))
         });
-        let remote_side = contender(known, remote.time, remote.writer);
-        let winner = self
-            .policy
-            .winner(self.position, &local_side, &remote_side, || {
-                let cells = local.and_then(|local| local.cells);
-                content_order(
-                    table,
-                    cells,
-                    (!remote.facts.tombstone).then_some(remote.cells),
-                )
-            });
-        let record = Box::new(record(
-            known,
-            table,
-            conflict,
-            local.as_ref(),
-            &remote,
-            winner,
-            self.policy.name(),
-        ));
+        let (winner, reason) = match action {
+            ApplyAction::Continue => (
+                self.policy_winner(table, local.as_ref(), &remote),
+                self.policy.name(),
+            ),
+            ApplyAction::RetryNextSync => (None, HANDLER),
+            ApplyAction::RetryWithForceWrite(None) => (Some(Winner::Remote), HANDLER),
+            ApplyAction::RetryWithForceWrite(Some(row)) => {
+                if let Err(reason) = check_edited(table, &remote, &row) {
+                    return Verdict::Again(reason);
+                }
+                let version = self.stamper.stamp(remote.facts.update, local_change);
+                let outcome = take(&remote, version, true);
+                return Verdict::Merge(outcome, row, record(Some(Winner::Remote), EDITED));
+            }
+            ApplyAction::RetryApplyingRow => return Verdict::Again(RETRY.to_owned()),
+        };
+        let record = record(winner, reason);
         let Some(winner) = winner else {
             return Verdict::Defer(record);
         };
@@ -207,6 +219,57 @@ impl Arbiter<'_> {
         };
         Verdict::Write(outcome, Some(record))
     }
+
+    fn policy_winner(
+        &self,
+        table: &TableShape,
+        local: Option<&LocalRow<'_>>,
+        remote: &IncomingRow<'_>,
+    ) -> Option<Winner> {
+        let known = self.judge.known;
+        let here = local.map_or_else(Contender::default, |local| {
+            contender(known, local.time, local.writer)
+        });
+        let there = contender(known, remote.time, remote.writer);
+        self.policy.winner(self.position, &here, &there, || {
+            let cells = local.and_then(|local| local.cells);
+            let incoming = (!remote.facts.tombstone).then_some(remote.cells);
+            content_order(table, cells, incoming)
+        })
+    }
+}
+
+/// The reason in the record of what the handler decided.
+const HANDLER: &str = "handler";
+const EDITED: &str = "handler, which edited the row";
+/// Why a row waits that the handler wants tried again.
+const RETRY: &str = "the handler wants it tried again";
+
+/// Whether a row that the handler made can take the place of the incoming one.
+///
+/// # Errors
+/// Why it cannot.
+pub fn check_edited(
+    table: &TableShape,
+    remote: &IncomingRow<'_>,
+    row: &[Value],
+) -> Result<(), String> {
+    if remote.facts.tombstone {
+        return Err("the handler edited a deletion; let it win, or let the row here stay".into());
+    }
+    if row.len() != table.columns.len() {
+        return Err(format!(
+            "the handler gave a row of {} cells, and the table has {} columns",
+            row.len(),
+            table.columns.len()
+        ));
+    }
+    let edited = table.key.iter().map(|&column| row[column].as_ref());
+    let incoming = table.key_of(remote.cells);
+    if table.normal_key(edited) != table.normal_key(incoming.row(0).values()) {
+        return Err("the handler changed the key of the row; insert another row instead".into());
+    }
+    Ok(())
 }
 
 /// The record of rows that the source could not send. `version` is theirs in the destination's key map; one whose key cannot be read has none here.

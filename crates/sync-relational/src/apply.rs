@@ -1,23 +1,29 @@
 //! The destination's side of a direction: one transaction that takes batches in and ends with what they taught.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use sync_knowledge::{ItemId, KeyMapping, Knowledge, ReplicaId, Version};
+use sync_metadata::Value;
 use sync_provider::{
-    Arbiter, BatchOutcome, ChangeBatch, ColumnMap, ConflictPolicy, ConflictRecord, IncomingRow,
-    Judge, Lesson, LocalRow, Next, Position, ProviderError, RowFacts, RowHead, RowRef, RowSet,
-    Rules, Stamper, TableChanges, TableKeys, TableShape, Unsent, UnsentRows, Verdict,
-    failure_record, head_from_outside, is_alone, learn, settlement_replica, unsent_record,
-    version_from_outside, worth_storing,
+    ApplyHandler, Arbiter, BatchOutcome, ChangeBatch, ColumnMap, ConflictPolicy, ConflictRecord,
+    ConflictType, ErrorPolicy, IncomingRow, Judge, Lesson, LocalRow, Next, Position, ProviderError,
+    RowFacts, RowHead, RowRef, RowSet, Rules, Stamper, TableChanges, TableKeys, TableShape, Unsent,
+    UnsentRows, Verdict, failure_record, head_from_outside, is_alone, learn, settlement_replica,
+    unsent_record, version_from_outside, worth_storing,
 };
 
 use crate::aside::{Aside, Failed};
 use crate::caution::Caution;
+use crate::failures::Failures;
+use crate::forced::{Forced, as_edited, ask, with_edits};
 use crate::item_id::{ids_are_unique, write_item_id};
 use crate::meeting::{Meeting, source_key};
 use crate::remember::{Remembered, forget, key_of_waiting};
 use crate::row_key::RowKey;
-use crate::store::{Attempt, Commit, Learned, LocalSlice, Patience, Slice, Store, Waiting, Write};
+use crate::store::{
+    Attempt, Commit, Learned, LocalSlice, Patience, RowFailure, Slice, Store, Waiting, Write,
+};
 use crate::unanswered::Unanswered;
 
 /// Rows that are decided and written together.
@@ -30,10 +36,18 @@ const MOST_BEYOND: usize = 10_000;
 /// Why a row waits that did not stay as it was.
 const CHANGED: &str = "it was changed at the source while the session ran";
 
+/// Who settles what the decisions leave open.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settling {
+    pub(crate) policy: ConflictPolicy,
+    pub(crate) errors: ErrorPolicy,
+    pub(crate) handler: Option<Arc<dyn ApplyHandler>>,
+}
+
 /// A direction being applied.
 #[derive(Debug)]
 pub(crate) struct Applying {
-    policy: ConflictPolicy,
+    rules: Settling,
     position: Position,
     /// The scope row's knowledge as it is stored.
     stored: Option<Vec<u8>>,
@@ -49,13 +63,15 @@ pub(crate) struct Applying {
     stamper: Stamper,
     lesson: Lesson,
     waiting: Vec<Waiting>,
+    /// Rows that wait from earlier sessions: (table, key).
+    waited: BTreeSet<(usize, RowKey)>,
     /// Waiting rows to ask for: (table, key). One that came and was decided in this direction is not asked for again.
     overdue: BTreeSet<(usize, RowKey)>,
     caution: Caution,
     /// Rows to try again after all others, and rows for a later direction.
     aside: Aside,
     /// Rows that failed when they came again: records of those that will have failed for good if none of them comes once more.
-    failures: Vec<ConflictRecord>,
+    failures: Failures,
     /// Records of rows that cannot come again, since their keys cannot be read.
     nameless: Vec<ConflictRecord>,
     moved: u64,
@@ -82,7 +98,7 @@ impl Applying {
     pub(crate) async fn begin(
         store: &mut dyn Store,
         first: &ChangeBatch,
-        policy: ConflictPolicy,
+        rules: Settling,
         position: Position,
         caution: Caution,
     ) -> Result<Attempt<Box<Self>>, ProviderError> {
@@ -114,8 +130,13 @@ impl Applying {
             )),
             None => None,
         };
+        let waited: BTreeSet<(usize, RowKey)> = waiting
+            .iter()
+            .filter(|waiting| !waiting.key.is_empty())
+            .map(|waiting| (waiting.table, key_of_waiting(store.shapes(), waiting)))
+            .collect();
         Ok(Attempt::Done(Box::new(Applying {
-            policy,
+            rules,
             position,
             stamper: Stamper::new(Rules::SOUND, key, &known, &made_with),
             stored: state.knowledge,
@@ -127,15 +148,12 @@ impl Applying {
             settlement,
             newcomer,
             lesson: Lesson::default(),
-            overdue: waiting
-                .iter()
-                .filter(|waiting| !waiting.key.is_empty())
-                .map(|waiting| (waiting.table, key_of_waiting(store.shapes(), waiting)))
-                .collect(),
+            overdue: waited.clone(),
+            waited,
             waiting,
             caution,
             aside: Aside::default(),
-            failures: Vec::new(),
+            failures: Failures::default(),
             nameless: Vec::new(),
             moved: 0,
             examined: 0,
@@ -171,10 +189,20 @@ impl Applying {
             outcome.next = Next::Rows(self.wanted(store.shapes()));
             self.asked = true;
             self.progress = false;
-            self.failures.clear();
+            self.failures.take();
             return Ok(Step::Going(self, outcome));
         }
-        outcome.records.append(&mut self.failures);
+        if self.rules.errors == ErrorPolicy::Abort
+            && let Some(first) = self
+                .failures
+                .take()
+                .into_iter()
+                .chain(self.nameless.drain(..))
+                .next()
+        {
+            return Err(first.into_error());
+        }
+        outcome.records.append(&mut self.failures.take());
         outcome.records.append(&mut self.nameless);
         self.finish(store, outcome).await
     }
@@ -255,45 +283,127 @@ impl Applying {
         self.strike_overdue(&shape, slice);
         let enumerated = self.enumerated(&shape, slice, heads);
         let plan = self.decide(&shape, slice, (heads, &enumerated), &local, outcome)?;
-        let failures = store.write(slice, &local, &plan.writes).await?;
-        let failed: BTreeMap<usize, String> = failures
+        let edited = with_edits(slice, &plan.edits);
+        let failures = store
+            .write(as_edited(slice, edited.as_ref()), &local, &plan.writes)
+            .await?;
+        let mut failed: BTreeMap<usize, RowFailure> = failures
             .into_iter()
-            .map(|failure| (failure.row, failure.reason))
+            .map(|failure| (failure.row, failure))
             .collect();
-        let mut records = plan.records;
-        for write in &plan.writes {
-            match failed.get(&write.row) {
+        let (mut records, mut writes) = (plan.records, plan.writes);
+        let forced = self.ask_handler(&shape, slice, heads, &local, &writes, &mut failed)?;
+        if !forced.is_empty() {
+            let edits = forced
+                .iter()
+                .filter_map(|forced| Some((forced.write.row, forced.edited.clone()?)));
+            let edited = with_edits(slice, &edits.collect());
+            let tried: Vec<Write> = forced.iter().map(|forced| forced.write).collect();
+            let again = store
+                .write(as_edited(slice, edited.as_ref()), &local, &tried)
+                .await?;
+            let again: BTreeMap<usize, RowFailure> = again
+                .into_iter()
+                .map(|failure| (failure.row, failure))
+                .collect();
+            for Forced { write, record, .. } in forced {
+                match again.get(&write.row) {
+                    Some(failure) => drop(failed.insert(write.row, failure.clone())),
+                    None => {
+                        failed.remove(&write.row);
+                        records.insert(write.row, record);
+                        writes
+                            .iter_mut()
+                            .filter(|one| one.row == write.row)
+                            .for_each(|one| *one = write);
+                    }
+                }
+            }
+        }
+        for write in &writes {
+            match failed.remove(&write.row) {
                 None => {
                     outcome.offered += 1;
                     outcome.applied += 1;
                     if let Some(record) = records.remove(&write.row) {
-                        outcome.conflicts += 1;
+                        outcome.conflicts +=
+                            u64::from(record.conflict != ConflictType::ErrorsOccurred);
                         outcome.records.push(record);
                     }
                     self.lesson
                         .stored(self.stamper.replica(), write.outcome.update);
                     self.note_beyond(&shape, slice, heads, write)?;
                 }
-                Some(reason) => {
+                Some(failure) => {
+                    let cells = slice.rows.row(write.row);
                     if slice.repeated {
-                        let (row, cells) = (write.row, slice.rows.row(write.row));
-                        let remote = self
-                            .incoming(slice, &heads[row], cells)?
-                            .unwrap_or_else(|| self.unknown(slice, &heads[row], cells));
-                        let (known, here) = (&self.known_and_own, local.row(row));
-                        let record = failure_record(known, &shape, here, remote, reason);
+                        let record = self.record_of(&shape, slice, heads, &local, &failure)?;
                         self.failures.push(record);
                     }
-                    let key = || RowKey::of_row(&shape, slice, slice.rows.row(write.row));
                     let row = Failed {
-                        reason: reason.clone(),
+                        reason: failure.reason,
                         enumerated: enumerated[write.row],
                     };
-                    self.aside.fail(slice.table, key, row);
+                    self.aside
+                        .fail(slice.table, || RowKey::of_row(&shape, slice, cells), row);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Asks the handler about rows that failed when they came again, behind all others; gives those that it wants written all the same.
+    fn ask_handler(
+        &mut self,
+        shape: &TableShape,
+        slice: Slice<'_>,
+        heads: &[RowHead],
+        local: &LocalSlice,
+        writes: &[Write],
+        failed: &mut BTreeMap<usize, RowFailure>,
+    ) -> Result<Vec<Forced>, ProviderError> {
+        let mut forced = Vec::new();
+        let Some(handler) = self.rules.handler.clone().filter(|_| slice.repeated) else {
+            return Ok(forced);
+        };
+        for write in writes {
+            let Some(failure) = failed.get_mut(&write.row) else {
+                continue;
+            };
+            let record = self.record_of(shape, slice, heads, local, failure)?;
+            let (head, cells) = (&heads[write.row], slice.rows.row(write.row));
+            let Some(remote) = self.incoming(slice, head, cells)? else {
+                continue;
+            };
+            let asked = ask(
+                &*handler,
+                shape,
+                &remote,
+                *write,
+                record,
+                &mut self.stamper,
+                failure,
+            );
+            forced.extend(asked);
+        }
+        Ok(forced)
+    }
+
+    /// The record of a row that could not be written.
+    fn record_of(
+        &self,
+        shape: &TableShape,
+        slice: Slice<'_>,
+        heads: &[RowHead],
+        local: &LocalSlice,
+        failure: &RowFailure,
+    ) -> Result<ConflictRecord, ProviderError> {
+        let (head, cells) = (&heads[failure.row], slice.rows.row(failure.row));
+        let remote = self
+            .incoming(slice, head, cells)?
+            .unwrap_or_else(|| self.unknown(slice, head, cells));
+        let (known, here) = (&self.known_and_own, local.row(failure.row));
+        Ok(failure_record(known, shape, here, remote, &failure.reason))
     }
 
     /// The versions that the rows of a slice were enumerated with: now, or before they were asked for by key.
@@ -332,9 +442,10 @@ impl Applying {
         };
         let mut arbiter = Arbiter {
             judge,
-            policy: &self.policy,
+            policy: &self.rules.policy,
             position: self.position,
             stamper: self.stamper,
+            handler: self.rules.handler.as_deref(),
         };
         let mut id = Vec::new();
         let mut held_back = Vec::new();
@@ -384,7 +495,7 @@ impl Applying {
                     outcome.conflicts += u64::from(record.is_some());
                     outcome.records.extend(record.map(|record| *record));
                 }
-                Verdict::Write(write, record) => {
+                Verdict::Write(..) | Verdict::Merge(..) => {
                     if !slice.repeated && !self.caution.withholds_none() {
                         let key = RowKey::of_row(shape, slice, cells);
                         if let Some(reason) = self.caution.withholds(slice.table, key) {
@@ -392,27 +503,41 @@ impl Applying {
                             continue;
                         }
                     }
-                    plan.writes.push(Write {
-                        row,
-                        outcome: write,
-                    });
+                    let (outcome, record) = match verdict {
+                        Verdict::Merge(outcome, edited, record) => {
+                            plan.edits.insert(row, edited);
+                            (outcome, Some(record))
+                        }
+                        Verdict::Write(outcome, record) => (outcome, record),
+                        _ => continue,
+                    };
+                    plan.writes.push(Write { row, outcome });
                     if let Some(record) = record {
                         plan.records.insert(row, *record);
                     }
                 }
                 Verdict::Defer(record) => {
-                    let key = || RowKey::of_row(shape, slice, cells);
-                    if self.aside.defer(slice.table, key) {
+                    let key = RowKey::of_row(shape, slice, cells);
+                    let waited = self.waited.contains(&(slice.table, key.clone()));
+                    if self.aside.defer(slice.table, || key) {
                         outcome.offered += 1;
                         outcome.conflicts += 1;
                         outcome.deferred += 1;
+                        outcome.repeated += u64::from(waited);
                         outcome.records.push(*record);
                     }
+                }
+                Verdict::Again(reason) => {
+                    if slice.repeated {
+                        let known = &self.known_and_own;
+                        failures.push(failure_record(known, shape, here, remote, &reason));
+                    }
+                    held_back.push((row, reason));
                 }
             }
         }
         self.stamper = arbiter.stamper;
-        self.failures.append(&mut failures);
+        self.failures.append(failures);
         for (row, reason) in held_back {
             let key = || RowKey::of_row(shape, slice, slice.rows.row(row));
             let enumerated = enumerated[row];
@@ -534,6 +659,11 @@ impl Applying {
         outcome.offered += failed;
         outcome.failed += failed;
         outcome.deferred += failed;
+        outcome.repeated += self
+            .aside
+            .failed()
+            .filter(|(table, key, _)| self.waited.contains(&(*table, (*key).clone())))
+            .count() as u64;
         self.moved += failed;
         let shapes = store.shapes().to_vec();
         let Remembered {
@@ -596,6 +726,8 @@ impl Applying {
 struct Plan {
     writes: Vec<Write>,
     records: BTreeMap<usize, ConflictRecord>,
+    /// Rows that the handler made in the place of incoming ones.
+    edits: BTreeMap<usize, Vec<Value>>,
 }
 
 /// As [`write_item_id`], of a row of a slice.

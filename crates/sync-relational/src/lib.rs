@@ -14,6 +14,8 @@ mod aside;
 mod caution;
 pub mod commands;
 mod enumerate;
+mod failures;
+mod forced;
 mod inspect;
 mod item_id;
 mod meeting;

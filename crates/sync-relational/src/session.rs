@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sync_provider::{
-    BatchKind, BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Next, ProviderError,
-    SyncBatchParameters, TableKeys,
+    ApplyHandler, BatchKind, BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Next,
+    ProviderError, SyncBatchParameters, TableKeys,
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::apply::{Applying, Step};
+use crate::apply::{Applying, Settling, Step};
 use crate::caution::Caution;
 use crate::enumerate::Enumeration;
 use crate::meeting::is_idle;
@@ -56,11 +56,13 @@ impl StopFlag {
 pub(crate) async fn serve(
     mut store: Box<dyn Store>,
     begin: BeginSession,
+    handler: Option<Arc<dyn ApplyHandler>>,
     stop: StopFlag,
     mut calls: mpsc::Receiver<Call>,
 ) {
     let mut session = Session {
         begin,
+        handler,
         stop,
         enumeration: None,
         applying: None,
@@ -91,6 +93,7 @@ pub(crate) async fn serve(
 
 struct Session {
     begin: BeginSession,
+    handler: Option<Arc<dyn ApplyHandler>>,
     stop: StopFlag,
     enumeration: Option<Enumeration>,
     applying: Option<Box<Applying>>,
@@ -255,8 +258,13 @@ impl Session {
                         ..BatchOutcome::default()
                     });
                 }
-                let (policy, position) = (self.begin.policy.clone(), self.begin.position);
-                match Applying::begin(store, batch, policy, position, self.caution.clone()).await? {
+                let rules = Settling {
+                    policy: self.begin.policy.clone(),
+                    errors: self.begin.errors,
+                    handler: self.handler.clone(),
+                };
+                let (position, caution) = (self.begin.position, self.caution.clone());
+                match Applying::begin(store, batch, rules, position, caution).await? {
                     Attempt::Done(applying) => applying,
                     Attempt::Busy(error) if batch.kind.more_follow() => {
                         self.is_busy(error)?;

@@ -1,11 +1,11 @@
 //! The sessions that a provider takes part in, and the hand-over of calls to the owner of each connection.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sync_provider::{
-    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
-    ReplicaInfo, SessionId, SyncBatchParameters, TableKeys,
+    ApplyHandler, BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending,
+    ProviderError, ReplicaInfo, SessionId, SyncBatchParameters, TableKeys,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -25,6 +25,7 @@ pub trait Owner: Send + Sync {
 #[derive(Debug, Default)]
 pub struct Sessions {
     open: Mutex<HashMap<SessionId, Handle>>,
+    handler: Option<Arc<dyn ApplyHandler>>,
 }
 
 #[derive(Clone, Debug)]
@@ -37,6 +38,13 @@ impl Sessions {
     /// No session yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// With a handler that decides about rows that meet a conflict or cannot be written.
+    #[must_use]
+    pub fn with_handler(self, handler: Arc<dyn ApplyHandler>) -> Self {
+        let handler = Some(handler);
+        Sessions { handler, ..self }
     }
 
     /// Takes a store into a session, served by `owner`.
@@ -58,7 +66,8 @@ impl Sessions {
         let (calls, receiver) = mpsc::channel(1);
         let stop = StopFlag::default();
         let session = begin.session;
-        owner.spawn(Box::pin(serve(store, begin, stop.clone(), receiver)))?;
+        let served = serve(store, begin, self.handler.clone(), stop.clone(), receiver);
+        owner.spawn(Box::pin(served))?;
         self.open().insert(session, Handle { calls, stop });
         Ok(info)
     }

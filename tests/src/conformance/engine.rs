@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sync_knowledge::ReplicaId;
 use sync_metadata::Value;
-use sync_provider::SyncProvider;
+use sync_provider::{ApplyHandler, SyncProvider};
 
 use super::state::State;
 
@@ -57,6 +57,9 @@ pub enum Layout {
 pub trait TestReplica: Send + Sync {
     /// The provider under test.
     fn provider(&self) -> Arc<dyn SyncProvider>;
+
+    /// The same, with a handler for rows that meet a conflict or cannot be written.
+    fn provider_with(&self, handler: Arc<dyn ApplyHandler>) -> Arc<dyn SyncProvider>;
 
     /// The replica's id.
     fn id(&self) -> ReplicaId;

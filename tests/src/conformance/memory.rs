@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sync_knowledge::{ReplicaId, Version};
 use sync_metadata::Value;
-use sync_provider::SyncProvider;
 use sync_provider::memory::{MemoryProvider, MemoryReplica};
+use sync_provider::{ApplyHandler, SyncProvider};
 use uuid::Uuid;
 
 use super::engine::{Engine, Layout, TestReplica};
@@ -65,6 +65,10 @@ impl InMemory {
 impl TestReplica for InMemory {
     fn provider(&self) -> Arc<dyn SyncProvider> {
         Arc::new(self.provider.clone())
+    }
+
+    fn provider_with(&self, handler: Arc<dyn ApplyHandler>) -> Arc<dyn SyncProvider> {
+        Arc::new(self.provider.clone().with_handler(handler))
     }
 
     fn id(&self) -> ReplicaId {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use sync_knowledge::{Knowledge, ReplicaId, ReplicaKey};
 use sync_metadata::Value;
-use sync_provider::SyncProvider;
-use sync_provider_mssql::{Execution, Provisioning, TableChoice, Tables};
+use sync_provider::{ApplyHandler, SyncProvider};
+use sync_provider_mssql::{Execution, MssqlProvider, Provisioning, TableChoice, Tables};
 use tiberius::{ColumnData, Row};
 
 use super::engine::{Engine, Lacking, Layout, TestReplica};
@@ -340,6 +340,25 @@ impl Drop for Replica {
 }
 
 impl Replica {
+    fn bare_provider(&self) -> MssqlProvider {
+        let execution = match self.making {
+            Making::Ours => Execution::Slices,
+            Making::Msf(execution) => execution,
+        };
+        self.db().provider(SCOPE).with_execution(execution)
+    }
+
+    /// A provider whose changes travel at once.
+    fn settled(&self, provider: MssqlProvider) -> Arc<dyn SyncProvider> {
+        let db = self.db.clone().expect("it is there until it is dropped");
+        Hooked::wrap(Arc::new(provider), move |call| {
+            if matches!(call, Call::Begin | Call::Parameters | Call::Changes) {
+                settle(&db);
+            }
+            Ok(())
+        })
+    }
+
     /// The statement that makes a write one of this time, where such a thing is kept.
     fn at(&self, spec: &TableSpec, time: i64, found: &str) -> String {
         match self.making {
@@ -381,18 +400,11 @@ impl Replica {
 
 impl TestReplica for Replica {
     fn provider(&self) -> Arc<dyn SyncProvider> {
-        let execution = match self.making {
-            Making::Ours => Execution::Slices,
-            Making::Msf(execution) => execution,
-        };
-        let provider = Arc::new(self.db().provider(SCOPE).with_execution(execution));
-        let db = self.db.clone().expect("it is there until it is dropped");
-        Hooked::wrap(provider, move |call| {
-            if matches!(call, Call::Begin | Call::Parameters | Call::Changes) {
-                settle(&db);
-            }
-            Ok(())
-        })
+        self.settled(self.bare_provider())
+    }
+
+    fn provider_with(&self, handler: Arc<dyn ApplyHandler>) -> Arc<dyn SyncProvider> {
+        self.settled(self.bare_provider().with_handler(handler))
     }
 
     fn id(&self) -> ReplicaId {

@@ -8,7 +8,7 @@ use rusqlite::types::{ToSqlOutput, Value as Cell};
 use rusqlite::{Connection, Row, ToSql};
 use sync_knowledge::{Knowledge, ReplicaId, ReplicaKey};
 use sync_metadata::Value;
-use sync_provider::SyncProvider;
+use sync_provider::{ApplyHandler, SyncProvider};
 use sync_provider_sqlite::{Provisioning, SqliteProvider, TableChoice, Tables};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -145,6 +145,10 @@ impl File {
 impl TestReplica for File {
     fn provider(&self) -> Arc<dyn SyncProvider> {
         Arc::new(SqliteProvider::new(&self.path, SCOPE))
+    }
+
+    fn provider_with(&self, handler: Arc<dyn ApplyHandler>) -> Arc<dyn SyncProvider> {
+        Arc::new(SqliteProvider::new(&self.path, SCOPE).with_handler(handler))
     }
 
     fn id(&self) -> ReplicaId {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_provider::{
-    BeginSession, ConflictPolicy, Position, ProviderError, SessionId, SyncProvider as _,
+    BeginSession, ConflictPolicy, ErrorPolicy, Position, ProviderError, SessionId,
+    SyncProvider as _,
 };
 use sync_provider_mssql::{
     ConnectionFactory, DirectConnections, MssqlError, MssqlProvider, Settings, TdsClient, describe,
@@ -41,6 +42,7 @@ fn begin() -> BeginSession {
         session: SessionId(Uuid::from_u128(1)),
         position: Position::Local,
         policy: ConflictPolicy::default(),
+        errors: ErrorPolicy::default(),
         batch_bytes: 1 << 20,
     }
 }

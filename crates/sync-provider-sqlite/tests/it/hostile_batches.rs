@@ -4,8 +4,9 @@ use sync_knowledge::{ReplicaKey, Version};
 use sync_metadata::ValueRef;
 use sync_orchestrator::SyncOrchestrator;
 use sync_provider::{
-    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, ConflictPolicy, Ending, Next,
-    Position, ProviderError, RowSet, SessionId, SyncProvider, TableChanges, Unsent, UnsentRows,
+    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, ConflictPolicy, Ending,
+    ErrorPolicy, Next, Position, ProviderError, RowSet, SessionId, SyncProvider, TableChanges,
+    Unsent, UnsentRows,
 };
 use sync_provider_sqlite::SqliteProvider;
 
@@ -30,6 +31,7 @@ async fn send(
                 session,
                 position,
                 policy: ConflictPolicy::DestinationWins,
+                errors: ErrorPolicy::default(),
                 batch_bytes: SyncOrchestrator::DEFAULT_BATCH_BYTES,
             })
             .await?;

@@ -7,13 +7,14 @@ use sync_metadata::{Value, ValueRef, table_id_range};
 
 use crate::batch::{BatchOutcome, ChangeBatch, Next, RowHead, Unsent, UnsentRows};
 use crate::columns::ColumnMap;
-use crate::conflict::ConflictRecord;
+use crate::conflict::{ConflictRecord, ConflictType};
 use crate::decide::{Judge, RowFacts, Stamper};
 use crate::error::ProviderError;
+use crate::handler::ApplyHandler;
 use crate::learn::{Lesson, is_alone, learn, worth_storing};
 use crate::memory::replica::{MemoryReplica, MemoryRow, RowKey};
 use crate::outside::{head_from_outside, knowledge_from_outside, version_from_outside};
-use crate::policy::ConflictPolicy;
+use crate::policy::{ConflictPolicy, ErrorPolicy};
 use crate::position::Position;
 use crate::row_set::{RowRef, RowSet};
 use crate::settlement::settlement_replica;
@@ -26,6 +27,13 @@ pub struct Direction {
     pub policy: ConflictPolicy,
     /// Where the destination stands.
     pub position: Position,
+}
+
+/// Who decides besides the policy.
+#[derive(Copy, Clone, Debug, Default)]
+pub(super) struct Beside<'a> {
+    pub(super) handler: Option<&'a dyn ApplyHandler>,
+    pub(super) errors: ErrorPolicy,
 }
 
 /// A row of a batch, its columns in the order of the replica's own.
@@ -42,6 +50,7 @@ impl MemoryReplica {
         &mut self,
         batches: &[ChangeBatch],
         direction: &Direction,
+        beside: Beside<'_>,
     ) -> Result<BatchOutcome, ProviderError> {
         let Some(first) = batches.first() else {
             return Ok(BatchOutcome::default());
@@ -80,6 +89,7 @@ impl MemoryReplica {
             policy: &direction.policy,
             position: direction.position,
             stamper,
+            handler: beside.handler,
         };
         // What waiting rows were enumerated with, in case they come again by key.
         let mut enumerated: BTreeMap<ItemId, Version> = BTreeMap::new();
@@ -153,6 +163,13 @@ impl MemoryReplica {
             next.waiting
                 .retain(|id, _| learned.ranges().any(|range| range.lower_bound == id));
             next.knowledge = learned;
+        }
+        let mut failed = outcome
+            .records
+            .iter()
+            .filter(|record| record.conflict == ConflictType::ErrorsOccurred);
+        if let (ErrorPolicy::Abort, Some(failed)) = (beside.errors, failed.next()) {
+            return Err(failed.clone().into_error());
         }
         *self = next;
         Ok(outcome)
@@ -246,15 +263,15 @@ impl MemoryReplica {
                 outcome.conflicts += u64::from(record.is_some());
                 outcome.records.extend(record.map(|record| *record));
             }
-            Verdict::Write(..) if self.rejecting.contains(&key) => {
-                outcome.failed += 1;
-                outcome.deferred += 1;
+            Verdict::Write(..) | Verdict::Merge(..) if self.rejecting.contains(&key) => {
                 let (known, local) = (arbiter.judge.known, present.as_ref());
                 let local = local.map(MemoryRow::local);
                 let record = failure_record(known, shape, local, remote, "the row is refused");
-                outcome.records.push(record);
-                lesson.rejected.push(id.clone());
-                self.waiting.insert(id, key);
+                // Whatever is answered, the row is refused by its key.
+                if let Some(handler) = arbiter.handler {
+                    handler.apply_change_failed(&record);
+                }
+                self.leave(id, key, record, lesson, outcome);
             }
             Verdict::Write(write, record) => {
                 outcome.applied += 1;
@@ -263,14 +280,49 @@ impl MemoryReplica {
                 lesson.stored(arbiter.stamper.replica(), write.update);
                 self.store(key, write, cells, present);
             }
+            Verdict::Merge(write, row, record) => {
+                outcome.applied += 1;
+                outcome.conflicts += 1;
+                outcome.records.push(*record);
+                lesson.stored(arbiter.stamper.replica(), write.update);
+                let mut edited = RowSet::new(row.len());
+                edited.push(row.iter().map(Value::as_ref));
+                spell_guids(&mut edited);
+                self.store(key, write, edited.row(0), present);
+            }
+            // A direction is one call here: there is no later in it.
+            Verdict::Again(reason) => {
+                let (known, local) = (arbiter.judge.known, present.as_ref());
+                let local = local.map(MemoryRow::local);
+                let record = failure_record(known, shape, local, remote, &reason);
+                self.leave(id, key, record, lesson, outcome);
+            }
             Verdict::Defer(record) => {
                 outcome.conflicts += 1;
                 outcome.deferred += 1;
+                outcome.repeated += u64::from(self.waiting.contains_key(&id));
                 outcome.records.push(*record);
                 lesson.rejected.push(id.clone());
                 self.waiting.insert(id, key);
             }
         }
+    }
+
+    /// Leaves a row that could not be written for the next session.
+    fn leave(
+        &mut self,
+        id: ItemId,
+        key: RowKey,
+        record: ConflictRecord,
+        lesson: &mut Lesson,
+        outcome: &mut BatchOutcome,
+    ) {
+        outcome.failed += 1;
+        outcome.deferred += 1;
+        outcome.repeated += u64::from(self.waiting.contains_key(&id));
+        outcome.records.push(record);
+        lesson.rejected.push(id.clone());
+        self.waiting.insert(id, key);
     }
 
     /// Rows that the source cannot send stay unknown. Gives their table unless they were met before.

@@ -10,7 +10,8 @@ use crate::batch::{
     TableChanges, TableKeys,
 };
 use crate::error::ProviderError;
-use crate::memory::apply::Direction;
+use crate::handler::ApplyHandler;
+use crate::memory::apply::{Beside, Direction};
 use crate::memory::replica::MemoryReplica;
 use crate::provider::{Ending, SyncProvider};
 use crate::row_set::RowSet;
@@ -22,6 +23,7 @@ use crate::session::{BeginSession, ReplicaInfo, SessionId};
 pub struct MemoryProvider {
     replica: Arc<Mutex<MemoryReplica>>,
     sessions: Arc<Mutex<HashMap<SessionId, Session>>>,
+    handler: Option<Arc<dyn ApplyHandler>>,
 }
 
 #[derive(Debug)]
@@ -45,7 +47,15 @@ impl MemoryProvider {
         MemoryProvider {
             replica: Arc::new(Mutex::new(replica)),
             sessions: Arc::default(),
+            handler: None,
         }
+    }
+
+    /// Lets a handler decide about rows that meet a conflict or cannot be written here.
+    #[must_use]
+    pub fn with_handler(self, handler: Arc<dyn ApplyHandler>) -> Self {
+        let handler = Some(handler);
+        MemoryProvider { handler, ..self }
     }
 
     /// The replica, for local writes and for a look at its rows.
@@ -159,7 +169,11 @@ impl SyncProvider for MemoryProvider {
                         policy: state.begin.policy.clone(),
                         position: state.begin.position,
                     };
-                    replica.apply(&std::mem::take(&mut state.incoming), &direction)
+                    let beside = Beside {
+                        handler: self.handler.as_deref(),
+                        errors: state.begin.errors,
+                    };
+                    replica.apply(&std::mem::take(&mut state.incoming), &direction, beside)
                 }
             }
         })

@@ -2,7 +2,7 @@
 
 use crate::batch::BatchOutcome;
 use crate::error::ProviderError;
-use crate::memory::apply::Direction;
+use crate::memory::apply::{Beside, Direction};
 use crate::memory::replica::MemoryReplica;
 
 /// One direction between two replicas: what `source` has and `destination` does not know is applied there.
@@ -20,5 +20,5 @@ pub fn transfer(
     changes
         .tables
         .extend(source.rows_by_key(&selection, &wanted)?);
-    destination.apply(&[changes], direction)
+    destination.apply(&[changes], direction, Beside::default())
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sync_orchestrator::Cancellation;
 use sync_orchestrator::SyncDirectionOrder::{Download, Upload};
 use sync_provider::{
-    BeginSession, ChangeBatchRequest, ConflictPolicy, ConflictType, Ending, Position,
+    BeginSession, ChangeBatchRequest, ConflictPolicy, ConflictType, Ending, ErrorPolicy, Position,
     ProviderError, SessionId, SyncProvider,
 };
 
@@ -271,6 +271,7 @@ async fn misuse(provider: Arc<dyn SyncProvider>) {
         session,
         position: Position::Local,
         policy: ConflictPolicy::default(),
+        errors: ErrorPolicy::default(),
         batch_bytes: 1,
     };
     let malformed = |error: ProviderError| {

@@ -5,6 +5,7 @@ mod batches;
 mod conflicts;
 mod deferral;
 mod grid;
+mod handlers;
 mod interruptions;
 mod topologies;
 mod values;
@@ -90,6 +91,9 @@ pub const SCENARIOS: &[Scenario] = scenarios! {
     deferral::waiting_row_changes_meanwhile: "a waiting row changes while the session runs",
     deferral::waiting_delete: "a deletion that waits",
     deferral::others_are_not_blocked: "failing rows block nothing",
+    handlers::each_action: "a handler decides",
+    handlers::hears_of_failures: "a handler hears of failing rows",
+    handlers::abort: "a failing row ends the session where that is asked for",
 };
 
 /// Two replicas.

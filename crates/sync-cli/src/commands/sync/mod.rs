@@ -10,9 +10,9 @@ use std::sync::Arc;
 use indicatif::ProgressBar;
 use sync_knowledge::ReplicaId;
 use sync_orchestrator::{SessionProgress, SyncOrchestrator};
-use sync_provider::ConflictPolicy;
+use sync_provider::{ConflictPolicy, ErrorPolicy};
 
-use crate::args::{Conflict, SyncArgs};
+use crate::args::{Conflict, Errors, SyncArgs};
 use crate::context::Context;
 use crate::database::{self, Database};
 use crate::exit::{Code, Failure};
@@ -41,6 +41,10 @@ pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
     let mut session = orchestrator(&*local, &*remote, &scope)
         .direction(args.direction.into())
         .policy(policy)
+        .errors(match args.errors {
+            Errors::Defer => ErrorPolicy::Defer,
+            Errors::Abort => ErrorPolicy::Abort,
+        })
         .cancellation(&context.cancellation)
         .on_progress({
             let sink = sink.clone();

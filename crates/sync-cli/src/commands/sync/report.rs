@@ -33,6 +33,7 @@ struct DirectionDocument {
     changes_failed: u64,
     conflicts: u64,
     deferred: u64,
+    repeated: u64,
     batches: u64,
     bytes: u64,
 }
@@ -64,6 +65,7 @@ fn direction_document(statistics: DirectionStatistics) -> DirectionDocument {
         changes_failed: statistics.changes_failed,
         conflicts: statistics.conflicts,
         deferred: statistics.deferred,
+        repeated: statistics.repeated,
         batches: statistics.batches,
         bytes: statistics.bytes,
     }
