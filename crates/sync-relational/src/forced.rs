@@ -33,7 +33,11 @@ pub(crate) fn ask(
     stamper: &mut Stamper,
     failure: &mut RowFailure,
 ) -> Option<Forced> {
-    let ApplyAction::RetryWithForceWrite(edited) = handler.apply_change_failed(&record) else {
+    let action = match failure.metadata {
+        true => handler.apply_metadata_failed(&record),
+        false => handler.apply_change_failed(&record),
+    };
+    let ApplyAction::RetryWithForceWrite(edited) = action else {
         return None;
     };
     let mut write = write;

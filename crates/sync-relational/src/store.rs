@@ -234,6 +234,8 @@ pub struct RowFailure {
     pub row: usize,
     /// The constraint or error, in the database's words.
     pub reason: String,
+    /// Whether the row could be written and only its versions could not. Nothing of it is left either way.
+    pub metadata: bool,
 }
 
 /// What is stored when a direction ends.

@@ -320,6 +320,7 @@ impl Store for FaultyStore {
         answer.extend(refused.iter().map(|write| RowFailure {
             row: write.row,
             reason: "the test refuses it".to_owned(),
+            metadata: false,
         }));
         fault.after()?;
         Ok(answer)

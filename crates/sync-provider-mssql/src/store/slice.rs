@@ -49,6 +49,7 @@ impl MssqlStore {
                 local.unreadable.push(RowFailure {
                     row: number,
                     reason,
+                    metadata: false,
                 });
                 continue;
             }
@@ -67,6 +68,7 @@ impl MssqlStore {
                 Err(reason) => local.unreadable.push(RowFailure {
                     row: number,
                     reason,
+                    metadata: false,
                 }),
             }
         }
@@ -86,7 +88,7 @@ impl MssqlStore {
                         "column {}: the code page of its collation lacks a character; declare it nvarchar",
                         shape.columns.get(column).map_or("", String::as_str)
                     );
-                    local.unreadable.push(RowFailure { row: number, reason });
+                    local.unreadable.push(RowFailure { row: number, reason, metadata: false });
                     return Ok(());
                 }
                 if let Some(twin) = twin.filter(|twin| *twin < slice.rows.len()) {
@@ -96,7 +98,7 @@ impl MssqlStore {
                         shown_key(shape, key_of(shape, slice, number).row(0).values()),
                         shown_key(shape, twin.row(0).values()),
                     );
-                    local.unreadable.push(RowFailure { row: number, reason });
+                    local.unreadable.push(RowFailure { row: number, reason, metadata: false });
                     return Ok(());
                 }
                 let (tracking, attributes) = tracking(&mut cells)?;
@@ -116,7 +118,7 @@ impl MssqlStore {
                 let here = match here {
                     Ok(here) => here,
                     Err(reason) => {
-                        local.unreadable.push(RowFailure { row: number, reason });
+                        local.unreadable.push(RowFailure { row: number, reason, metadata: false });
                         return Ok(());
                     }
                 };
@@ -184,6 +186,7 @@ impl MssqlStore {
         Ok(RowFailure {
             row: usize::try_from(number).unwrap_or(usize::MAX),
             reason: reason.to_owned(),
+            metadata: false,
         })
     }
 

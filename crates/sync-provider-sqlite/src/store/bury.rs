@@ -89,7 +89,11 @@ impl SqliteStore {
                 if self.is_gone(slice, slice.rows.row(*row))? {
                     return Ok(None);
                 }
-                left.push(RowFailure { row: *row, reason });
+                left.push(RowFailure {
+                    row: *row,
+                    reason,
+                    metadata: false,
+                });
             }
         }
         Ok(Some(left))

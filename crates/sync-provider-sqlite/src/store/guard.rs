@@ -64,6 +64,7 @@ impl SqliteStore {
             return Ok(vec![RowFailure {
                 row: only.row,
                 reason: format!("a trigger that it fires leaves {broken}"),
+                metadata: false,
             }]);
         }
         let (first, second) = writes.split_at(writes.len() / 2);

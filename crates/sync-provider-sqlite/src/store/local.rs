@@ -55,6 +55,7 @@ impl SqliteStore {
                                 "the row that is here cannot be read: {}",
                                 unreadable.reason(shape)
                             ),
+                            metadata: false,
                         }),
                     }
                 }

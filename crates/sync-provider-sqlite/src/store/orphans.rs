@@ -58,6 +58,7 @@ impl<'a> Orphans<'a> {
         waiting.map(|(write, reason)| RowFailure {
             row: write.row,
             reason,
+            metadata: false,
         })
     }
 

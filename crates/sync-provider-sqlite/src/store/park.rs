@@ -47,11 +47,11 @@ impl SqliteStore {
             }
             // Those that no parking helps go; the others are tried again without them.
             self.execute("ROLLBACK TO sync_together; RELEASE sync_together")?;
-            failures.extend(
-                outside
-                    .into_iter()
-                    .map(|(row, reason)| RowFailure { row, reason }),
-            );
+            failures.extend(outside.into_iter().map(|(row, reason)| RowFailure {
+                row,
+                reason,
+                metadata: false,
+            }));
             blocked = inside;
         }
         Ok(failures)

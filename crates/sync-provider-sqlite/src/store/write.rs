@@ -77,6 +77,7 @@ impl SqliteStore {
                         Obstacle::Other => failures.push(RowFailure {
                             row: write.row,
                             reason,
+                            metadata: false,
                         }),
                     },
                 }

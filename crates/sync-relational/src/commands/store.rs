@@ -274,6 +274,7 @@ impl<C: CommandConnection> CommandStore<C> {
                 Err(reason) => local.unreadable.push(RowFailure {
                     row: number,
                     reason,
+                    metadata: false,
                 }),
             }
         }
@@ -304,6 +305,7 @@ impl<C: CommandConnection> CommandStore<C> {
                     local.unreadable.push(RowFailure {
                         row: number,
                         reason,
+                        metadata: false,
                     });
                     continue;
                 }

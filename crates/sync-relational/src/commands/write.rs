@@ -117,6 +117,7 @@ impl<C: CommandConnection> CommandStore<C> {
                 Err(reason) => failures.push(RowFailure {
                     row: write.row,
                     reason,
+                    metadata: false,
                 }),
             }
         }
@@ -320,5 +321,6 @@ fn failure_of(failure: &CallFailure, planned: &[Planned]) -> RowFailure {
     RowFailure {
         row: row.row,
         reason,
+        metadata: wrote_row,
     }
 }
