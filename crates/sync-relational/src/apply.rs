@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sync_knowledge::{ItemId, KeyMapping, Knowledge, ReplicaId, Version};
-use sync_metadata::Value;
 use sync_provider::{
     ApplyHandler, Arbiter, BatchOutcome, ChangeBatch, ColumnMap, ConflictPolicy, ConflictRecord,
     ConflictType, ErrorPolicy, IncomingRow, Judge, Lesson, LocalRow, Next, Position, ProviderError,
@@ -16,7 +15,7 @@ use sync_provider::{
 use crate::aside::{Aside, Failed};
 use crate::caution::Caution;
 use crate::failures::Failures;
-use crate::forced::{Forced, as_edited, ask, with_edits};
+use crate::forced::{Forced, ask, write_apart};
 use crate::item_id::{ids_are_unique, write_item_id};
 use crate::meeting::{Meeting, source_key};
 use crate::remember::{Remembered, forget, key_of_waiting};
@@ -283,42 +282,22 @@ impl Applying {
         self.strike_overdue(&shape, slice);
         let enumerated = self.enumerated(&shape, slice, heads);
         let plan = self.decide(&shape, slice, (heads, &enumerated), &local, outcome)?;
-        let edited = with_edits(slice, &plan.edits);
-        let failures = store
-            .write(as_edited(slice, edited.as_ref()), &local, &plan.writes)
-            .await?;
+        let failures = store.write(slice, &local, &plan.writes).await?;
         let mut failed: BTreeMap<usize, RowFailure> = failures
             .into_iter()
             .map(|failure| (failure.row, failure))
             .collect();
         let (mut records, mut writes) = (plan.records, plan.writes);
-        let forced = self.ask_handler(&shape, slice, heads, &local, &writes, &mut failed)?;
-        if !forced.is_empty() {
-            let edits = forced
-                .iter()
-                .filter_map(|forced| Some((forced.write.row, forced.edited.clone()?)));
-            let edited = with_edits(slice, &edits.collect());
-            let tried: Vec<Write> = forced.iter().map(|forced| forced.write).collect();
-            let again = store
-                .write(as_edited(slice, edited.as_ref()), &local, &tried)
-                .await?;
-            let again: BTreeMap<usize, RowFailure> = again
-                .into_iter()
-                .map(|failure| (failure.row, failure))
-                .collect();
-            for Forced { write, record, .. } in forced {
-                match again.get(&write.row) {
-                    Some(failure) => drop(failed.insert(write.row, failure.clone())),
-                    None => {
-                        failed.remove(&write.row);
-                        records.insert(write.row, record);
-                        writes
-                            .iter_mut()
-                            .filter(|one| one.row == write.row)
-                            .for_each(|one| *one = write);
-                    }
-                }
-            }
+        let mut forced = self.ask_handler(&shape, slice, heads, &local, &writes, &mut failed)?;
+        for one in &forced {
+            failed.remove(&one.write.row);
+            writes.retain(|write| write.row != one.write.row);
+        }
+        forced.extend(plan.merged);
+        failed.append(&mut write_apart(store, slice, &local, &forced).await?);
+        for Forced { write, record, .. } in forced {
+            writes.push(write);
+            records.insert(write.row, record);
         }
         for write in &writes {
             match failed.remove(&write.row) {
@@ -503,17 +482,17 @@ impl Applying {
                             continue;
                         }
                     }
-                    let (outcome, record) = match verdict {
-                        Verdict::Merge(outcome, edited, record) => {
-                            plan.edits.insert(row, edited);
-                            (outcome, Some(record))
+                    match verdict {
+                        Verdict::Write(outcome, record) => {
+                            plan.writes.push(Write { row, outcome });
+                            plan.records.extend(record.map(|record| (row, *record)));
                         }
-                        Verdict::Write(outcome, record) => (outcome, record),
-                        _ => continue,
-                    };
-                    plan.writes.push(Write { row, outcome });
-                    if let Some(record) = record {
-                        plan.records.insert(row, *record);
+                        Verdict::Merge(outcome, edited, record) => plan.merged.push(Forced {
+                            write: Write { row, outcome },
+                            edited: Some(edited),
+                            record: *record,
+                        }),
+                        _ => {}
                     }
                 }
                 Verdict::Defer(record) => {
@@ -727,7 +706,7 @@ struct Plan {
     writes: Vec<Write>,
     records: BTreeMap<usize, ConflictRecord>,
     /// Rows that the handler made in the place of incoming ones.
-    edits: BTreeMap<usize, Vec<Value>>,
+    merged: Vec<Forced>,
 }
 
 /// As [`write_item_id`], of a row of a slice.

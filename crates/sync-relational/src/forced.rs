@@ -1,17 +1,17 @@
-//! Rows that could not be written, and what the handler makes of them.
+//! What the handler makes of rows: those that met a conflict and are stored as it edited them, and those that could not be written.
 
 use std::collections::BTreeMap;
 
 use sync_metadata::Value;
 use sync_provider::{
-    ApplyAction, ApplyHandler, ConflictRecord, IncomingRow, RowSet, Stamper, TableShape, Winner,
-    check_edited,
+    ApplyAction, ApplyHandler, ConflictRecord, IncomingRow, ProviderError, RowSet, Stamper,
+    TableShape, Winner, check_edited,
 };
 
-use crate::store::{RowFailure, Slice, Write};
+use crate::store::{LocalSlice, RowFailure, Slice, Store, Write};
 
-/// A row that the handler wants written in spite of its failure.
-#[derive(Debug)]
+/// A row that the handler wants written, as it edited it or in spite of a failure.
+#[derive(Clone, Debug)]
 pub(crate) struct Forced {
     pub(crate) write: Write,
     /// The row in the place of the incoming one.
@@ -61,25 +61,63 @@ pub(crate) fn ask(
     })
 }
 
-/// The rows of a slice with some of them replaced; `None` where none is.
-pub(crate) fn with_edits(slice: Slice<'_>, edits: &BTreeMap<usize, Vec<Value>>) -> Option<RowSet> {
-    if edits.is_empty() {
-        return None;
+/// Writes rows of a slice apart from it: their contents are others than those that the store was shown, or they were tried before. Gives the
+/// failures by row.
+pub(crate) async fn write_apart(
+    store: &mut dyn Store,
+    slice: Slice<'_>,
+    local: &LocalSlice,
+    forced: &[Forced],
+) -> Result<BTreeMap<usize, RowFailure>, ProviderError> {
+    let mut failures = BTreeMap::new();
+    if forced.is_empty() {
+        return Ok(failures);
     }
     let mut rows = RowSet::new(slice.rows.width());
-    for (number, row) in slice.rows.iter().enumerate() {
-        match edits.get(&number) {
+    for one in forced {
+        match &one.edited {
             Some(edited) => rows.push(edited.iter().map(Value::as_ref)),
-            None => rows.push_row(row),
+            None => rows.push_row(slice.rows.row(one.write.row)),
         }
     }
-    Some(rows)
-}
-
-/// A slice with these rows in the place of its own, if there are any.
-pub(crate) fn as_edited<'a>(slice: Slice<'a>, edited: Option<&'a RowSet>) -> Slice<'a> {
-    Slice {
-        rows: edited.unwrap_or(slice.rows),
+    let apart = Slice {
+        rows: &rows,
         ..slice
+    };
+    // A store writes what it was shown last.
+    let here = store.local_rows(apart).await?;
+    let mut fail = |row: usize, reason: &str, metadata| {
+        let reason = reason.to_owned();
+        failures.insert(
+            row,
+            RowFailure {
+                row,
+                reason,
+                metadata,
+            },
+        );
+    };
+    let mut writes = Vec::new();
+    for (place, one) in forced.iter().enumerate() {
+        let facts = |slice: &LocalSlice, row| slice.row(row).map(|row| row.facts);
+        let unreadable = here.unreadable.iter().find(|failure| failure.row == place);
+        match unreadable {
+            Some(failure) => fail(one.write.row, &failure.reason, false),
+            None if facts(&here, place) != facts(local, one.write.row) => {
+                fail(one.write.row, "it was changed here meanwhile", false);
+            }
+            None => writes.push(Write {
+                row: place,
+                ..one.write
+            }),
+        }
     }
+    for failure in store.write(apart, &here, &writes).await? {
+        fail(
+            forced[failure.row].write.row,
+            &failure.reason,
+            failure.metadata,
+        );
+    }
+    Ok(failures)
 }
