@@ -18,7 +18,7 @@ use crate::cargo;
 use crate::error::Error;
 use crate::workspace;
 use operations::{OPERATIONS, Pick};
-use outcome::Mutant;
+use outcome::{Effort, Mutant};
 use table::Tally;
 
 /// The version that this was written for; others probably do.
@@ -75,7 +75,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         picks.len(),
         OPERATIONS.len()
     );
-    let fates = outcome::of(&workspace.root, &folder, &mutants, options.jobs)?;
+    let effort = Effort {
+        jobs: options.jobs,
+        every_law: !options.all,
+    };
+    let fates = outcome::of(&workspace.root, &folder, &mutants, effort)?;
     let rows = table::rows(&picks, &fates);
     print!(
         "{}",

@@ -12,12 +12,22 @@ use crate::error::Error;
 
 /// The crate whose laws are put to the test.
 const PACKAGE: &str = "sync-knowledge";
-/// The tests that hold the laws; the others take longer and say less.
-const TESTS: [&str; 3] = ["laws", "parts", "decode"];
+/// The tests that hold the laws, beside those within the crate, which alone see how key maps are matched; the others take longer and
+/// say less.
+const TESTS: [&str; 4] = ["laws", "parts", "formats", "decode"];
 /// A mutant that takes longer goes round in circles, in seconds.
 const MOST_SECONDS: &str = "180";
 /// Cases of each law. A law that notices does so early, and whoever survives these is looked at by a person.
 const CASES: &str = "500";
+
+/// How thoroughly mutants are tried.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Effort {
+    /// How many at a time.
+    pub(super) jobs: usize,
+    /// Whether every test runs that could notice one, or only those up to the first program of tests that does.
+    pub(super) every_law: bool,
+}
 
 /// One change of the code.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,7 +127,7 @@ pub(super) fn of(
     root: &Path,
     folder: &Path,
     mutants: &[&Mutant],
-    jobs: usize,
+    effort: Effort,
 ) -> Result<BTreeMap<Mutant, Fate>, Error> {
     let mut command = cargo::command();
     command.args([
@@ -134,7 +144,7 @@ pub(super) fn of(
         MOST_SECONDS,
     ]);
     command
-        .arg(format!("--jobs={jobs}"))
+        .arg(format!("--jobs={}", effort.jobs))
         .arg("--output")
         .arg(folder);
     let files: BTreeSet<&str> = mutants.iter().map(|mutant| mutant.file()).collect();
@@ -147,9 +157,15 @@ pub(super) fn of(
             .arg(format!("^{}$", escaped(&mutant.name())));
     }
     // Building is what takes the time.
-    command.args(["--cargo-arg=--config=profile.dev.package.sync-knowledge.opt-level=1"]);
+    for setting in ["package.sync-knowledge.opt-level=1", "debug=false"] {
+        command.arg(format!("--cargo-arg=--config=profile.dev.{setting}"));
+    }
+    command.arg("--cargo-arg=--lib");
     for test in TESTS {
         command.arg(format!("--cargo-arg=--test={test}"));
+    }
+    if effort.every_law {
+        command.arg("--cargo-test-arg=--no-fail-fast");
     }
     command.current_dir(root);
     command.env("PROPTEST_CASES", CASES);

@@ -101,7 +101,8 @@ impl Row<'_> {
     }
 }
 
-/// What was asked for, in its order, then whatever else cargo-mutants has broken.
+/// What was asked for, in its order, then whatever else cargo-mutants has broken. What nobody asked for and the compiler refuses says
+/// nothing, and is left out.
 pub(super) fn rows<'a>(picks: &'a [Pick], fates: &'a BTreeMap<Mutant, Fate>) -> Vec<Row<'a>> {
     let asked = picks.iter().map(|pick| Row {
         operation: &pick.operation,
@@ -110,6 +111,7 @@ pub(super) fn rows<'a>(picks: &'a [Pick], fates: &'a BTreeMap<Mutant, Fate>) -> 
     });
     let unasked = fates
         .iter()
+        .filter(|(_, fate)| **fate != Fate::NotBuilt)
         .filter(|(mutant, _)| picks.iter().all(|pick| pick.mutant != **mutant))
         .map(|(mutant, fate)| Row {
             operation: UNASKED,
@@ -192,5 +194,6 @@ mod tests {
         let with = |other| [("f", noticed()), ("g", other)];
         check(&["f"], &with(Fate::Survived), false, "SURVIVED");
         check(&["f"], &with(noticed()), true, "(unasked)");
+        check(&["f"], &with(Fate::NotBuilt), true, "laws::f");
     }
 }
