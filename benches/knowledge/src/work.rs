@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use sync_knowledge::{Knowledge, ReplicaId, ReplicaKey, Version};
+use sync_knowledge::{Knowledge, Relation, ReplicaId, ReplicaKey, Version};
 
 use crate::sample::{self, Case};
 
@@ -27,12 +27,32 @@ pub const ALL: &[(&str, Make)] = &[
         merge_mapped(Case::HalfShared)
     }),
     ("merge-half-shared-and-ask", merge_and_ask),
-    ("merge-eight", || merge_eight(Case::HalfShared)),
-    ("merge-eight-same-map", || merge_eight(Case::SameMap)),
-    ("merge-eight-decoded", || merge_eight(Case::Decoded)),
-    ("merge-eight-other-order", || merge_eight(Case::OtherOrder)),
+    ("merge-eight", || merge_few(Case::HalfShared, 8, 100)),
+    ("merge-eight-same-map", || merge_few(Case::SameMap, 8, 100)),
+    ("merge-eight-decoded", || merge_few(Case::Decoded, 8, 100)),
+    ("merge-eight-other-order", || {
+        merge_few(Case::OtherOrder, 8, 100)
+    }),
+    ("merge-64-other-order", || {
+        merge_few(Case::OtherOrder, 64, 10)
+    }),
+    ("merge-65536-other-order", || {
+        merge_few(Case::OtherOrder, 65_536, 1)
+    }),
     ("compare-same-map", || compare(Case::SameMap)),
     ("compare-half-shared", || compare(Case::HalfShared)),
+    ("compare-eight-other-order", || {
+        ask_eight(Case::OtherOrder, is_above)
+    }),
+    ("compare-eight-half-shared", || {
+        ask_eight(Case::HalfShared, is_above)
+    }),
+    ("contains-eight-other-order", || {
+        ask_eight(Case::OtherOrder, Knowledge::contains_knowledge)
+    }),
+    ("contains-eight-half-shared", || {
+        ask_eight(Case::HalfShared, Knowledge::contains_knowledge)
+    }),
     ("contains-versions", contains_versions),
     ("contains-in-10000-exceptions", contains_in_exceptions),
     ("combine-100-exceptions", || combine_exceptions(100)),
@@ -85,10 +105,10 @@ fn merge_and_ask() -> Work {
     })
 }
 
-fn merge_eight(case: Case) -> Work {
-    let (mine, theirs) = sample::knowledge(case, 8);
+fn merge_few(case: Case, replicas: usize, times: u32) -> Work {
+    let (mine, theirs) = sample::knowledge(case, replicas);
     Box::new(move || {
-        (0..100)
+        (0..times)
             .map(|_| size(&black_box(&mine).combined(black_box(&theirs))))
             .sum()
     })
@@ -98,6 +118,21 @@ fn compare(case: Case) -> Work {
     let (mine, theirs) = sample::knowledge(case, REPLICAS);
     let both = mine.combined(&theirs);
     Box::new(move || black_box(&both).compare(black_box(&theirs)) as u64)
+}
+
+/// A hundred times, since once is little.
+fn ask_eight(case: Case, question: fn(&Knowledge, &Knowledge) -> bool) -> Work {
+    let (mine, theirs) = sample::knowledge(case, 8);
+    let both = mine.combined(&theirs);
+    Box::new(move || {
+        (0..100)
+            .map(|_| u64::from(question(black_box(&both), black_box(&theirs))))
+            .sum()
+    })
+}
+
+fn is_above(mine: &Knowledge, theirs: &Knowledge) -> bool {
+    mine.compare(theirs) == Relation::Contains
 }
 
 fn contains_versions() -> Work {

@@ -2,6 +2,7 @@
 
 use core::cmp::Ordering;
 
+use crate::ReplicaId;
 use crate::id_index::{IdIndex, Ids};
 
 /// An index and the ids it is of.
@@ -11,8 +12,11 @@ pub(crate) struct Indexed<'a> {
     pub(crate) ids: Ids<'a>,
 }
 
+/// A few ids are told apart by so many bits at first sight.
+const SLOT_BITS: u32 = 6;
+
 /// How many ids are compared at once where both sides have the same.
-const RUN: usize = 8;
+const RUN: usize = 64;
 
 /// Puts my key of each id that both have into the place in `table` of their key; the other places
 /// hold `unknown`, and keep it.
@@ -24,14 +28,14 @@ pub(crate) fn shared(mine: Indexed<'_>, theirs: Indexed<'_>, table: &mut [u32], 
     }
     let mut begin = 0;
     // As long as both have the same there is nothing to search for.
-    while let (Some(x), Some(y)) = (a.run(begin), b.run(begin))
-        && x.heads == y.heads
-        && x.tails == y.tails
-    {
+    for (x, y) in a.runs().zip(b.runs()) {
+        if x.heads != y.heads || x.tails != y.tails {
+            break;
+        }
         for (mine, theirs) in x.keys.iter().zip(y.keys) {
             table[*theirs as usize] = *mine;
         }
-        begin += RUN;
+        begin += x.keys.len();
     }
     let (n, m) = (a.keys.len(), b.keys.len());
     // Of the same length, so that one check of bounds serves for all three.
@@ -63,21 +67,48 @@ pub(crate) fn shared(mine: Indexed<'_>, theirs: Indexed<'_>, table: &mut [u32], 
     }
 }
 
+/// The same for so few ids that no index of them is worth keeping.
+#[inline]
+pub(crate) fn shared_few(mine: &[ReplicaId], theirs: &[ReplicaId], table: &mut [u32]) {
+    // Where to look first: of ids that share a slot the last one is there.
+    let mut slots = [0_u8; 1 << SLOT_BITS];
+    let slot = |id: &ReplicaId| (id.fingerprint() >> (u64::BITS - SLOT_BITS)) as usize;
+    for (id, number) in mine.iter().zip(1..) {
+        slots[slot(id)] = number;
+    }
+    for (id, key) in theirs.iter().zip(table) {
+        let Some(guess) = slots[slot(id)].checked_sub(1) else {
+            continue;
+        };
+        let guess = usize::from(guess);
+        if mine.get(guess) == Some(id) {
+            *key = guess as u32;
+        } else if let Some(place) = look_through(mine, id) {
+            *key = place as u32;
+        }
+    }
+}
+
+/// Out of line, so that the usual way keeps the registers.
+#[cold]
+fn look_through(ids: &[ReplicaId], id: &ReplicaId) -> Option<usize> {
+    ids.iter().position(|known| known == id)
+}
+
 /// Some entries of an index that follow each other.
 struct Run<'a> {
-    heads: &'a [u64; RUN],
-    tails: &'a [u64; RUN],
-    keys: &'a [u32; RUN],
+    heads: &'a [u64],
+    tails: &'a [u64],
+    keys: &'a [u32],
 }
 
 impl IdIndex {
     #[inline]
-    fn run(&self, begin: usize) -> Option<Run<'_>> {
-        Some(Run {
-            heads: self.heads.get(begin..)?.first_chunk()?,
-            tails: self.tails.get(begin..)?.first_chunk()?,
-            keys: self.keys.get(begin..)?.first_chunk()?,
-        })
+    fn runs(&self) -> impl Iterator<Item = Run<'_>> {
+        let words = self.heads.chunks(RUN).zip(self.tails.chunks(RUN));
+        words
+            .zip(self.keys.chunks(RUN))
+            .map(|((heads, tails), keys)| Run { heads, tails, keys })
     }
 }
 

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use once_cell::race::OnceBox;
 
 use crate::id_index::{IdIndex, Ids};
-use crate::id_match::{Indexed, shared};
+use crate::id_match::{Indexed, shared, shared_few};
 use crate::{ReplicaId, ReplicaKey};
 
 /// Up to so many ids are looked through one by one: that is quicker than an index, and needs none.
@@ -234,12 +234,7 @@ impl ReplicaKeyMap {
     pub(crate) fn match_with(&self, other: &ReplicaKeyMap, table: &mut [u32], unknown: u32) {
         // Maps of a few continue none.
         if self.len().max(other.len()) <= FEW {
-            for (theirs, id) in (0..).zip(&other.ids) {
-                let known = (0..).zip(&self.ids).find(|(_, known)| *known == id);
-                if let Some((mine, _)) = known {
-                    table[theirs as usize] = mine;
-                }
-            }
+            shared_few(&self.ids, &other.ids, table);
             return;
         }
         shared(self.with_index(), other.with_index(), table, unknown);

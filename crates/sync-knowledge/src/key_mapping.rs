@@ -29,9 +29,8 @@ pub(crate) const UNKNOWN: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 pub struct KeyMapping {
     keys: Keys,
-    /// The least length of a local map in which all of `keys` have a meaning.
-    bound: u32,
-    complete: bool,
+    /// The length of a local map in which all of `keys` have a meaning.
+    bound: usize,
     identity: bool,
 }
 
@@ -54,13 +53,12 @@ impl KeyMapping {
                 few @ ..=FEW => Keys::Few([UNKNOWN; FEW], few),
                 many => Keys::Many(alloc::vec![UNKNOWN; many]),
             },
-            bound: 0,
-            complete: false,
+            bound: local.len(),
             identity: false,
         };
         let table = mapping.keys.as_mut();
         local.match_with(remote, table, UNKNOWN);
-        mapping.summarize();
+        mapping.identity = mapping.leads_back();
         mapping
     }
 
@@ -72,25 +70,13 @@ impl KeyMapping {
         added: impl FnOnce(&[ReplicaId]),
     ) -> Self {
         let mut mapping = KeyMapping::between(remote, local);
-        if !mapping.complete {
+        if !mapping.is_complete() {
             let keys = mapping.keys.as_mut();
             added(ReplicaKeyMap::grow(local, remote, keys, UNKNOWN));
-            mapping.summarize();
+            mapping.bound = local.len();
+            mapping.identity = mapping.leads_back();
         }
         mapping
-    }
-
-    /// Finds out what can be said of all keys.
-    fn summarize(&mut self) {
-        let (mut bound, mut complete, mut identity) = (0, true, true);
-        // Nothing stops early: so it becomes vector instructions.
-        for (ours, theirs) in self.keys.as_mut().iter().zip(0..) {
-            // The mark of unknown keys wraps to 0.
-            bound = bound.max(ours.wrapping_add(1));
-            complete &= *ours != UNKNOWN;
-            identity &= *ours == theirs;
-        }
-        (self.bound, self.complete, self.identity) = (bound, complete, identity);
     }
 
     /// The local key of a remote one, or `None` if the local map did not know that replica.
@@ -118,7 +104,9 @@ impl KeyMapping {
 
     /// Whether every remote replica has a local key.
     pub fn is_complete(&self) -> bool {
-        self.complete
+        // Does not stop early: so it becomes vector instructions.
+        let keys = self.table().iter();
+        keys.fold(true, |all, key| all & (*key != UNKNOWN))
     }
 
     /// The same for a local map of `length` replicas: keys beyond it have no meaning there.
@@ -136,8 +124,15 @@ impl KeyMapping {
             .as_mut()
             .iter_mut()
             .for_each(|key| *key = known(*key));
-        limited.summarize();
+        limited.bound = length;
+        limited.identity = limited.leads_back();
         limited
+    }
+
+    /// Whether each key leads to itself.
+    fn leads_back(&self) -> bool {
+        let mut keys = self.table().iter().zip(0..);
+        keys.all(|(ours, theirs)| *ours == theirs)
     }
 
     /// The table by remote key, with [`UNKNOWN`] where there is no local key.
@@ -151,7 +146,7 @@ impl KeyMapping {
 
     #[inline]
     pub(crate) fn bound(&self) -> usize {
-        self.bound as usize
+        self.bound
     }
 }
 

@@ -92,16 +92,25 @@ impl ClockVector {
             let tick = |key: &u32| mine.get(*key as usize).copied().unwrap_or(0);
             for (theirs, table) in known.chunks(STRIDE).zip(table.chunks(STRIDE)) {
                 // What is settled is not looked at any more, and nothing stops within a stride.
-                let ticks = || theirs.iter().zip(table.iter().map(tick));
-                contains =
-                    contains && ticks().fold(true, |all, (theirs, mine)| all & (*theirs <= mine));
-                if contained {
-                    (contained, met) = ticks().fold((true, met), |(all, met), (theirs, mine)| {
-                        (all & (mine <= *theirs), met + usize::from(mine > 0))
-                    });
-                }
-                if !contains && !contained {
-                    break;
+                let ticks = theirs.iter().zip(table.iter().map(tick));
+                match (contains, contained) {
+                    (true, true) => {
+                        for (theirs, mine) in ticks {
+                            contains &= *theirs <= mine;
+                            contained &= mine <= *theirs;
+                            met += usize::from(mine > 0);
+                        }
+                    }
+                    (true, false) => {
+                        contains = ticks.fold(true, |all, (theirs, mine)| all & (*theirs <= mine));
+                    }
+                    (false, true) => {
+                        for (theirs, mine) in ticks {
+                            contained &= mine <= *theirs;
+                            met += usize::from(mine > 0);
+                        }
+                    }
+                    (false, false) => break,
                 }
             }
         } else {
