@@ -14,7 +14,7 @@ fn rivals(criterion: &mut Criterion) {
         for case in Case::ALL {
             let mut group =
                 criterion.benchmark_group(format!("{}, {}", operation.name(), case.name()));
-            // Some 500 measurements: each is short.
+            // Some 1000 measurements: each is short.
             group.sample_size(10);
             group.warm_up_time(Duration::from_millis(50));
             group.measurement_time(Duration::from_millis(200));
