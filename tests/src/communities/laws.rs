@@ -212,8 +212,9 @@ impl Transfer<'_> {
                 .iter()
                 .filter(|version| version.who == who)
                 .map(|version| version.tick);
+            // The source's own clock may have gone on before it was read; nothing else has, or it would be no law that it shows nothing new.
             let most = before.known[index]
-                .max(self.source.known[index])
+                .max(self.source_after.known[index])
                 .max(here.max().unwrap_or(0));
             if tick > most && (who.settlement || who.replica != after.own) {
                 return Err(Violation::NotUpwards(tell(

@@ -18,7 +18,7 @@ use super::engine::{Engine, Lacking, Layout, TestReplica};
 use super::hooked::{Call, Hooked};
 use super::neutral::{SCOPE, TABLES, TableSpec};
 use super::state::{Entry, GlobalVersion, State, entry_key};
-use crate::support::blocking::BlockingDatabase;
+use crate::support::blocking::{BlockingDatabase, value};
 use crate::support::msf;
 
 /// Makes replicas on a server.
@@ -295,20 +295,6 @@ fn text_of(cell: ColumnData<'static>) -> String {
     match value(cell) {
         Value::Text(text) => text.to_string(),
         other => panic!("{other:?} is no text"),
-    }
-}
-
-/// A cell as the neutral schema has it: a GUID is its text.
-fn value(cell: ColumnData<'static>) -> Value {
-    match cell {
-        ColumnData::I32(Some(number)) => Value::Integer(number.into()),
-        ColumnData::I64(Some(number)) => Value::Integer(number),
-        ColumnData::Bit(Some(bit)) => Value::Integer(bit.into()),
-        ColumnData::F64(Some(number)) => Value::Real(number),
-        ColumnData::String(Some(text)) => Value::Text(text.into_owned()),
-        ColumnData::Guid(Some(guid)) => Value::Text(guid.to_string()),
-        ColumnData::Binary(Some(bytes)) => Value::Blob(bytes.into_owned()),
-        _ => Value::Null,
     }
 }
 

@@ -4,8 +4,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use sync_metadata::Value;
 use sync_provider_mssql::{DirectConnections, MssqlProvider, Provisioning, TdsClient};
-use tiberius::Row;
+use tiberius::{ColumnData, Row};
 use tokio::runtime::Runtime;
 
 use crate::support::sql_server::ServerDatabase;
@@ -86,6 +87,22 @@ impl BlockingDatabase {
                 answer.map(|sets| sets.into_iter().flatten().collect())
             })
         })
+    }
+}
+
+/// A cell as the other engines have it: a GUID is its text.
+pub fn value(cell: ColumnData<'static>) -> Value {
+    match cell {
+        ColumnData::U8(Some(number)) => Value::Integer(number.into()),
+        ColumnData::I16(Some(number)) => Value::Integer(number.into()),
+        ColumnData::I32(Some(number)) => Value::Integer(number.into()),
+        ColumnData::I64(Some(number)) => Value::Integer(number),
+        ColumnData::Bit(Some(bit)) => Value::Integer(bit.into()),
+        ColumnData::F64(Some(number)) => Value::Real(number),
+        ColumnData::String(Some(text)) => Value::Text(text.into_owned()),
+        ColumnData::Guid(Some(guid)) => Value::Text(guid.to_string()),
+        ColumnData::Binary(Some(bytes)) => Value::Blob(bytes.into_owned()),
+        _ => Value::Null,
     }
 }
 

@@ -1,11 +1,10 @@
 //! A provider whose database fails at a chosen call, or refuses chosen rows.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_knowledge::Tick;
@@ -13,6 +12,7 @@ use sync_provider::{
     BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
     ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys, TableShape,
 };
+use sync_provider_mssql::MssqlProvider;
 use sync_provider_sqlite::SqliteProvider;
 use sync_relational::{
     Attempt, Begun, Commit, Fetch, Fetched, Learned, LocalSlice, Owner, Page, Patience, RowFailure,
@@ -107,22 +107,56 @@ fn lost() -> ProviderError {
 /// That is more than a constraint of a table does: a version is refused, too, that is stored without a change of the row.
 pub type Refused = Arc<Mutex<BTreeSet<(usize, Vec<u8>)>>>;
 
-/// A SQLite database whose store fails once, or refuses rows.
+/// Where the connections of sessions come from: a provider of an engine, beneath which faults are put.
+#[async_trait]
+pub trait Opens: fmt::Debug + Send + Sync {
+    /// Opens the connection of a session.
+    ///
+    /// # Errors
+    /// As the provider's own sessions.
+    async fn open(&self) -> Result<Box<dyn Store>, ProviderError>;
+
+    /// Who serves a session's calls.
+    fn owner(&self) -> &'static dyn Owner;
+}
+
+#[async_trait]
+impl Opens for SqliteProvider {
+    async fn open(&self) -> Result<Box<dyn Store>, ProviderError> {
+        self.open_store()
+    }
+
+    fn owner(&self) -> &'static dyn Owner {
+        &Thread
+    }
+}
+
+#[async_trait]
+impl Opens for MssqlProvider {
+    async fn open(&self) -> Result<Box<dyn Store>, ProviderError> {
+        self.open_store().await
+    }
+
+    /// A connection is served by the runtime in which it was made.
+    fn owner(&self) -> &'static dyn Owner {
+        &Task
+    }
+}
+
+/// A database whose store fails once, or refuses rows.
 #[derive(Debug)]
 pub struct FaultyProvider {
-    path: PathBuf,
-    scope: String,
+    database: Arc<dyn Opens>,
     countdown: Countdown,
     refused: Refused,
     sessions: Sessions,
 }
 
 impl FaultyProvider {
-    /// The database at `path` in a scope.
-    pub fn new(path: impl Into<PathBuf>, scope: &str, countdown: &Countdown) -> Self {
+    /// A database in a scope.
+    pub fn new(database: Arc<dyn Opens>, countdown: &Countdown) -> Self {
         FaultyProvider {
-            path: path.into(),
-            scope: scope.to_owned(),
+            database,
             countdown: countdown.clone(),
             refused: Refused::default(),
             sessions: Sessions::new(),
@@ -136,6 +170,7 @@ impl FaultyProvider {
     }
 }
 
+/// A thread per session: the engine blocks.
 struct Thread;
 
 impl Owner for Thread {
@@ -148,23 +183,32 @@ impl Owner for Thread {
     }
 }
 
+/// A task per session: the connection waits on a socket.
+struct Task;
+
+impl Owner for Task {
+    fn spawn(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) -> Result<(), ProviderError> {
+        tokio::spawn(work);
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl SyncProvider for FaultyProvider {
     async fn begin_session(&self, request: BeginSession) -> Result<ReplicaInfo, ProviderError> {
         let fault = self.countdown.tick();
         fault.before()?;
-        let database =
-            SqliteProvider::new(&self.path, &self.scope).busy_timeout(Duration::from_secs(20));
-        let store = database.open_store()?;
+        let store = self.database.open().await?;
         fault.after()?;
         let store = FaultyStore {
-            database,
+            database: Arc::clone(&self.database),
             store,
             lost: false,
             countdown: self.countdown.clone(),
             refused: Arc::clone(&self.refused),
         };
-        self.sessions.begin(&Thread, Box::new(store), request)
+        self.sessions
+            .begin(self.database.owner(), Box::new(store), request)
     }
 
     async fn get_sync_batch_parameters(
@@ -212,7 +256,7 @@ impl SyncProvider for FaultyProvider {
 }
 
 struct FaultyStore {
-    database: SqliteProvider,
+    database: Arc<dyn Opens>,
     store: Box<dyn Store>,
     /// The connection answers nothing any more.
     lost: bool,
@@ -345,7 +389,7 @@ impl Store for FaultyStore {
         fault.before()?;
         // What the old connection had open goes with it.
         self.store.rollback().await?;
-        self.store = self.database.open_store()?;
+        self.store = self.database.open().await?;
         self.lost = false;
         fault.after()
     }
