@@ -1,13 +1,15 @@
-//! The future of a session is dropped while the destination's transaction is open: the file can be written at once.
+//! The future of a session is dropped while the destination's transaction is open: what it wrote is undone, and the database can be written at
+//! once.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     reason = "a test that cannot go on panics"
 )]
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sync_orchestrator::{SyncDirectionOrder, SyncOrchestrator};
@@ -15,13 +17,14 @@ use sync_provider::{
     BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
     ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
 };
-use sync_provider_sqlite::{Provisioning, SqliteProvider, Tables};
-use sync_tests::support::dump::{assert_sound, open, user_rows};
-use sync_tests::support::scratch;
+use sync_provider_mssql::{
+    ConnectionFactory, DirectConnections, MssqlError, MssqlProvider, TdsClient,
+};
+use sync_tests::support::engines::{Database, engines};
 use sync_tests::support::session::Session;
 
 /// A source whose second batch never comes.
-struct Stalling(SqliteProvider);
+struct Stalling(Arc<dyn SyncProvider>);
 
 #[async_trait]
 impl SyncProvider for Stalling {
@@ -76,46 +79,99 @@ impl SyncProvider for Stalling {
     }
 }
 
-/// Takes the write lock within `patience` and lets it go.
-fn lock(path: &Path, patience: Duration) -> bool {
-    let db = open(path);
-    db.busy_timeout(patience).unwrap();
-    db.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok()
+/// Writes the first row as somebody else would, and takes it back; says whether a transaction that has it open was in the way.
+fn is_held(db: &Database) -> bool {
+    let write = "INSERT INTO t VALUES (1, 'somebody else'); ROLLBACK";
+    let begin = db
+        .engine()
+        .either("BEGIN IMMEDIATE", "SET LOCK_TIMEOUT 20; BEGIN TRANSACTION");
+    let refused = match db.path() {
+        // A file says so at once.
+        Some(path) => {
+            let own = rusqlite::Connection::open(path).unwrap();
+            own.busy_timeout(Duration::ZERO).unwrap();
+            own.execute_batch(&format!("{begin}; {write}"))
+                .err()
+                .map(|error| error.to_string())
+        }
+        None => db.try_run(&format!("{begin}; {write}")).err(),
+    };
+    refused.is_some()
 }
 
-#[tokio::test]
-async fn the_file_can_be_written_at_once() {
-    let folder = scratch::folder();
-    let [a, b] = ["a.db", "b.db"].map(|name| folder.path().join(name));
-    for path in [&a, &b] {
-        open(path)
-            .execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)")
-            .unwrap();
-        Provisioning::new("s", Tables::All).apply(path).unwrap();
+/// Counts the connections that are made.
+#[derive(Debug)]
+struct Counting {
+    inner: DirectConnections,
+    made: AtomicUsize,
+}
+
+#[async_trait]
+impl ConnectionFactory for Counting {
+    fn server(&self) -> String {
+        self.inner.server()
     }
-    open(&a)
-        .execute_batch("INSERT INTO t VALUES (1, 'one'), (2, 'two'), (3, 'three')")
-        .unwrap();
-    let destination: Arc<dyn SyncProvider> = Arc::new(SqliteProvider::new(&b, "s"));
-    let source = Arc::new(Stalling(SqliteProvider::new(&a, "s")));
-    let orchestrator = SyncOrchestrator::new(source, Arc::clone(&destination))
-        .direction(SyncDirectionOrder::Upload)
-        .batch_bytes(1);
-    let until_locked = async {
-        while lock(&b, Duration::ZERO) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+
+    async fn connect(&self) -> Result<TdsClient, MssqlError> {
+        self.made.fetch_add(1, Ordering::SeqCst);
+        self.inner.connect().await
+    }
+}
+
+#[test]
+fn what_it_wrote_is_undone_at_once() {
+    for engine in engines("dropped session") {
+        let schema = "CREATE TABLE t (id INTEGER PRIMARY KEY, v NVARCHAR(20))";
+        let [a, b] = [engine, engine].map(|engine| engine.provisioned(schema, &["t"]));
+        a.run("INSERT INTO t VALUES (1, 'one'), (2, 'two'), (3, 'three')");
+        a.settle(&["t"]);
+        let connections = b.on_server().map(|server| {
+            Arc::new(Counting {
+                inner: server.connections().clone(),
+                made: AtomicUsize::new(0),
+            })
+        });
+        let destination: Arc<dyn SyncProvider> = match &connections {
+            Some(counting) => {
+                let counting: Arc<dyn ConnectionFactory> = Arc::clone(counting) as _;
+                Arc::new(MssqlProvider::with_connections(counting, Some("s")))
+            }
+            None => b.provider("s"),
+        };
+        let source = Arc::new(Stalling(a.provider("s")));
+        let orchestrator = SyncOrchestrator::new(source, Arc::clone(&destination))
+            .direction(SyncDirectionOrder::Upload)
+            .batch_bytes(1);
+        let until_held = async {
+            while !is_held(&b) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let dropping = async {
+            tokio::select! {
+                ended = orchestrator.synchronize() => panic!("a session that stalls came to its end: {ended:?}"),
+                () = until_held => {}
+            }
+            // Both providers are still there: it is the session that let go.
+            let since = Instant::now();
+            while is_held(&b) {
+                assert!(since.elapsed() < Duration::from_secs(5), "{engine:?}");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(dropping);
+        assert_eq!(b.rows(&["t", "t_tracking"]), [""; 0], "{engine:?}");
+        b.assert_sound(&["t"]);
+        drop(orchestrator);
+        let next = Session::new(a.provider("s"), Arc::clone(&destination)).run();
+        assert_eq!(next.upload().changes_applied, 3);
+        assert_eq!(a.rows(&["t"]), b.rows(&["t"]), "{engine:?}");
+        // A connection that was dropped in the middle is of no use to anybody: the next session made its own.
+        if let Some(connections) = connections {
+            assert_eq!(connections.made.load(Ordering::SeqCst), 2);
         }
-    };
-    tokio::select! {
-        ended = orchestrator.synchronize() => panic!("a session that stalls came to its end: {ended:?}"),
-        () = until_locked => {}
     }
-    // Both providers are still there: it is the session that let go.
-    assert!(lock(&b, Duration::from_secs(5)));
-    assert_eq!(user_rows(&b), [""; 0]);
-    assert_sound(&b);
-    drop(orchestrator);
-    let whole: Arc<dyn SyncProvider> = Arc::new(SqliteProvider::new(&a, "s"));
-    let next = std::thread::spawn(|| Session::new(whole, destination).run());
-    assert_eq!(next.join().unwrap().upload().changes_applied, 3);
 }

@@ -288,6 +288,26 @@ impl Database {
         }
     }
 
+    /// Whether two rows can exchange a unique value in one statement, as on SQL Server, where unique keys are checked when the statement ends. What
+    /// stands in for it may check them row by row; then this says aloud that `test` leaves that out.
+    pub fn exchanges(&self, test: &str) -> bool {
+        let Some(server) = self.on_server() else {
+            return true;
+        };
+        server.rows(
+            "CREATE TABLE sync_probe (id int NOT NULL PRIMARY KEY, u int NOT NULL UNIQUE); INSERT INTO sync_probe VALUES (1, 1), (2, 2)",
+        );
+        let exchanged = server.try_rows("UPDATE sync_probe SET u = 3 - u").is_ok();
+        server.rows("DROP TABLE sync_probe");
+        if !exchanged {
+            skip(
+                test,
+                "the server checks unique keys row by row: two rows cannot exchange a value",
+            );
+        }
+        exchanged
+    }
+
     /// How many rows wait for a later session.
     pub fn waiting(&self) -> i64 {
         self.number("SELECT count(*) FROM sync_waiting")
