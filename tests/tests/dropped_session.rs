@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_orchestrator::{SyncDirectionOrder, SyncOrchestrator};
@@ -153,9 +153,10 @@ fn what_it_wrote_is_undone_at_once() {
                 () = until_held => {}
             }
             // Both providers are still there: it is the session that let go.
-            let since = Instant::now();
+            let mut looks = 0;
             while is_held(&b) {
-                assert!(since.elapsed() < Duration::from_secs(5), "{engine:?}");
+                looks += 1;
+                assert!(looks < 100, "{engine:?}: somebody holds the row still");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };

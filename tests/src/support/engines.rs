@@ -64,9 +64,9 @@ impl Engine {
                     _folder: folder,
                 }
             }
-            Engine::SqlServer => Place::Server(
+            Engine::SqlServer => Place::Server(Box::new(
                 BlockingDatabase::new("engines").expect("the environment names a server"),
-            ),
+            )),
         })
     }
 
@@ -94,7 +94,7 @@ pub struct Database(Place);
 #[derive(Debug)]
 enum Place {
     File { path: PathBuf, _folder: TempDir },
-    Server(BlockingDatabase),
+    Server(Box<BlockingDatabase>),
 }
 
 impl Database {
@@ -323,7 +323,7 @@ fn of_cell(cell: Cell) -> Value {
         Cell::Null => Value::Null,
         Cell::Integer(number) => Value::Integer(number),
         Cell::Real(number) => Value::Real(number),
-        Cell::Text(text) => Value::Text(text.into()),
-        Cell::Blob(bytes) => Value::Blob(bytes.into()),
+        Cell::Text(text) => Value::Text(text),
+        Cell::Blob(bytes) => Value::Blob(bytes),
     }
 }

@@ -143,12 +143,16 @@ impl Opens for MssqlProvider {
     }
 }
 
+/// How many rows and bytes the slices had that were written. Clones share them.
+pub type Slices = Arc<Mutex<Vec<(usize, usize)>>>;
+
 /// A database whose store fails once, or refuses rows.
 #[derive(Debug)]
 pub struct FaultyProvider {
     database: Arc<dyn Opens>,
     countdown: Countdown,
     refused: Refused,
+    slices: Slices,
     sessions: Sessions,
 }
 
@@ -159,6 +163,7 @@ impl FaultyProvider {
             database,
             countdown: countdown.clone(),
             refused: Refused::default(),
+            slices: Slices::default(),
             sessions: Sessions::new(),
         }
     }
@@ -166,6 +171,12 @@ impl FaultyProvider {
     /// Lets it refuse rows.
     pub fn refusing(mut self, refused: &Refused) -> Self {
         self.refused = Arc::clone(refused);
+        self
+    }
+
+    /// Takes note of the slices that are written.
+    pub fn measuring(mut self, slices: &Slices) -> Self {
+        self.slices = Arc::clone(slices);
         self
     }
 }
@@ -206,6 +217,7 @@ impl SyncProvider for FaultyProvider {
             lost: false,
             countdown: self.countdown.clone(),
             refused: Arc::clone(&self.refused),
+            slices: Arc::clone(&self.slices),
         };
         self.sessions
             .begin(self.database.owner(), Box::new(store), request)
@@ -262,6 +274,7 @@ struct FaultyStore {
     lost: bool,
     countdown: Countdown,
     refused: Refused,
+    slices: Slices,
 }
 
 impl FaultyStore {
@@ -273,6 +286,11 @@ impl FaultyStore {
         self.lost = fault.when.is_some() && fault.passing;
         fault.before()?;
         Ok(fault)
+    }
+
+    fn measure(&self, slice: Slice<'_>) {
+        let mut slices = self.slices.lock().expect("no test panicked with it");
+        slices.push((slice.rows.len(), slice.rows.bytes()));
     }
 
     fn refuses(&self, slice: Slice<'_>, write: &Write) -> bool {
@@ -358,6 +376,7 @@ impl Store for FaultyStore {
         writes: &[Write],
     ) -> Result<Vec<RowFailure>, ProviderError> {
         let fault = self.call()?;
+        self.measure(slice);
         let (refused, writes): (Vec<Write>, Vec<Write>) =
             writes.iter().partition(|write| self.refuses(slice, write));
         let mut answer = self.store.write(slice, local, &writes).await?;
