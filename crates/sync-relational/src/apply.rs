@@ -183,7 +183,8 @@ impl Applying {
             return Ok(Step::Going(self, outcome));
         }
         self.aside.all_came();
-        // Rows that fail are tried again as long as another one made progress.
+        // Rows that fail are tried again as long as another one made progress, or will.
+        self.progress |= store.takes_another_round();
         if self.wants_rows() {
             outcome.next = Next::Rows(self.wanted(store.shapes()));
             self.asked = true;
@@ -260,6 +261,7 @@ impl Applying {
                 table,
                 deleted: changes.deleted,
                 repeated: repeats,
+                together: self.caution.withholds_none(),
                 guarded: repeats || self.caution.guarded(),
                 rows: &slice_rows,
             };

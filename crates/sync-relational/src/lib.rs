@@ -12,6 +12,7 @@ mod appetite;
 mod apply;
 mod aside;
 mod caution;
+mod circles;
 pub mod commands;
 mod enumerate;
 mod failures;
@@ -32,6 +33,7 @@ mod unanswered;
 mod verify;
 
 pub use appetite::Appetite;
+pub use circles::{Circles, Link, RowName, in_circles};
 pub use inspect::{
     ProvisionedBy, ReplicaReader, ReplicaRow, ScopeStatus, TableStatus, UnreadableRow,
     UntrackedRow, WaitingRow,

@@ -172,6 +172,9 @@ pub struct Slice<'a> {
     pub deleted: bool,
     /// The rows come again, by key, after all others: constraints that are otherwise checked at the commit are checked for each.
     pub repeated: bool,
+    /// Rows that come again and want no parents but each other may be written together, and be left to the commit. Not where a commit has
+    /// failed already.
+    pub together: bool,
     /// What the user's triggers do is checked as well, row by row: a row whose triggers break a constraint is refused.
     pub guarded: bool,
     /// The rows.
@@ -316,6 +319,12 @@ pub trait Store: Send {
         local: &LocalSlice,
         writes: &[Write],
     ) -> Result<Vec<RowFailure>, ProviderError>;
+
+    /// As destination: whether rows that were refused may go through if all that failed come once more, though none has got through since. It is so
+    /// at most once for the same rows.
+    fn takes_another_round(&mut self) -> bool {
+        false
+    }
 
     /// As destination: stores what the direction taught and commits.
     async fn commit(&mut self, learned: &Learned) -> Result<Commit, ProviderError>;

@@ -389,6 +389,10 @@ impl Store for FaultyStore {
         Ok(answer)
     }
 
+    fn takes_another_round(&mut self) -> bool {
+        self.store.takes_another_round()
+    }
+
     async fn commit(&mut self, learned: &Learned) -> Result<Commit, ProviderError> {
         let fault = self.call()?;
         let answer = self.store.commit(learned).await?;

@@ -21,7 +21,7 @@ use crate::sql::{join, object};
 pub(crate) use bulk::VERSION_COLUMNS;
 pub(crate) use store::store_table;
 pub(crate) use tracking::OWN_COLUMNS;
-pub(crate) use triggers::APPLYING;
+pub(crate) use triggers::{APPLYING, APPLYING_TO};
 
 /// A table and the names of its objects: what every statement about it is made of.
 #[derive(Debug)]

@@ -4,7 +4,8 @@
 //! changes nothing makes no version, and a deletion leaves a tombstone even where the row was never tracked (a bulk load fires no trigger).
 //!
 //! They leave the rows alone that a session of their store writes itself: such a session says so in its session context. What a trigger of
-//! the user's writes meanwhile runs one level deeper and is tracked, and another store over the same table tracks all of it.
+//! the user's writes meanwhile runs one level deeper and is tracked, what a cascade does to rows of another table is tracked because the session
+//! says which table it writes, and another store over the same table tracks all of it.
 
 use sync_metadata::{ColumnDescription, SqlKind, TypeFamily, quote};
 
@@ -13,6 +14,9 @@ use crate::sql::{join, object, text};
 
 /// The key under which a session of ours says for which store it applies rows ([`crate::names::Store::session_mark`]).
 pub(crate) const APPLYING: &str = "sync_applying";
+
+/// The key under which it says to which table, by the name of the tracking table. Another table's rows are not its own: a cascade changes them.
+pub(crate) const APPLYING_TO: &str = "sync_applying_to";
 
 /// What a local change does to a tracking row. The rowversion advances by itself.
 const LOCAL_CHANGE: &str = "local_update_peer_key = 0, restore_timestamp = NULL, update_scope_local_id = NULL, \
@@ -41,10 +45,12 @@ impl Adapter<'_> {
     fn trigger(&self, name: &sync_metadata::ObjectName, event: &str, body: &str) -> String {
         format!(
             "CREATE TRIGGER {} ON {} FOR {event} AS\nBEGIN\nSET NOCOUNT ON;\n\
-             IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'{APPLYING}')) = {} RETURN;\n{body}\nEND",
+             IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'{APPLYING}')) = {} \
+             AND COALESCE(CONVERT(nvarchar(600), SESSION_CONTEXT(N'{APPLYING_TO}')), {own}) = {own} RETURN;\n{body}\nEND",
             object(name),
             self.base(),
             text(self.session_mark),
+            own = text(&self.side()),
         )
     }
 

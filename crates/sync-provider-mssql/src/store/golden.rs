@@ -2,7 +2,9 @@
 
 use sync_metadata::ObjectName;
 
-use super::sql::{CREATE_SHARED, Column, Reach, TableNames, Taker, applying};
+use super::applying::applying;
+use super::open::{Circle, closing};
+use super::sql::{CREATE_SHARED, Column, Reach, TableNames, Taker};
 use crate::golden::check;
 
 fn column(name: &str, sql_type: &str) -> Column {
@@ -29,6 +31,7 @@ fn table(name: &str, columns: Vec<Column>, key: Vec<usize>) -> TableNames {
         key,
         ours: true,
         takers: Vec::new(),
+        circle: Circle::default(),
     }
 }
 
@@ -67,6 +70,22 @@ fn customer() {
         "session.sql",
         &statements(&table("CUSTOMER", columns, vec![0])),
     );
+}
+
+#[test]
+fn a_table_of_a_circle() {
+    let columns = vec![column("Id", "int"), column("Boss", "int")];
+    let mut table = table("Staff", columns, vec![0]);
+    let child = ObjectName::parse("Office").unwrap();
+    table.circle = Circle::sample(&table.base, table.index, 1, &child);
+    let statements = [
+        table.create_open(),
+        table.leave_open(false),
+        table.leave_open(true),
+        table.apply(),
+        closing(&[table], "COMMIT TRANSACTION"),
+    ];
+    check("session-circle.sql", &statements);
 }
 
 #[test]

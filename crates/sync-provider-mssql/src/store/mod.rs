@@ -1,9 +1,12 @@
 //! One connection to a SQL Server database that holds a scope.
 
+mod applying;
+mod circle;
 mod enumeration;
 #[cfg(test)]
 mod golden;
 pub(crate) mod keys;
+mod open;
 mod scope_row;
 mod slice;
 mod sql;
@@ -11,6 +14,7 @@ mod texts;
 
 pub(crate) use slice::undone;
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,17 +22,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_knowledge::{ReplicaId, Tick};
+use sync_metadata::TableDescription;
 use sync_provider::{ProviderError, TableShape};
 use sync_relational::{
-    Attempt, Begun, Commit, Fetch, Fetched, Learned, Lens, LocalSlice, Page, Patience, RowFailure,
-    Scan, Scope, ScopeState, Slice, Store, Waiting, Write,
+    Attempt, Begun, Circles, Commit, Fetch, Fetched, Learned, Lens, LocalSlice, Page, Patience,
+    RowFailure, RowName, Scan, Scope, ScopeState, Slice, Store, Waiting, Write,
 };
 
 use crate::catalog::{DatabaseFacts, ForeignKey};
 use crate::connection::{Connection, ConnectionFactory};
 use crate::error::MssqlError;
 use crate::names;
-use crate::opened::{OpenedScope, open_scope};
+use crate::opened::{OpenedScope, OpenedTable, open_scope};
+use crate::store::open::Circle;
 use crate::store::sql::{Column, TableNames, Taker};
 
 /// What the owner of the provider has chosen.
@@ -77,6 +83,14 @@ pub(crate) struct MssqlStore {
     stamp: i64,
     /// A transaction is open.
     busy: bool,
+    /// References may have been left open in this transaction.
+    open: bool,
+    /// Rows that wait for each other.
+    circles: Circles,
+    /// Such rows that another round was asked for already.
+    offered: BTreeSet<RowName>,
+    /// They may go through if they come once more.
+    another_round: bool,
     /// The temporary tables that slices go through exist.
     staged: bool,
     /// A text came that may not be what the database holds: the server counts from now on.
@@ -119,31 +133,28 @@ impl MssqlStore {
                 "synchronise through its procedures, which do",
             ));
         }
-        let statements = tables
+        let columns: Vec<Vec<Column>> = tables
             .iter()
             .zip(&scope.description.tables)
+            .map(|(table, described)| columns(table, described))
+            .collect();
+        let parts = tables.iter().zip(&columns).zip(&shapes);
+        let parts: Vec<_> = parts
+            .map(|((table, columns), shape)| (table, columns.as_slice(), shape.key.as_slice()))
+            .collect();
+        let circles = Circle::of(&parts, &foreign_keys);
+        let parts = tables.iter().zip(columns).zip(&shapes).zip(circles);
+        let statements: Vec<TableNames> = parts
             .enumerate()
-            .map(|(index, (table, described))| TableNames {
+            .map(|(index, (((table, columns), shape), circle))| TableNames {
                 index,
                 base: table.info.name.clone(),
                 side: table.config.tracking_table.clone(),
-                columns: described
-                    .columns
-                    .iter()
-                    .map(|column| Column {
-                        name: column.name.clone(),
-                        sql_type: column.sql_type.clone(),
-                        read_as: table.type_today(column),
-                        collation: table
-                            .info
-                            .column(&column.name)
-                            .and_then(|info| info.collation.clone()),
-                        identity: column.identity.is_some(),
-                    })
-                    .collect(),
-                key: described.key_positions().collect(),
+                columns,
+                key: shape.key.clone(),
                 ours: table.own_columns,
                 takers: takers(&foreign_keys, table.info.object_id),
+                circle,
             })
             .collect();
         let attributes = tables.iter().all(|table| table.own_columns);
@@ -160,7 +171,6 @@ impl MssqlStore {
                 attributes,
             },
             shapes,
-            tables: statements,
             names: scope.store,
             facts,
             remembers: scope.has_own_tables,
@@ -169,6 +179,11 @@ impl MssqlStore {
             limit: i64::MAX,
             stamp: 0,
             busy: false,
+            open: false,
+            circles: circle::circles(&statements),
+            offered: BTreeSet::new(),
+            another_round: false,
+            tables: statements,
             staged: false,
             counts: false,
         })
@@ -192,6 +207,20 @@ impl Drop for MssqlStore {
     fn drop(&mut self) {
         self.count();
     }
+}
+
+fn columns(table: &OpenedTable, described: &TableDescription) -> Vec<Column> {
+    let columns = described.columns.iter().map(|column| Column {
+        name: column.name.clone(),
+        sql_type: column.sql_type.clone(),
+        read_as: table.type_today(column),
+        collation: table
+            .info
+            .column(&column.name)
+            .and_then(|info| info.collation.clone()),
+        identity: column.identity.is_some(),
+    });
+    columns.collect()
 }
 
 /// The foreign keys by which a deletion in a table would change other rows.
@@ -255,9 +284,12 @@ impl Store for MssqlStore {
         self.write_slice(slice, local, writes).await
     }
 
+    fn takes_another_round(&mut self) -> bool {
+        std::mem::take(&mut self.another_round)
+    }
+
     async fn commit(&mut self, learned: &Learned) -> Result<Commit, ProviderError> {
-        self.close_apply(learned).await?;
-        Ok(Commit::Done)
+        Ok(self.close_apply(learned).await?)
     }
 
     async fn rollback(&mut self) -> Result<(), ProviderError> {

@@ -3,13 +3,16 @@
 use sync_knowledge::{ItemId, Tick};
 use sync_metadata::ObjectName;
 use sync_provider::ProviderError;
-use sync_relational::{Attempt, Begun, Learned, Patience, ScopeState, Waiting, scope_row_changed};
+use sync_relational::{
+    Attempt, Begun, Commit, Learned, Patience, ScopeState, Waiting, scope_row_changed,
+};
 use tiberius::Row;
 
 use crate::error::MssqlError;
 use crate::sql::{join, object, text};
 use crate::store::MssqlStore;
-use crate::store::sql::{CREATE_SHARED, applying};
+use crate::store::applying::applying;
+use crate::store::sql::CREATE_SHARED;
 
 /// Below it every change is committed.
 const MARK: &str = "CONVERT(bigint, MIN_ACTIVE_ROWVERSION()) - 1";
@@ -107,7 +110,7 @@ impl MssqlStore {
             let tables: String = self
                 .tables
                 .iter()
-                .map(|table| table.create_staged())
+                .map(|table| table.create_staged() + &table.create_open())
                 .collect();
             format!("{CREATE_SHARED} {tables}")
         };
@@ -126,6 +129,9 @@ impl MssqlStore {
             self.select_state(MARK)
         );
         self.busy = true;
+        self.open = false;
+        self.circles.begin();
+        self.offered.clear();
         let mut sets = self
             .connection
             .batch(&sql)
@@ -167,7 +173,7 @@ impl MssqlStore {
     ///
     /// Sync Framework's provider heeds no lock of ours; it compares the row's `scope_timestamp`, as is done here. Stored over what it learned
     /// meanwhile, our key map would give its replicas' keys to others, and rows would change their authors.
-    pub(super) async fn close_apply(&mut self, learned: &Learned) -> Result<(), ProviderError> {
+    pub(super) async fn close_apply(&mut self, learned: &Learned) -> Result<Commit, ProviderError> {
         let scope = self.lens.scope_local_id;
         let mut sql = "SET NOCOUNT ON; DECLARE @stored int = 1; ".to_owned();
         if let Some(knowledge) = &learned.knowledge {
@@ -202,15 +208,22 @@ impl MssqlStore {
             "IF @stored = 1 COMMIT TRANSACTION ELSE ROLLBACK TRANSACTION; {}; SELECT @stored",
             applying(None)
         ));
-        let sets = self.connection.batch(&sql).await?;
+        let sql = self.closing(sql);
+        // A commit that was tried answers with one cell; a row that is in its way has more.
+        let answer = self.connection.batch(&sql).await?.into_iter().flatten();
+        let (offenders, tried): (Vec<Row>, Vec<Row>) = answer.partition(|row| row.len() > 1);
+        if !offenders.is_empty() {
+            let breach = self.breach(offenders);
+            self.undo().await?;
+            return Ok(Commit::Broken(breach));
+        }
         self.busy = false;
-        let answer = sets.iter().flatten().last();
-        let stored: i32 = match answer {
+        let stored: i32 = match tried.last() {
             Some(row) => get(row, 0, self.connection.server())?,
             None => 0,
         };
         match stored {
-            1 => Ok(()),
+            1 => Ok(Commit::Done),
             _ => Err(scope_row_changed(format!(
                 "scope {} of {}",
                 self.scope.description.name,

@@ -153,11 +153,23 @@ impl MssqlStore {
             return Ok(Vec::new());
         }
         let plan = self.plan(slice, local, writes)?;
+        let opening = self.opening(slice);
+        let failures = self.carry_out(slice, &plan, &opening).await?;
+        self.write_circle(slice, local, writes, failures).await
+    }
+
+    /// Carries a plan out, after what `opening` does.
+    pub(super) async fn carry_out(
+        &mut self,
+        slice: Slice<'_>,
+        plan: &str,
+        opening: &str,
+    ) -> Result<Vec<RowFailure>, ProviderError> {
         let scope = self.lens.scope_local_id;
         let (table, shape) = (&self.tables[slice.table], &self.shapes[slice.table]);
         // The savepoint is undone where the statements for all rows fail, and each row is tried by itself.
         let together = format!(
-            "SAVE TRANSACTION sync_slice;\nBEGIN TRY\n{}\nEND TRY\nBEGIN CATCH\nIF {cannot_go_on} THROW;\n\
+            "{opening}SAVE TRANSACTION sync_slice;\nBEGIN TRY\n{}\nEND TRY\nBEGIN CATCH\nIF {cannot_go_on} THROW;\n\
              ROLLBACK TRANSACTION sync_slice;\nSELECT -1, N''\nEND CATCH",
             table.apply(),
             cannot_go_on = no_fault_of_a_row(&[]),
@@ -191,7 +203,7 @@ impl MssqlStore {
     }
 
     /// What is to be done, as JSON: one array per row, in the order in which `UNPACK_PLAN` reads it.
-    fn plan(
+    pub(super) fn plan(
         &self,
         slice: Slice<'_>,
         local: &LocalSlice,

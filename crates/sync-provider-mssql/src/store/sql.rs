@@ -10,6 +10,7 @@ use crate::read;
 use crate::server_error::no_fault_of_a_row;
 use crate::sql::{join, object, text};
 use crate::staging::{self, Parameters};
+use crate::store::open::Circle;
 
 /// The columns of a tracking row in the order in which they are read.
 pub(super) const TRACKING: [&str; 13] = [
@@ -54,6 +55,7 @@ pub(super) struct TableNames {
     /// The tracking table has the columns of ours, and our triggers write it.
     pub(super) ours: bool,
     pub(super) takers: Vec<Taker>,
+    pub(super) circle: Circle,
 }
 
 /// A foreign key that takes children along, or changes them, when their parent goes. Nobody asked for that in a session, and its
@@ -105,7 +107,7 @@ impl Reach {
 }
 
 impl TableNames {
-    fn staged(&self) -> String {
+    pub(super) fn staged(&self) -> String {
         format!("#sync_staged_{}", self.index)
     }
 
@@ -121,7 +123,7 @@ impl TableNames {
     }
 
     /// `alias.[a] = staged.c0 AND …`
-    fn is_staged(&self, alias: &str) -> String {
+    pub(super) fn is_staged(&self, alias: &str) -> String {
         join(&self.key, " AND ", |&column| {
             format!(
                 "{alias}.{} = staged.c{column}",
@@ -133,24 +135,29 @@ impl TableNames {
     /// The temporary table for slices: key columns as in the table, so that its index serves; other text without a limit, so that too
     /// long a text fails where it is written.
     pub(super) fn create_staged(&self) -> String {
-        let columns = join(self.columns.iter().enumerate(), ", ", |(index, column)| {
-            let is_key = self.key.contains(&index);
-            let family = column.sql_type.family();
-            let sql_type = match family {
-                TypeFamily::Text if !is_key => "nvarchar(max)".to_owned(),
-                TypeFamily::Binary if !is_key => "varbinary(max)".to_owned(),
-                _ => column.sql_type.to_string(),
-            };
-            let collate = match (&column.collation, family) {
-                (Some(collation), TypeFamily::Text) => format!(" COLLATE {collation}"),
-                _ => String::new(),
-            };
-            format!("c{index} {sql_type}{collate} NULL")
+        let columns = join(0..self.columns.len(), ", ", |index| {
+            self.staged_column(index)
         });
         format!(
             "CREATE TABLE {} (n int NOT NULL PRIMARY KEY, {columns});",
             self.staged()
         )
+    }
+
+    pub(super) fn staged_column(&self, index: usize) -> String {
+        let column = &self.columns[index];
+        let is_key = self.key.contains(&index);
+        let family = column.sql_type.family();
+        let sql_type = match family {
+            TypeFamily::Text if !is_key => "nvarchar(max)".to_owned(),
+            TypeFamily::Binary if !is_key => "varbinary(max)".to_owned(),
+            _ => column.sql_type.to_string(),
+        };
+        let collate = match (&column.collation, family) {
+            (Some(collation), TypeFamily::Text) => format!(" COLLATE {collation}"),
+            _ => String::new(),
+        };
+        format!("c{index} {sql_type}{collate} NULL")
     }
 
     /// Takes a slice in, and answers with what is there under its keys.
@@ -355,10 +362,12 @@ impl TableNames {
     /// refused and why.
     pub(super) fn apply(&self) -> String {
         let mut steps = vec![
+            self.writing(),
             UNPACK_PLAN.to_owned(),
             "DELETE FROM #sync_failed".to_owned(),
         ];
         steps.extend(self.steps());
+        steps.extend(self.note_opened());
         steps.push("SELECT n, reason FROM #sync_failed".to_owned());
         steps.join(";\n")
     }
@@ -368,8 +377,11 @@ impl TableNames {
     /// after its child.
     pub(super) fn apply_each(&self) -> String {
         let steps = self.steps().join(";\n");
+        let writing = self.writing();
+        let noted = self.note_opened();
+        let noted = noted.map_or_else(String::new, |noted| format!("{noted};\n"));
         format!(
-            "{UNPACK_PLAN}; DELETE FROM #sync_all; INSERT INTO #sync_all SELECT * FROM #sync_planned; DELETE FROM #sync_failed;\n\
+            "{writing}; {UNPACK_PLAN}; DELETE FROM #sync_all; INSERT INTO #sync_all SELECT * FROM #sync_planned; DELETE FROM #sync_failed;\n\
              DECLARE @n int = (SELECT MIN(n) FROM #sync_all), @number int, @reason nvarchar(4000);\n\
              WHILE @n IS NOT NULL\nBEGIN\n\
              DELETE FROM #sync_planned; INSERT INTO #sync_planned SELECT * FROM #sync_all WHERE n = @n;\n\
@@ -387,7 +399,7 @@ impl TableNames {
              SAVE TRANSACTION sync_rest;\n\
              BEGIN TRY\nDELETE FROM #sync_failed WHERE n IN (SELECT n FROM #sync_planned);\n{steps}\nEND TRY\nBEGIN CATCH\n\
              IF {cannot_go_on} THROW;\n\
-             ROLLBACK TRANSACTION sync_rest;\nEND CATCH;\nEND;\n\
+             ROLLBACK TRANSACTION sync_rest;\nEND CATCH;\nEND;\n{noted}\
              SELECT n, reason FROM #sync_failed",
             cannot_go_on = no_fault_of_a_row(&[]),
         )
@@ -555,7 +567,7 @@ fn refuse(query: &str) -> String {
 }
 
 /// Turns the plan into rows.
-const UNPACK_PLAN: &str = "DELETE FROM #sync_planned; INSERT INTO #sync_planned (n, base, seen, scope, update_key, update_tick, new_create, \
+pub(super) const UNPACK_PLAN: &str = "DELETE FROM #sync_planned; INSERT INTO #sync_planned (n, base, seen, scope, update_key, update_tick, new_create, \
      create_key, create_tick, tombstone, write_time, writer) SELECT packed.* FROM OPENJSON(@P1) WITH (n int '$[0]', base int '$[1]', \
      seen bigint '$[2]', scope int '$[3]', update_key int '$[4]', update_tick bigint '$[5]', new_create int '$[6]', create_key int '$[7]', \
      create_tick bigint '$[8]', tombstone int '$[9]', write_time bigint '$[10]', writer int '$[11]') packed";
@@ -572,13 +584,4 @@ fn stored(index: usize, sql_type: &SqlType) -> String {
         SqlKind::Xml => format!("CONVERT(xml, staged.c{index})"),
         _ => format!("staged.c{index}"),
     }
-}
-
-/// A session of ours says for which store it applies rows, or that it does no longer.
-pub(super) fn applying(store: Option<&str>) -> String {
-    format!(
-        "EXEC sp_set_session_context {}, {}",
-        text(crate::ddl::APPLYING),
-        store.map_or_else(|| "NULL".to_owned(), text)
-    )
 }

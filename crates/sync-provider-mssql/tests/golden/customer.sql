@@ -19,7 +19,7 @@ GO
 CREATE TRIGGER [dbo].[CUSTOMER_insert_trigger] ON [dbo].[CUSTOMER] FOR INSERT AS
 BEGIN
 SET NOCOUNT ON;
-IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' RETURN;
+IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' AND COALESCE(CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying_to')), N'[dbo].[CUSTOMER_tracking]') = N'[dbo].[CUSTOMER_tracking]' RETURN;
 UPDATE side SET local_update_peer_key = 0, restore_timestamp = NULL, update_scope_local_id = NULL, last_change_datetime = GETDATE(), sync_write_time = DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()), sync_writer = NULL, sync_row_is_tombstone = 0 FROM [dbo].[CUSTOMER_tracking] side JOIN inserted ON side.[CUSTOMER_ID] = inserted.[CUSTOMER_ID];
 INSERT INTO [dbo].[CUSTOMER_tracking] ([CUSTOMER_ID], local_update_peer_key, local_create_peer_key, local_create_peer_timestamp, sync_row_is_tombstone, last_change_datetime, sync_write_time) SELECT inserted.[CUSTOMER_ID], 0, 0, CONVERT(bigint, @@DBTS) + 1, 0, GETDATE(), DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()) FROM inserted WHERE NOT EXISTS (SELECT 1 FROM [dbo].[CUSTOMER_tracking] side WHERE side.[CUSTOMER_ID] = inserted.[CUSTOMER_ID]);
 END
@@ -27,7 +27,7 @@ GO
 CREATE TRIGGER [dbo].[CUSTOMER_update_trigger] ON [dbo].[CUSTOMER] FOR UPDATE AS
 BEGIN
 SET NOCOUNT ON;
-IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' RETURN;
+IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' AND COALESCE(CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying_to')), N'[dbo].[CUSTOMER_tracking]') = N'[dbo].[CUSTOMER_tracking]' RETURN;
 UPDATE side SET local_update_peer_key = 0, restore_timestamp = NULL, update_scope_local_id = NULL, last_change_datetime = GETDATE(), sync_write_time = DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()), sync_writer = NULL FROM [dbo].[CUSTOMER_tracking] side JOIN inserted ON side.[CUSTOMER_ID] = inserted.[CUSTOMER_ID] JOIN deleted ON side.[CUSTOMER_ID] = deleted.[CUSTOMER_ID] WHERE (EXISTS (SELECT inserted.[CUSTOMER_ID], CONVERT(nvarchar(max), inserted.[FIRST_NAME]) COLLATE Latin1_General_BIN2, DATALENGTH(inserted.[FIRST_NAME]), inserted.[DATE_OF_BIRTH], CONVERT(nvarchar(max), inserted.[NOTE]) COLLATE Latin1_General_BIN2 EXCEPT SELECT deleted.[CUSTOMER_ID], CONVERT(nvarchar(max), deleted.[FIRST_NAME]) COLLATE Latin1_General_BIN2, DATALENGTH(deleted.[FIRST_NAME]), deleted.[DATE_OF_BIRTH], CONVERT(nvarchar(max), deleted.[NOTE]) COLLATE Latin1_General_BIN2) OR UPDATE([PHOTO]));
 IF UPDATE([CUSTOMER_ID])
 BEGIN
@@ -40,7 +40,7 @@ GO
 CREATE TRIGGER [dbo].[CUSTOMER_delete_trigger] ON [dbo].[CUSTOMER] FOR DELETE AS
 BEGIN
 SET NOCOUNT ON;
-IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' RETURN;
+IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' AND COALESCE(CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying_to')), N'[dbo].[CUSTOMER_tracking]') = N'[dbo].[CUSTOMER_tracking]' RETURN;
 UPDATE side SET local_update_peer_key = 0, restore_timestamp = NULL, update_scope_local_id = NULL, last_change_datetime = GETDATE(), sync_write_time = DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()), sync_writer = NULL, sync_row_is_tombstone = 1 FROM [dbo].[CUSTOMER_tracking] side JOIN deleted ON side.[CUSTOMER_ID] = deleted.[CUSTOMER_ID];
 INSERT INTO [dbo].[CUSTOMER_tracking] ([CUSTOMER_ID], local_update_peer_key, local_create_peer_key, local_create_peer_timestamp, sync_row_is_tombstone, last_change_datetime, sync_write_time) SELECT deleted.[CUSTOMER_ID], 0, 0, CONVERT(bigint, @@DBTS) + 1, 1, GETDATE(), DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()) FROM deleted WHERE NOT EXISTS (SELECT 1 FROM [dbo].[CUSTOMER_tracking] side WHERE side.[CUSTOMER_ID] = deleted.[CUSTOMER_ID]);
 END

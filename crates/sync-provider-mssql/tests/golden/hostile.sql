@@ -19,7 +19,7 @@ GO
 CREATE TRIGGER [a]]b 'c'].[p]]_T]]; DROP TABLE x -- "'._insert_trigger] ON [a]]b 'c'].[T]]; DROP TABLE x -- "'.] FOR INSERT AS
 BEGIN
 SET NOCOUNT ON;
-IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[s]]''].[p]]_scope_info]' RETURN;
+IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[s]]''].[p]]_scope_info]' AND COALESCE(CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying_to')), N'[s]]''].[p]]_T]]; DROP TABLE x -- "''._tracking]') = N'[s]]''].[p]]_T]]; DROP TABLE x -- "''._tracking]' RETURN;
 UPDATE side SET local_update_peer_key = 0, restore_timestamp = NULL, update_scope_local_id = NULL, last_change_datetime = GETDATE(), sync_write_time = DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()), sync_writer = NULL, sync_row_is_tombstone = 0 FROM [s]]'].[p]]_T]]; DROP TABLE x -- "'._tracking] side JOIN inserted ON side.[K]]1] = inserted.[K]]1] AND side.[Nr] = inserted.[Nr];
 INSERT INTO [s]]'].[p]]_T]]; DROP TABLE x -- "'._tracking] ([K]]1], [Nr], local_update_peer_key, local_create_peer_key, local_create_peer_timestamp, sync_row_is_tombstone, last_change_datetime, sync_write_time) SELECT inserted.[K]]1], inserted.[Nr], 0, 0, CONVERT(bigint, @@DBTS) + 1, 0, GETDATE(), DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()) FROM inserted WHERE NOT EXISTS (SELECT 1 FROM [s]]'].[p]]_T]]; DROP TABLE x -- "'._tracking] side WHERE side.[K]]1] = inserted.[K]]1] AND side.[Nr] = inserted.[Nr]);
 END
@@ -27,7 +27,7 @@ GO
 CREATE TRIGGER [a]]b 'c'].[p]]_T]]; DROP TABLE x -- "'._update_trigger] ON [a]]b 'c'].[T]]; DROP TABLE x -- "'.] FOR UPDATE AS
 BEGIN
 SET NOCOUNT ON;
-IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[s]]''].[p]]_scope_info]' RETURN;
+IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[s]]''].[p]]_scope_info]' AND COALESCE(CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying_to')), N'[s]]''].[p]]_T]]; DROP TABLE x -- "''._tracking]') = N'[s]]''].[p]]_T]]; DROP TABLE x -- "''._tracking]' RETURN;
 UPDATE side SET local_update_peer_key = 0, restore_timestamp = NULL, update_scope_local_id = NULL, last_change_datetime = GETDATE(), sync_write_time = DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()), sync_writer = NULL FROM [s]]'].[p]]_T]]; DROP TABLE x -- "'._tracking] side JOIN inserted ON side.[K]]1] = inserted.[K]]1] AND side.[Nr] = inserted.[Nr] JOIN deleted ON side.[K]]1] = deleted.[K]]1] AND side.[Nr] = deleted.[Nr] WHERE (EXISTS (SELECT inserted.[K]]1] COLLATE Latin1_General_BIN2, DATALENGTH(inserted.[K]]1]), inserted.[Nr], inserted.[it's] EXCEPT SELECT deleted.[K]]1] COLLATE Latin1_General_BIN2, DATALENGTH(deleted.[K]]1]), deleted.[Nr], deleted.[it's]));
 IF UPDATE([K]]1]) OR UPDATE([Nr])
 BEGIN
@@ -40,7 +40,7 @@ GO
 CREATE TRIGGER [a]]b 'c'].[p]]_T]]; DROP TABLE x -- "'._delete_trigger] ON [a]]b 'c'].[T]]; DROP TABLE x -- "'.] FOR DELETE AS
 BEGIN
 SET NOCOUNT ON;
-IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[s]]''].[p]]_scope_info]' RETURN;
+IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[s]]''].[p]]_scope_info]' AND COALESCE(CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying_to')), N'[s]]''].[p]]_T]]; DROP TABLE x -- "''._tracking]') = N'[s]]''].[p]]_T]]; DROP TABLE x -- "''._tracking]' RETURN;
 UPDATE side SET local_update_peer_key = 0, restore_timestamp = NULL, update_scope_local_id = NULL, last_change_datetime = GETDATE(), sync_write_time = DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()), sync_writer = NULL, sync_row_is_tombstone = 1 FROM [s]]'].[p]]_T]]; DROP TABLE x -- "'._tracking] side JOIN deleted ON side.[K]]1] = deleted.[K]]1] AND side.[Nr] = deleted.[Nr];
 INSERT INTO [s]]'].[p]]_T]]; DROP TABLE x -- "'._tracking] ([K]]1], [Nr], local_update_peer_key, local_create_peer_key, local_create_peer_timestamp, sync_row_is_tombstone, last_change_datetime, sync_write_time) SELECT deleted.[K]]1], deleted.[Nr], 0, 0, CONVERT(bigint, @@DBTS) + 1, 1, GETDATE(), DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()) FROM deleted WHERE NOT EXISTS (SELECT 1 FROM [s]]'].[p]]_T]]; DROP TABLE x -- "'._tracking] side WHERE side.[K]]1] = deleted.[K]]1] AND side.[Nr] = deleted.[Nr]);
 END

@@ -25,7 +25,7 @@ GO
 CREATE TRIGGER [Music].[Album_insert_trigger] ON [Music].[Album] FOR INSERT AS
 BEGIN
 SET NOCOUNT ON;
-IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' RETURN;
+IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' AND COALESCE(CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying_to')), N'[Music].[Album_tracking]') = N'[Music].[Album_tracking]' RETURN;
 UPDATE side SET local_update_peer_key = 0, restore_timestamp = NULL, update_scope_local_id = NULL, last_change_datetime = GETDATE(), sync_write_time = DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()), sync_writer = NULL, sync_row_is_tombstone = 0 FROM [Music].[Album_tracking] side JOIN inserted ON side.[Id] = inserted.[Id] AND side.[Code] = inserted.[Code];
 INSERT INTO [Music].[Album_tracking] ([Id], [Code], local_update_peer_key, local_create_peer_key, local_create_peer_timestamp, sync_row_is_tombstone, last_change_datetime, sync_write_time) SELECT inserted.[Id], inserted.[Code], 0, 0, CONVERT(bigint, @@DBTS) + 1, 0, GETDATE(), DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()) FROM inserted WHERE NOT EXISTS (SELECT 1 FROM [Music].[Album_tracking] side WHERE side.[Id] = inserted.[Id] AND side.[Code] = inserted.[Code]);
 END
@@ -33,7 +33,7 @@ GO
 CREATE TRIGGER [Music].[Album_update_trigger] ON [Music].[Album] FOR UPDATE AS
 BEGIN
 SET NOCOUNT ON;
-IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' RETURN;
+IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' AND COALESCE(CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying_to')), N'[Music].[Album_tracking]') = N'[Music].[Album_tracking]' RETURN;
 UPDATE side SET local_update_peer_key = 0, restore_timestamp = NULL, update_scope_local_id = NULL, last_change_datetime = GETDATE(), sync_write_time = DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()), sync_writer = NULL FROM [Music].[Album_tracking] side JOIN inserted ON side.[Id] = inserted.[Id] AND side.[Code] = inserted.[Code] JOIN deleted ON side.[Id] = deleted.[Id] AND side.[Code] = deleted.[Code] WHERE (EXISTS (SELECT inserted.[Id], inserted.[Code] COLLATE Latin1_General_BIN2, DATALENGTH(inserted.[Code]), inserted.[Price] EXCEPT SELECT deleted.[Id], deleted.[Code] COLLATE Latin1_General_BIN2, DATALENGTH(deleted.[Code]), deleted.[Price]));
 IF UPDATE([Id]) OR UPDATE([Code])
 BEGIN
@@ -46,7 +46,7 @@ GO
 CREATE TRIGGER [Music].[Album_delete_trigger] ON [Music].[Album] FOR DELETE AS
 BEGIN
 SET NOCOUNT ON;
-IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' RETURN;
+IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' AND COALESCE(CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying_to')), N'[Music].[Album_tracking]') = N'[Music].[Album_tracking]' RETURN;
 UPDATE side SET local_update_peer_key = 0, restore_timestamp = NULL, update_scope_local_id = NULL, last_change_datetime = GETDATE(), sync_write_time = DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()), sync_writer = NULL, sync_row_is_tombstone = 1 FROM [Music].[Album_tracking] side JOIN deleted ON side.[Id] = deleted.[Id] AND side.[Code] = deleted.[Code];
 INSERT INTO [Music].[Album_tracking] ([Id], [Code], local_update_peer_key, local_create_peer_key, local_create_peer_timestamp, sync_row_is_tombstone, last_change_datetime, sync_write_time) SELECT deleted.[Id], deleted.[Code], 0, 0, CONVERT(bigint, @@DBTS) + 1, 1, GETDATE(), DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()) FROM deleted WHERE NOT EXISTS (SELECT 1 FROM [Music].[Album_tracking] side WHERE side.[Id] = deleted.[Id] AND side.[Code] = deleted.[Code]);
 END
@@ -122,7 +122,7 @@ GO
 CREATE TRIGGER [Music].[Track_insert_trigger] ON [Music].[Track] FOR INSERT AS
 BEGIN
 SET NOCOUNT ON;
-IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' RETURN;
+IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' AND COALESCE(CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying_to')), N'[Music].[Track_tracking]') = N'[Music].[Track_tracking]' RETURN;
 UPDATE side SET local_update_peer_key = 0, restore_timestamp = NULL, update_scope_local_id = NULL, last_change_datetime = GETDATE(), sync_write_time = DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()), sync_writer = NULL, sync_row_is_tombstone = 0 FROM [Music].[Track_tracking] side JOIN inserted ON side.[Id] = inserted.[Id] AND side.[Code] = inserted.[Code];
 INSERT INTO [Music].[Track_tracking] ([Id], [Code], local_update_peer_key, local_create_peer_key, local_create_peer_timestamp, sync_row_is_tombstone, last_change_datetime, sync_write_time) SELECT inserted.[Id], inserted.[Code], 0, 0, CONVERT(bigint, @@DBTS) + 1, 0, GETDATE(), DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()) FROM inserted WHERE NOT EXISTS (SELECT 1 FROM [Music].[Track_tracking] side WHERE side.[Id] = inserted.[Id] AND side.[Code] = inserted.[Code]);
 END
@@ -130,7 +130,7 @@ GO
 CREATE TRIGGER [Music].[Track_update_trigger] ON [Music].[Track] FOR UPDATE AS
 BEGIN
 SET NOCOUNT ON;
-IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' RETURN;
+IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' AND COALESCE(CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying_to')), N'[Music].[Track_tracking]') = N'[Music].[Track_tracking]' RETURN;
 UPDATE side SET local_update_peer_key = 0, restore_timestamp = NULL, update_scope_local_id = NULL, last_change_datetime = GETDATE(), sync_write_time = DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()), sync_writer = NULL FROM [Music].[Track_tracking] side JOIN inserted ON side.[Id] = inserted.[Id] AND side.[Code] = inserted.[Code] JOIN deleted ON side.[Id] = deleted.[Id] AND side.[Code] = deleted.[Code] WHERE (EXISTS (SELECT inserted.[Id], inserted.[Code] COLLATE Latin1_General_BIN2, DATALENGTH(inserted.[Code]), inserted.[Price] EXCEPT SELECT deleted.[Id], deleted.[Code] COLLATE Latin1_General_BIN2, DATALENGTH(deleted.[Code]), deleted.[Price]));
 IF UPDATE([Id]) OR UPDATE([Code])
 BEGIN
@@ -143,7 +143,7 @@ GO
 CREATE TRIGGER [Music].[Track_delete_trigger] ON [Music].[Track] FOR DELETE AS
 BEGIN
 SET NOCOUNT ON;
-IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' RETURN;
+IF TRIGGER_NESTLEVEL() = 1 AND CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying')) = N'[dbo].[scope_info]' AND COALESCE(CONVERT(nvarchar(600), SESSION_CONTEXT(N'sync_applying_to')), N'[Music].[Track_tracking]') = N'[Music].[Track_tracking]' RETURN;
 UPDATE side SET local_update_peer_key = 0, restore_timestamp = NULL, update_scope_local_id = NULL, last_change_datetime = GETDATE(), sync_write_time = DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()), sync_writer = NULL, sync_row_is_tombstone = 1 FROM [Music].[Track_tracking] side JOIN deleted ON side.[Id] = deleted.[Id] AND side.[Code] = deleted.[Code];
 INSERT INTO [Music].[Track_tracking] ([Id], [Code], local_update_peer_key, local_create_peer_key, local_create_peer_timestamp, sync_row_is_tombstone, last_change_datetime, sync_write_time) SELECT deleted.[Id], deleted.[Code], 0, 0, CONVERT(bigint, @@DBTS) + 1, 1, GETDATE(), DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME()) FROM deleted WHERE NOT EXISTS (SELECT 1 FROM [Music].[Track_tracking] side WHERE side.[Id] = deleted.[Id] AND side.[Code] = deleted.[Code]);
 END

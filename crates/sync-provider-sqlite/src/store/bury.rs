@@ -212,6 +212,7 @@ impl SqliteStore {
                 table: *table,
                 deleted: true,
                 repeated: true,
+                together: false,
                 guarded: false,
                 rows: &row,
             };

@@ -41,6 +41,8 @@ pub(super) struct MissingParent {
     pub(super) parent: String,
     /// Positions of the referring columns in a row.
     pub(super) from: Vec<usize>,
+    /// The referenced columns.
+    pub(super) to: Vec<String>,
     /// Positions of the referenced columns, where the table refers to itself.
     pub(super) within: Option<Vec<usize>>,
     /// How the referenced columns compare texts, as far as they are of the key.
@@ -158,6 +160,7 @@ impl References {
                     sql,
                     parent: key.parent.clone(),
                     from,
+                    to: key.to.clone(),
                     within,
                     equality,
                 });

@@ -1,6 +1,7 @@
 //! One connection to a SQLite database that holds a scope.
 
 mod bury;
+mod circle;
 mod fetch;
 mod foreign_keys;
 mod guard;
@@ -28,8 +29,8 @@ use sync_knowledge::{ReplicaId, Tick};
 use sync_metadata::TableDescription;
 use sync_provider::{ProviderError, TableShape};
 use sync_relational::{
-    Attempt, Begun, Commit, Fetch, Fetched, Learned, Lens, LocalSlice, Page, Patience, RowFailure,
-    Scan, Scope, ScopeState, Slice, Store, Waiting, Write,
+    Attempt, Begun, Circles, Commit, Fetch, Fetched, Learned, Lens, LocalSlice, Page, Patience,
+    RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write,
 };
 
 use crate::catalog::{self, TableInfo};
@@ -60,6 +61,8 @@ pub(crate) struct SqliteStore {
     schema_version: i64,
     /// Some table of the file refers to another.
     foreign_keys: bool,
+    /// Rows that wait for each other.
+    circles: Circles,
     /// Changes of this replica were handed out, and that could not be noted.
     unnoted: bool,
     apply: Option<Apply>,
@@ -150,6 +153,7 @@ impl SqliteStore {
                 description: stored.description,
                 attributes: true,
             },
+            circles: circle::circles(&tables, &shapes),
             shapes,
             tables,
             names: stored.store,
@@ -470,6 +474,7 @@ impl SqliteStore {
         );
         let knowledge_timestamp = db.query_row(&sql, [self.scope_local_id], |row| row.get(0))?;
         let tick = i64::try_from(state.mark).unwrap_or(i64::MAX);
+        self.circles.begin();
         self.apply = Some(Apply {
             tick,
             now,

@@ -9,7 +9,6 @@ use sync_relational::{LocalEntry, LocalSlice, RowFailure, Slice, Write};
 use crate::cells::bind;
 use crate::ident::ident;
 use crate::store::SqliteStore;
-use crate::store::foreign_keys::MissingParent;
 use crate::store::local::with_key;
 use crate::store::orphans::Orphans;
 use crate::store::readable::push_cells;
@@ -88,10 +87,11 @@ impl SqliteStore {
         if !blocked.is_empty() {
             failures.extend(self.write_together(slice, local, blocked)?);
         }
-        if slice.deleted && !failures.is_empty() {
-            return self.bury_together(slice, local, writes, failures);
+        match (failures.is_empty(), slice.deleted) {
+            (false, true) => self.bury_together(slice, local, writes, failures),
+            (false, false) if slice.repeated => self.write_circle(slice, local, writes, failures),
+            _ => Ok(failures),
         }
-        Ok(failures)
     }
 
     /// The statements that write rows of a table.
@@ -304,27 +304,12 @@ impl SqliteStore {
             return Ok(Written::Done);
         }
         let cells: Vec<ValueRef<'_>> = row.values().collect();
-        let (shape, table) = (&self.shapes[slice.table], &self.tables[slice.table]);
-        let bind_cells = |statement: &mut Statement<'_>, from: usize, columns: &[usize]| {
-            for (offset, &column) in columns.iter().enumerate() {
-                let bound = bind(
-                    cells[column],
-                    &shape.types[column],
-                    table.affinities[column],
-                );
-                // What cannot be stored is refused by name when the row is written.
-                let Ok(bound) = bound else { continue };
-                statement
-                    .raw_bind_parameter(from + offset, &bound)
-                    .map_err(|error| self.fail(&error))?;
-            }
-            Ok(())
-        };
         if live {
             for (sql, child, columns) in &references.moved {
                 let moves = self.is_true(sql, &|statement: &mut Statement<'_>| {
                     self.bind_row_key(statement, 1, slice, row)?;
-                    bind_cells(statement, self.shapes[slice.table].key.len() + 1, columns)
+                    let first = self.shapes[slice.table].key.len() + 1;
+                    self.bind_cells(statement, slice.table, first, (&cells, columns))
                 })?;
                 if moves {
                     return Ok(refused(format!(
@@ -335,17 +320,8 @@ impl SqliteStore {
         }
         if slice.repeated {
             for (index, key) in references.missing_parent.iter().enumerate() {
-                let MissingParent {
-                    sql, parent, from, ..
-                } = key;
-                if from.iter().any(|&column| cells[column] == ValueRef::Null)
-                    || key.is_its_own(&cells)
-                {
-                    continue;
-                }
-                if self.is_true(sql, &|statement: &mut Statement<'_>| {
-                    bind_cells(statement, 1, from)
-                })? {
+                if self.misses_parent(slice.table, key, &cells)? {
+                    let parent = &key.parent;
                     return Ok(Written::Refused {
                         reason: format!("its parent in table {parent} is missing"),
                         obstacle: match key.within {

@@ -355,6 +355,7 @@ fn write(
         table: 0,
         deleted,
         repeated: false,
+        together: false,
         guarded: false,
         rows: &incoming,
     };
