@@ -169,9 +169,10 @@ impl MssqlStore {
         let (table, shape) = (&self.tables[slice.table], &self.shapes[slice.table]);
         // The savepoint is undone where the statements for all rows fail, and each row is tried by itself.
         let together = format!(
-            "{opening}SAVE TRANSACTION sync_slice;\nBEGIN TRY\n{}\nEND TRY\nBEGIN CATCH\nIF {cannot_go_on} THROW;\n\
+            "{opening}{writing};\nSAVE TRANSACTION sync_slice;\nBEGIN TRY\n{}\nEND TRY\nBEGIN CATCH\nIF {cannot_go_on} THROW;\n\
              ROLLBACK TRANSACTION sync_slice;\nSELECT -1, N''\nEND CATCH",
             table.apply(),
+            writing = table.writing(),
             cannot_go_on = no_fault_of_a_row(&[]),
         );
         let sets = self.connection.call(&together, &[&plan, &scope]).await;

@@ -362,7 +362,6 @@ impl TableNames {
     /// refused and why.
     pub(super) fn apply(&self) -> String {
         let mut steps = vec![
-            self.writing(),
             UNPACK_PLAN.to_owned(),
             "DELETE FROM #sync_failed".to_owned(),
         ];

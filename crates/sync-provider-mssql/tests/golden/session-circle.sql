@@ -17,7 +17,6 @@ ROLLBACK TRANSACTION sync_open
 END CATCH;
 
 GO
-EXEC sp_set_session_context N'sync_applying_to', N'[dbo].[Staff_tracking]';
 DELETE FROM #sync_planned; INSERT INTO #sync_planned (n, base, seen, scope, update_key, update_tick, new_create, create_key, create_tick, tombstone, write_time, writer) SELECT packed.* FROM OPENJSON(@P1) WITH (n int '$[0]', base int '$[1]', seen bigint '$[2]', scope int '$[3]', update_key int '$[4]', update_tick bigint '$[5]', new_create int '$[6]', create_key int '$[7]', create_tick bigint '$[8]', tombstone int '$[9]', write_time bigint '$[10]', writer int '$[11]') packed;
 DELETE FROM #sync_failed;
 INSERT INTO #sync_failed (n, reason) SELECT planned.n, N'it was changed here meanwhile' FROM #sync_planned planned JOIN #sync_staged_3 staged ON staged.n = planned.n LEFT JOIN [dbo].[Staff_tracking] side ON side.[Id] = staged.c0 WHERE COALESCE(CONVERT(bigint, side.local_update_peer_timestamp), -1) <> COALESCE(planned.seen, -1); DELETE FROM #sync_planned WHERE n IN (SELECT n FROM #sync_failed);
