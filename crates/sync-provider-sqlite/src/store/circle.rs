@@ -84,6 +84,7 @@ impl SqliteStore {
                 Written::Refused { reason, .. } => left.push(RowFailure {
                     row: failure.row,
                     reason,
+                    metadata: false,
                 }),
             }
             self.circles.forget(&name);
