@@ -79,6 +79,7 @@ pub(super) fn run(filter: Option<&str>, tally: &mut Tally) -> Result<Vec<Finding
     } else if findings.is_empty() && filter.is_none() {
         tally.fail("conformance named no pair of providers".to_owned());
     }
+    tell_skipped(&findings, tally);
     for hole in holes(&findings) {
         tally.fail(hole);
     }
@@ -100,7 +101,30 @@ fn count(finding: &Finding, tally: &mut Tally) {
     match outcome {
         Outcome::Passed => tally.passed += 1,
         Outcome::Failed => tally.fail(format!("{pair}: {scenario}: {reason}")),
-        Outcome::Skipped => tally.skip(format!("{pair}: {scenario}: {reason}")),
+        Outcome::Skipped => tally.skipped += 1,
+    }
+}
+
+/// Why scenarios were skipped: a line for each pair and reason.
+fn tell_skipped(findings: &[Finding], tally: &mut Tally) {
+    let mut told: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    let skipped = findings.iter();
+    for finding in skipped.filter(|finding| finding.outcome == Outcome::Skipped) {
+        let reason = finding.reason.as_deref().unwrap_or("no reason given");
+        let known = told
+            .iter_mut()
+            .find(|(pair, why, _)| *pair == finding.pair && *why == reason);
+        match known {
+            Some((_, _, scenarios)) => scenarios.push(&finding.scenario),
+            None => told.push((&finding.pair, reason, vec![&finding.scenario])),
+        }
+    }
+    for (pair, reason, scenarios) in told {
+        let what = match scenarios[..] {
+            [one] => one.to_owned(),
+            _ => format!("{} scenarios", scenarios.len()),
+        };
+        tally.explain_skip(format!("{pair}: {what}: {reason}"));
     }
 }
 
@@ -184,17 +208,22 @@ mod tests {
     #[test]
     fn outcomes_are_counted() {
         let mut tally = Tally::default();
-        for line in [
+        let findings = [
             r#"{"pair": "a → b", "scenario": "x", "outcome": "passed", "reason": ""}"#,
             r#"{"pair": "a → b", "scenario": "y", "outcome": "skipped", "reason": "no server"}"#,
             r#"{"pair": "a → b", "scenario": "z", "outcome": "failed", "reason": null}"#,
-        ] {
-            count(&finding(line), &mut tally);
+            r#"{"pair": "b → b", "scenario": "x", "outcome": "skipped", "reason": "no server"}"#,
+            r#"{"pair": "b → b", "scenario": "y", "outcome": "skipped", "reason": "no server"}"#,
+        ]
+        .map(finding);
+        for finding in &findings {
+            count(finding, &mut tally);
         }
-        assert_eq!(tally.line(), "1 passed, 1 failed, 1 skipped");
+        tell_skipped(&findings, &mut tally);
+        assert_eq!(tally.line(), "1 passed, 1 failed, 3 skipped");
         assert_eq!(
             tally.reasons(),
-            "skipped: a → b: y: no server\nfailed: a → b: z: no reason given\n"
+            "skipped: a → b: y: no server\nskipped: b → b: 2 scenarios: no server\nfailed: a → b: z: no reason given\n"
         );
     }
 }

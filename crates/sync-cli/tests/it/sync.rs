@@ -39,7 +39,7 @@ fn the_document() {
         .retain(|key, _| key != "bytes" && key != "batches");
     assert_eq!(
         upload,
-        json!({ "changes_total": 5, "changes_applied": 5, "changes_failed": 0, "conflicts": 0, "deferred": 0 })
+        json!({ "changes_total": 5, "changes_applied": 5, "changes_failed": 0, "conflicts": 0, "deferred": 0, "repeated": 0 })
     );
     assert_eq!(place.rows("a.db", ROWS), place.rows("b.db", ROWS));
     let (started, finished) = (
