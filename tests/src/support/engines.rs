@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::types::Value as Cell;
 use sync_metadata::Value;
-use sync_provider::SyncProvider;
+use sync_provider::{ApplyHandler, SyncProvider};
 use sync_provider_mssql as mssql;
 use sync_provider_sqlite as sqlite;
 use sync_provider_sqlite::SqliteProvider;
@@ -227,6 +227,18 @@ impl Database {
         match &self.0 {
             Place::File { path, .. } => Arc::new(file(path, scope)),
             Place::Server(server) => Arc::new(server.provider(scope)),
+        }
+    }
+
+    /// The same, with a handler.
+    pub fn provider_with(
+        &self,
+        scope: &str,
+        handler: Arc<dyn ApplyHandler>,
+    ) -> Arc<dyn SyncProvider> {
+        match &self.0 {
+            Place::File { path, .. } => Arc::new(file(path, scope).with_handler(handler)),
+            Place::Server(server) => Arc::new(server.provider(scope).with_handler(handler)),
         }
     }
 

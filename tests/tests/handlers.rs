@@ -1,0 +1,89 @@
+//! A handler mends rows that a constraint refuses, and what it makes of them reaches everybody.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::sync::Arc;
+
+use sync_metadata::Value;
+use sync_provider::{ApplyAction, ConflictRecord, ConflictType, Winner};
+use sync_tests::support::engines::{Database, pairs};
+use sync_tests::support::session::{Report, Session};
+
+/// Refused rows are named by what they hold: `mend` is edited, `leave` waits, `again` is forced as it is.
+fn decide(failure: &ConflictRecord) -> ApplyAction {
+    assert_eq!(failure.conflict, ConflictType::ErrorsOccurred);
+    assert_eq!(failure.winner, None);
+    let mut row = failure.remote.row.clone().unwrap();
+    match &row[1] {
+        Value::Text(name) if name == "mend" => {
+            row[2] = Value::Integer(0);
+            ApplyAction::RetryWithForceWrite(Some(row))
+        }
+        Value::Text(name) if name == "again" => ApplyAction::RetryWithForceWrite(None),
+        Value::Text(name) if name == "leave" => ApplyAction::RetryNextSync,
+        other => panic!("nobody refused {other:?}"),
+    }
+}
+
+fn session([a, b]: &[Database; 2]) -> Report {
+    a.settle(&["t"]);
+    b.settle(&["t"]);
+    Session::new(a.provider("s"), b.provider_with("s", Arc::new(decide))).run()
+}
+
+#[test]
+fn refused_rows_are_mended() {
+    for [left, right] in pairs("handlers") {
+        let table = |check| {
+            format!(
+                "CREATE TABLE t (id INTEGER NOT NULL PRIMARY KEY, name NVARCHAR(20), v INTEGER {check})"
+            )
+        };
+        let a = left.provisioned(&table(""), &["t"]);
+        let b = right.provisioned(&table("CHECK (v >= 0)"), &["t"]);
+        let context = format!("{left:?} → {right:?}");
+        for (id, name) in [(1, "fits"), (2, "mend"), (3, "leave"), (4, "again")] {
+            let v = if id == 1 { 1 } else { -id };
+            a.run(&format!("INSERT INTO t VALUES ({id}, '{name}', {v})"));
+        }
+        let both = [a, b];
+        let report = session(&both);
+        let [a, b] = &both;
+        let upload = report.upload();
+        assert_eq!(
+            (
+                upload.changes_applied,
+                upload.changes_failed,
+                upload.deferred
+            ),
+            (2, 2, 2),
+            "{context}"
+        );
+        assert_eq!(
+            b.rows(&["t"]),
+            ["t: 1 | 'fits' | 1", "t: 2 | 'mend' | 0"],
+            "{context}"
+        );
+        assert_eq!(
+            a.lines("SELECT v FROM t WHERE id = 2"),
+            ["0"],
+            "{context}: the mended row comes back with the download"
+        );
+        let mended: Vec<_> = report
+            .records
+            .iter()
+            .filter(|record| record.winner.is_some())
+            .collect();
+        assert_eq!(mended.len(), 1, "{context}: {mended:?}");
+        assert_eq!(
+            (&mended[0].key, mended[0].winner),
+            (&vec![Value::Integer(2)], Some(Winner::Remote)),
+            "{context}"
+        );
+
+        a.run("UPDATE t SET v = 7 WHERE id > 2");
+        session(&both);
+        assert_eq!(a.rows(&["t"]), b.rows(&["t"]), "{context}");
+        assert_eq!(b.waiting(), 0, "{context}");
+        assert_eq!(session(&both).moved(), 0, "{context}: it is quiet");
+    }
+}
