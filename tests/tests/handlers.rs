@@ -1,5 +1,9 @@
 //! A handler mends rows that a constraint refuses, and what it makes of them reaches everybody.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on panics"
+)]
 
 use std::sync::Arc;
 
