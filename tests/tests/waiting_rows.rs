@@ -78,7 +78,7 @@ fn a_chain_heals_in_one_round() {
     // The key of the row at a place of the chain, counted from the top: downwards, upwards, and all over the place.
     let keys: [fn(i64) -> i64; 3] = [|n| n, |n| 1000 - n, |n| n * 619 % 1009];
     for engine in engines("chains of waiting rows") {
-        let length = engine.either(1000, 100);
+        let length = engine.either(1000, 20);
         for reference in references {
             // One order is enough where each costs a server's time.
             let orders = engine.either(0..3, 2..3);
