@@ -364,6 +364,7 @@ impl TableNames {
         let mut steps = vec![
             UNPACK_PLAN.to_owned(),
             "DELETE FROM #sync_failed".to_owned(),
+            "DECLARE @tick bigint".to_owned(),
         ];
         steps.extend(self.steps());
         steps.extend(self.note_opened());
@@ -381,7 +382,7 @@ impl TableNames {
         let noted = noted.map_or_else(String::new, |noted| format!("{noted};\n"));
         format!(
             "{writing}; {UNPACK_PLAN}; DELETE FROM #sync_all; INSERT INTO #sync_all SELECT * FROM #sync_planned; DELETE FROM #sync_failed;\n\
-             DECLARE @n int = (SELECT MIN(n) FROM #sync_all), @number int, @reason nvarchar(4000);\n\
+             DECLARE @n int = (SELECT MIN(n) FROM #sync_all), @number int, @reason nvarchar(4000), @tick bigint;\n\
              WHILE @n IS NOT NULL\nBEGIN\n\
              DELETE FROM #sync_planned; INSERT INTO #sync_planned SELECT * FROM #sync_all WHERE n = @n;\n\
              SAVE TRANSACTION sync_row;\n\
@@ -523,6 +524,7 @@ impl TableNames {
         )
     }
 
+    /// The tick is asked for once: an engine may count on each time that it is asked, which is slow.
     fn insert_tracking(&self) -> String {
         let keys = join(self.keys(), ", ", |key| quote(&key.name));
         let values = join(&self.key, ", ", |column| format!("staged.c{column}"));
@@ -535,10 +537,10 @@ impl TableNames {
             ("", "")
         };
         format!(
-            "INSERT INTO {side} ({keys}, update_scope_local_id, scope_update_peer_key, scope_update_peer_timestamp, local_update_peer_key, \
+            "SET @tick = CONVERT(bigint, @@DBTS) + 1;\nINSERT INTO {side} ({keys}, update_scope_local_id, scope_update_peer_key, scope_update_peer_timestamp, local_update_peer_key, \
              create_scope_local_id, scope_create_peer_key, scope_create_peer_timestamp, local_create_peer_key, local_create_peer_timestamp, \
              sync_row_is_tombstone, last_change_datetime{own}) SELECT {values}, planned.scope, planned.update_key, planned.update_tick, 0, \
-             @P2, planned.create_key, planned.create_tick, 0, CONVERT(bigint, @@DBTS) + 1, planned.tombstone, GETDATE(){own_values} \
+             @P2, planned.create_key, planned.create_tick, 0, @tick, planned.tombstone, GETDATE(){own_values} \
              FROM {staged} staged JOIN #sync_planned planned ON planned.n = staged.n \
              WHERE NOT EXISTS (SELECT 1 FROM {side} side WHERE {tracked})",
             side = object(&self.side),
