@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use sync_metadata::Value;
-use sync_provider::{ApplyAction, ConflictRecord, ConflictType, Winner};
-use sync_tests::support::engines::{Database, pairs};
+use sync_provider::{ApplyAction, ConflictRecord, ConflictType, ErrorPolicy, Winner};
+use sync_tests::support::engines::{Database, Engine, pairs};
 use sync_tests::support::session::{Report, Session};
 
 /// Refused rows are named by what they hold: `mend` is edited, `leave` waits, `again` is forced as it is.
@@ -90,4 +90,21 @@ fn refused_rows_are_mended() {
         assert_eq!(b.waiting(), 0, "{context}");
         assert_eq!(session(&both).moved(), 0, "{context}: it is quiet");
     }
+}
+
+/// Where more rows fail than are remembered, none is asked for again; the direction is to fail all the same.
+#[test]
+fn errors_that_are_only_counted_abort_too() {
+    let table =
+        |check| format!("CREATE TABLE t (id INTEGER NOT NULL PRIMARY KEY, v INTEGER {check})");
+    let a = Engine::Sqlite.provisioned(&table(""), &["t"]);
+    let b = Engine::Sqlite.provisioned(&table("CHECK (v >= 0)"), &["t"]);
+    a.run(
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10001) INSERT INTO t SELECT n, -n FROM n; \
+         INSERT INTO t VALUES (20000, 1)",
+    );
+    let session = Session::new(a.provider("s"), b.provider("s")).errors(ErrorPolicy::Abort);
+    let error = session.try_run().expect_err("rows cannot be written").error;
+    assert!(error.reason().contains("10001 rows"), "{error}");
+    assert_eq!(b.rows(&["t"]), [""; 0]);
 }

@@ -20,10 +20,8 @@ pub(crate) struct Forced {
     pub(crate) record: ConflictRecord,
 }
 
-/// Asks the handler about a row that failed for good.
-///
-/// # Errors
-/// The row stays failed; where the handler's answer is of no use, `failure` says that from now on.
+/// Asks the handler about a row that failed for good. `None` leaves it failed; where the handler's answer is of no use, `failure` says so from
+/// now on.
 pub(crate) fn ask(
     handler: &dyn ApplyHandler,
     shape: &TableShape,
@@ -113,11 +111,10 @@ pub(crate) async fn write_apart(
         }
     }
     for failure in store.write(apart, &here, &writes).await? {
-        fail(
-            forced[failure.row].write.row,
-            &failure.reason,
-            failure.metadata,
-        );
+        if let Some(write) = writes.iter().find(|write| write.row == failure.row) {
+            let row = forced[write.row].write.row;
+            fail(row, &failure.reason, failure.metadata);
+        }
     }
     Ok(failures)
 }

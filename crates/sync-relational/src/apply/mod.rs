@@ -178,19 +178,25 @@ impl Applying {
             self.failures.take();
             return Ok(Step::Going(self, outcome));
         }
-        if self.rules.errors == ErrorPolicy::Abort
-            && let Some(first) = self
-                .failures
-                .take()
-                .into_iter()
-                .chain(self.nameless.drain(..))
-                .next()
-        {
-            return Err(first.into_error());
+        if self.rules.errors == ErrorPolicy::Abort && self.aside.failures() > 0 {
+            return Err(self.refusal(store));
         }
         outcome.records.append(&mut self.failures.take());
         outcome.records.append(&mut self.nameless);
         self.finish(store, outcome).await
+    }
+
+    /// What ends a direction in which rows cannot be written: the first of them, where they are not too many to be told apart.
+    fn refusal(&mut self, store: &dyn Store) -> ProviderError {
+        let records = self.failures.take().into_iter();
+        match records.chain(self.nameless.drain(..)).next() {
+            Some(record) => record.into_error(),
+            None => ProviderError::refused(
+                format!("scope {}", store.scope().description.name),
+                format!("{} rows cannot be written", self.aside.failures()),
+                "let rows that cannot be written wait, and see why they do",
+            ),
+        }
     }
 
     fn wants_rows(&self) -> bool {
