@@ -118,3 +118,76 @@ pub(crate) async fn write_apart(
     }
     Ok(failures)
 }
+
+#[cfg(test)]
+mod tests {
+    use sync_knowledge::{Knowledge, ReplicaId, ReplicaKey, Version};
+    use sync_provider::{Outcome, RowFacts, Rules, failure_record};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::row_key::tests::shape;
+
+    /// Forces rows as they are where their versions failed, and edits them where they failed themselves.
+    struct ByEvent;
+
+    impl ApplyHandler for ByEvent {
+        fn apply_change_failed(&self, _: &ConflictRecord) -> ApplyAction {
+            ApplyAction::RetryWithForceWrite(Some(vec![Value::Integer(7)]))
+        }
+
+        fn apply_metadata_failed(&self, _: &ConflictRecord) -> ApplyAction {
+            ApplyAction::RetryWithForceWrite(None)
+        }
+    }
+
+    #[test]
+    fn each_failure_has_its_event() {
+        let known = Knowledge::new(ReplicaId::from_uuid(Uuid::from_u128(7)));
+        let version = Version::new(ReplicaKey::LOCAL, 3);
+        let mut cells = RowSet::new(1);
+        cells.push([Value::Integer(7).as_ref()]);
+        let remote = IncomingRow {
+            facts: RowFacts {
+                create: version,
+                update: version,
+                tombstone: false,
+            },
+            time: None,
+            writer: None,
+            cells: cells.row(0),
+        };
+        let outcome = Outcome {
+            base: true,
+            tombstone: false,
+            create: version,
+            update: version,
+            time: None,
+            writer: None,
+        };
+        for metadata in [false, true] {
+            let mut stamper = Stamper::new(Rules::SOUND, ReplicaKey(1), &known, &known);
+            let mut failure = RowFailure {
+                row: 0,
+                reason: "no".into(),
+                metadata,
+            };
+            let record = failure_record(&known, &shape(), None, remote, "no");
+            let write = Write { row: 0, outcome };
+            let forced = ask(
+                &ByEvent,
+                &shape(),
+                &remote,
+                write,
+                record,
+                &mut stamper,
+                &mut failure,
+            );
+            let forced = forced.expect("the handler forces it");
+            assert_eq!(forced.edited.is_none(), metadata);
+            // An edited row is nobody's yet; one that stays as it is keeps its version.
+            assert_eq!(forced.write.outcome.update == version, metadata);
+            assert_eq!(forced.record.winner, Some(Winner::Remote));
+        }
+    }
+}
