@@ -3,7 +3,7 @@
 use sync_metadata::{MetadataError, SchemaVersion};
 use sync_provider::ProviderError;
 
-use crate::server_error::{Kind, kind_of, one_line};
+use crate::server_error::{Kind, kind_of, one_line, undone_by};
 
 /// Why connecting, provisioning, deprovisioning or inspecting did not work. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +148,8 @@ pub enum MssqlError {
         message: String,
         /// SQL Server's error number.
         number: u32,
+        /// Index of the row among those that were written, where the batch could tell. Without one, a trigger may have ended the batch, too.
+        row: Option<usize>,
     },
     /// Any other error that the server reports.
     #[error("{server}: {message} (SQL Server error {number}); check the database")]
@@ -268,6 +270,14 @@ impl MssqlError {
 
     fn reported(server: String, message: &str, number: u32) -> Self {
         let message = one_line(message);
+        if let Some((row, reason)) = undone_by(&message) {
+            return MssqlError::Undone {
+                server,
+                message: reason.to_owned(),
+                number,
+                row,
+            };
+        }
         match kind_of(number) {
             Kind::Login => MssqlError::Login {
                 server,
@@ -308,6 +318,7 @@ impl MssqlError {
                 server,
                 message,
                 number,
+                row: None,
             },
             Kind::Call | Kind::Other => MssqlError::Database {
                 server,
@@ -333,6 +344,14 @@ impl MssqlError {
         match self {
             MssqlError::Unreachable { server, message } => MssqlError::Lost { server, message },
             other => other,
+        }
+    }
+
+    /// That a row undid the transaction: which one, where the batch could tell, and the error. Not where somebody else was in the way.
+    pub(crate) fn undone(&self) -> Option<(Option<usize>, String)> {
+        match self {
+            MssqlError::Undone { message, row, .. } => Some((*row, message.clone())),
+            _ => None,
         }
     }
 

@@ -106,15 +106,40 @@ pub(crate) fn kind_of(number: u32) -> Kind {
 /// Whether an error that is caught is nothing that is wrong with a row, as a condition: the transaction is of no use any more, or somebody else has
 /// to go first, or the error is about something else that all rows share.
 pub(crate) fn no_fault_of_a_row(also: &[Kind]) -> String {
+    format!("XACT_STATE() <> 1 OR {}", about_all_rows(also))
+}
+
+/// Whether an error that is caught is about others, or about something that all rows share, as a condition.
+fn about_all_rows(also: &[Kind]) -> String {
     let kinds = [Kind::Deadlock, Kind::Unavailable];
     let kinds = kinds.iter().chain(also);
     let numbers = kinds.flat_map(|kind| KINDS.iter().find(|(listed, _)| listed == kind));
     let numbers = numbers.flat_map(|(_, numbers)| *numbers);
     let numbers: Vec<String> = numbers.map(u32::to_string).collect();
+    format!("ERROR_NUMBER() IN ({})", numbers.join(", "))
+}
+
+/// How the message of an error begins by which a batch of ours says that a row undid the transaction. The row's number, a semicolon, and the error
+/// follow.
+const UNDONE_BY: &str = "sync_row=";
+/// The number of that error. Some engines keep the number of the error that was caught.
+const UNDONE: u32 = 51_733;
+
+/// What a batch does first in a CATCH: it tells of an error after which it cannot go on. One that is about a row is told with the row's number, an
+/// expression ([`undone_by`]); others as they are. The batch declares `@told nvarchar(2048)`.
+pub(crate) fn give_up(row: &str, also: &[Kind]) -> String {
+    let others = about_all_rows(also);
     format!(
-        "XACT_STATE() <> 1 OR ERROR_NUMBER() IN ({})",
-        numbers.join(", ")
+        "IF {others} THROW;\nIF XACT_STATE() <> 1\nBEGIN\n\
+         SET @told = CONCAT(N'{UNDONE_BY}', {row}, N';', LEFT(ERROR_MESSAGE(), 2000));\nTHROW {UNDONE}, @told, 1;\nEND;"
     )
+}
+
+/// The row that undid the transaction, where that is known, and the error, by the message of an error of [`give_up`].
+pub(crate) fn undone_by(message: &str) -> Option<(Option<usize>, &str)> {
+    let (row, reason) = message.strip_prefix(UNDONE_BY)?.split_once(';')?;
+    let row: i64 = row.parse().ok()?;
+    Some((usize::try_from(row).ok(), reason))
 }
 
 /// The longest message that is passed on; SQL Server's own are shorter, those that triggers raise may not be.
@@ -173,6 +198,24 @@ mod tests {
         }
         assert!(!condition.contains("2627") && !condition.contains("547"));
         assert!(!no_fault_of_a_row(&[]).contains("8144"));
+    }
+
+    #[test]
+    fn a_row_that_undoes_the_transaction_is_named() {
+        let told = [
+            (
+                "sync_row=17;no; not this one",
+                Some((Some(17), "no; not this one")),
+            ),
+            ("sync_row=-1;", Some((None, ""))),
+            ("17;a trigger's own", None),
+            ("sync_row=all;no", None),
+        ];
+        for (message, expected) in told {
+            assert_eq!(undone_by(message), expected, "{message}");
+        }
+        let text = give_up("@n", &[]);
+        assert!(text.starts_with("IF ERROR_NUMBER() IN (1203") && text.contains("', @n, N';'"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! What a direction does more carefully because an attempt before it failed at its commit.
+//! What a direction does more carefully because an attempt before it was undone, at its commit or by a row that the database does not let
+//! anybody go on after.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sync_provider::TableShape;
 
@@ -14,12 +15,81 @@ pub(crate) struct Caution {
     withheld: BTreeMap<(usize, RowKey), String>,
     /// What the user's triggers do is checked row by row.
     guarded: bool,
+    /// Rows that were written together when the transaction was undone, by one of them.
+    suspects: BTreeSet<(usize, RowKey)>,
+    /// Rows that undid the transaction: they are not tried again in this direction.
+    banned: BTreeMap<(usize, RowKey), String>,
+    /// How often rows of a table undid the transaction.
+    undone: BTreeMap<usize, u32>,
+    /// Tables whose rows did too often: none of them is written in this direction.
+    closed: BTreeMap<usize, String>,
 }
+
+/// How often a table's rows may undo a direction before all of them wait for a later one. Each time costs what was written up to then.
+const MOST_UNDONE: u32 = 16;
 
 impl Caution {
     /// Whether no row is held back, so that a caller need not give its key.
     pub(crate) fn withholds_none(&self) -> bool {
         self.withheld.is_empty()
+    }
+
+    /// Whether no row may undo the transaction as far as is known, so that a caller need not give its key.
+    pub(crate) fn bans_none(&self) -> bool {
+        self.banned.is_empty() && self.closed.is_empty()
+    }
+
+    /// Why a row is not to be written at all, if it is not.
+    pub(crate) fn bans(&self, table: usize, key: RowKey) -> Option<&str> {
+        let closed = self.closed.get(&table);
+        closed
+            .or_else(|| self.banned.get(&(table, key)))
+            .map(String::as_str)
+    }
+
+    /// Whether no row has to be written by itself, so that a caller need not give its key.
+    pub(crate) fn suspects_none(&self) -> bool {
+        self.suspects.is_empty()
+    }
+
+    /// Whether a row has to be written by itself.
+    pub(crate) fn suspects(&self, table: usize, key: RowKey) -> bool {
+        self.suspects.contains(&(table, key))
+    }
+
+    /// What to do more carefully next time, now that a row undid the transaction: this one, or one of those that were written together.
+    ///
+    /// Each answer writes fewer rows of the table than the one before, or the same ones apart; so there is an end.
+    pub(crate) fn after_undone(
+        mut self,
+        table: usize,
+        culprit: Option<RowKey>,
+        together: impl Iterator<Item = RowKey>,
+        reason: &str,
+    ) -> Caution {
+        let times = self.undone.entry(table).or_default();
+        *times += 1;
+        let reason = format!("writing it undoes the whole transaction: {reason}");
+        if *times > MOST_UNDONE {
+            self.closed
+                .insert(table, format!("one of the table's rows: {reason}"));
+            return self;
+        }
+        match culprit {
+            Some(key) => drop(self.banned.insert((table, key), reason)),
+            None => {
+                let (again, first): (Vec<_>, Vec<_>) = together
+                    .map(|key| (table, key))
+                    .partition(|row| self.suspects.contains(row));
+                // Written apart, and still nobody can tell which.
+                if first.is_empty() {
+                    self.banned
+                        .extend(again.into_iter().map(|row| (row, reason.clone())));
+                }
+                self.suspects.extend(first);
+            }
+        }
+        self
     }
 
     /// Why a row has to wait until the end, if it has to.
@@ -96,5 +166,31 @@ mod tests {
                 .after(breach(&[], false), &[shape()])
                 .is_none()
         );
+    }
+
+    #[test]
+    fn a_row_that_undoes_the_transaction_is_found_and_left_out() {
+        let caution = Caution::default().after_undone(0, None, (1..4).map(number), "no");
+        assert!(caution.suspects(0, number(2)) && !caution.suspects(0, number(4)));
+        assert!(!caution.suspects(1, number(2)) && caution.bans_none());
+        let caution = caution.after_undone(0, Some(number(2)), (1..4).map(number), "no");
+        let why = caution.bans(0, number(2)).expect("it is banned");
+        assert_eq!(why, "writing it undoes the whole transaction: no");
+        assert_eq!(caution.bans(0, number(1)), None);
+        let caution = caution.after_undone(0, None, [1, 3].map(number).into_iter(), "no");
+        let banned = |caution: &Caution| {
+            (1..6)
+                .filter(|key| caution.bans(0, number(*key)).is_some())
+                .count()
+        };
+        assert_eq!(banned(&caution), 3, "nobody can tell which");
+        let mut caution = caution;
+        for key in 10..=i64::from(MOST_UNDONE) + 6 {
+            assert_eq!(banned(&caution), 3);
+            caution = caution.after_undone(0, Some(number(key)), [].into_iter(), "no");
+        }
+        caution = caution.after_undone(0, Some(number(99)), [].into_iter(), "no");
+        assert_eq!(banned(&caution), 5, "the table is closed");
+        assert_eq!(caution.bans(1, number(1)), None);
     }
 }

@@ -8,7 +8,7 @@ use sync_provider::{
     TableShape, Winner, check_edited,
 };
 
-use crate::store::{LocalSlice, RowFailure, Slice, Store, Write};
+use crate::store::{LocalSlice, RowFailure, Slice, Store, Write, Written};
 
 /// A row that the handler wants written, as it edited it or in spite of a failure.
 #[derive(Clone, Debug)]
@@ -59,17 +59,25 @@ pub(crate) fn ask(
     })
 }
 
-/// Writes rows of a slice apart from it: their contents are others than those that the store was shown, or they were tried before. Gives the
-/// failures by row.
+/// How writing rows apart went; rows are named by their places in the slice that they are from.
+#[derive(Debug)]
+pub(crate) enum Apart {
+    /// As [`Written::AllBut`].
+    AllBut(BTreeMap<usize, RowFailure>),
+    /// As [`Written::Undone`].
+    Undone { row: Option<usize>, reason: String },
+}
+
+/// Writes rows of a slice apart from it: their contents are others than those that the store was shown, or they were tried before.
 pub(crate) async fn write_apart(
     store: &mut dyn Store,
     slice: Slice<'_>,
     local: &LocalSlice,
     forced: &[Forced],
-) -> Result<BTreeMap<usize, RowFailure>, ProviderError> {
+) -> Result<Apart, ProviderError> {
     let mut failures = BTreeMap::new();
     if forced.is_empty() {
-        return Ok(failures);
+        return Ok(Apart::AllBut(failures));
     }
     let mut rows = RowSet::new(slice.rows.width());
     for one in forced {
@@ -110,13 +118,20 @@ pub(crate) async fn write_apart(
             }),
         }
     }
-    for failure in store.write(apart, &here, &writes).await? {
+    let failed = match store.write(apart, &here, &writes).await? {
+        Written::AllBut(failed) => failed,
+        Written::Undone { row, reason } => {
+            let row = row.and_then(|row| forced.get(row)).map(|one| one.write.row);
+            return Ok(Apart::Undone { row, reason });
+        }
+    };
+    for failure in failed {
         if let Some(write) = writes.iter().find(|write| write.row == failure.row) {
             let row = forced[write.row].write.row;
             fail(row, &failure.reason, failure.metadata);
         }
     }
-    Ok(failures)
+    Ok(Apart::AllBut(failures))
 }
 
 #[cfg(test)]

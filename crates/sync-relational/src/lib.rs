@@ -45,6 +45,7 @@ pub use session::StopFlag;
 pub use sessions::{Owner, Sessions};
 pub use store::{
     Attempt, Begun, Breach, Commit, Cursor, Fetch, Fetched, Learned, LocalEntry, LocalSlice, Page,
-    Patience, RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write, scope_row_changed,
+    Patience, RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write, Written,
+    scope_row_changed,
 };
 pub use verify::{Difference, DifferenceKind, TableVerification, Verification, verify};

@@ -177,6 +177,9 @@ pub struct Slice<'a> {
     pub together: bool,
     /// What the user's triggers do is checked as well, row by row: a row whose triggers break a constraint is refused.
     pub guarded: bool,
+    /// Each row is written by itself: one of them undid the transaction when they were written together, and is to be named
+    /// ([`Written::Undone`]).
+    pub apart: bool,
     /// The rows.
     pub rows: &'a RowSet,
 }
@@ -239,6 +242,21 @@ pub struct RowFailure {
     pub reason: String,
     /// Whether the row could be written and only its versions could not. Nothing of it is left either way.
     pub metadata: bool,
+}
+
+/// How writing rows of a slice went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// All are written but those that the database refuses.
+    AllBut(Vec<RowFailure>),
+    /// The database refused a row and undid the whole transaction, which is closed: a trigger that rolls back or throws, an error that the
+    /// engine does not let anybody go on after. Not where somebody else was in the way: that is [transient](ProviderError::is_transient).
+    Undone {
+        /// Index of the row in its slice, where the store can tell. It can where rows are written [apart](Slice::apart).
+        row: Option<usize>,
+        /// The error, in the database's words.
+        reason: String,
+    },
 }
 
 /// What is stored when a direction ends.
@@ -318,7 +336,7 @@ pub trait Store: Send {
         slice: Slice<'_>,
         local: &LocalSlice,
         writes: &[Write],
-    ) -> Result<Vec<RowFailure>, ProviderError>;
+    ) -> Result<Written, ProviderError>;
 
     /// As destination: whether rows that were refused may go through if all that failed come once more, though none has got through since. It is so
     /// at most once for the same rows.

@@ -16,7 +16,7 @@ use sync_provider_mssql::MssqlProvider;
 use sync_provider_sqlite::SqliteProvider;
 use sync_relational::{
     Attempt, Begun, Commit, Fetch, Fetched, Learned, LocalSlice, Owner, Page, Patience, RowFailure,
-    Scan, Scope, ScopeState, Sessions, Slice, Store, Waiting, Write,
+    Scan, Scope, ScopeState, Sessions, Slice, Store, Waiting, Write, Written,
 };
 
 /// Counts the calls to databases and says at which one the fault comes. Clones share the count.
@@ -374,13 +374,16 @@ impl Store for FaultyStore {
         slice: Slice<'_>,
         local: &LocalSlice,
         writes: &[Write],
-    ) -> Result<Vec<RowFailure>, ProviderError> {
+    ) -> Result<Written, ProviderError> {
         let fault = self.call()?;
         self.measure(slice);
         let (refused, writes): (Vec<Write>, Vec<Write>) =
             writes.iter().partition(|write| self.refuses(slice, write));
         let mut answer = self.store.write(slice, local, &writes).await?;
-        answer.extend(refused.iter().map(|write| RowFailure {
+        let Written::AllBut(failures) = &mut answer else {
+            return Ok(answer);
+        };
+        failures.extend(refused.iter().map(|write| RowFailure {
             row: write.row,
             reason: "the test refuses it".to_owned(),
             metadata: false,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use sync_metadata::{ScopeDescription, TableDescription, TypeFamily, Value, ValueRef};
 use sync_provider::{ProviderError, RowSet, TableShape};
 use sync_relational::commands::{
-    BulkCall, CallFailure, Cells, Command, CommandConnection, Parameter, Program, Query,
+    BulkCall, CallError, CallFailure, Cells, Command, CommandConnection, Parameter, Program, Query,
     SessionValue, Signature, SyncAdapter, Transaction,
 };
 use sync_relational::{Attempt, Patience};
@@ -22,11 +22,11 @@ use crate::procedures::describe::{SELECTS, described, refused_select};
 use crate::procedures::returned::{Returned, Selects};
 use crate::procedures::sql::{self, BulkTable};
 use crate::procedures::staged::Staged;
+use crate::server_error::{Kind, kind_of};
 use crate::sql::text;
 use crate::staging::Packed;
 use crate::store::Options;
 use crate::store::keys::{respelled, spelled_otherwise};
-use crate::store::undone;
 
 /// The connection behind a store of procedures.
 #[derive(Debug)]
@@ -154,13 +154,14 @@ impl ProcedureConnection {
         table: Option<usize>,
         sql: &str,
         packed: Packed,
-    ) -> Result<Vec<CallFailure>, ProviderError> {
+    ) -> Result<Vec<CallFailure>, CallError> {
         let (text, bytes) = packed.finish();
         let shape = table.and_then(|table| self.tables.get(table));
         let sets = self.connection.call(sql, &[&text, &bytes]).await;
-        let sets = sets.map_err(|error| match shape {
-            Some(table) => undone(&table.shape, error),
-            None => error.into(),
+        let sets = sets.map_err(|error| match (error.undone(), shape) {
+            (Some((row, reason)), _) => CallError::Undone { row, reason },
+            (None, Some(table)) => at_table(&table.shape, error).into(),
+            (None, None) => ProviderError::from(error).into(),
         })?;
         let rows = sets.iter().flatten().filter(|row| {
             let first = row.columns().first();
@@ -169,7 +170,21 @@ impl ProcedureConnection {
         let failures: Result<Vec<CallFailure>, MssqlError> = rows
             .map(|row| failure(row, self.connection.server()))
             .collect();
-        Ok(failures?)
+        Ok(failures.map_err(ProviderError::from)?)
+    }
+}
+
+/// Names the table whose procedure is not as it was.
+fn at_table(shape: &TableShape, error: MssqlError) -> ProviderError {
+    match error {
+        MssqlError::Database {
+            message, number, ..
+        } if kind_of(number) == Kind::Call => ProviderError::refused(
+            format!("table {}", shape.global_name),
+            format!("{message} (SQL Server error {number})"),
+            "restore the procedure with its parameters, or synchronise without procedures",
+        ),
+        other => other.into(),
     }
 }
 
@@ -417,7 +432,7 @@ impl CommandConnection for ProcedureConnection {
         arguments: &RowSet,
         programs: &[Program<'_>],
         program_of: &[usize],
-    ) -> Result<Vec<CallFailure>, ProviderError> {
+    ) -> Result<Vec<CallFailure>, CallError> {
         // Programs that no row has are left out, and with them the arguments that only they take.
         let programs: Vec<Program<'_>> = programs
             .iter()
@@ -442,7 +457,7 @@ impl CommandConnection for ProcedureConnection {
         signature: &Signature,
         arguments: &RowSet,
         calls: &[BulkCall<'_>],
-    ) -> Result<Vec<CallFailure>, ProviderError> {
+    ) -> Result<Vec<CallFailure>, CallError> {
         let session = [
             SessionValue::MinTimestamp,
             SessionValue::ScopeLocalId,

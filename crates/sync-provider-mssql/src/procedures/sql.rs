@@ -11,7 +11,7 @@ use sync_relational::commands::{
 use crate::ddl::VERSION_COLUMNS;
 use crate::procedures::returned::Returned;
 use crate::procedures::staged::{Staged, held};
-use crate::server_error::{Kind, no_fault_of_a_row};
+use crate::server_error::{Kind, give_up};
 use crate::sql::{join, object, text};
 
 /// The name of the first column of what these batches select themselves: the number of the query. The second is the number of the row.
@@ -129,17 +129,12 @@ const TOMBSTONE: &str = "sync_row_is_tombstone";
 
 /// Where failures are noted: the row, the step from 0, and the error, if it was one.
 const FAILED: &str = "DECLARE @failed TABLE (n int NOT NULL, step int NOT NULL, reason nvarchar(4000) NULL);\n\
-     DECLARE @count int, @step int, @reason nvarchar(4000);\n";
+     DECLARE @count int, @step int, @reason nvarchar(4000), @told nvarchar(2048);\n";
 
 /// The name of the first column of the failures: what procedures return besides is none.
 pub(super) const FAILED_ROW: &str = "sync_failed_row";
 
 const SELECT_FAILED: &str = "SELECT n AS sync_failed_row, step, reason FROM @failed ORDER BY n;";
-
-/// What a procedure lacks or has too many of is as little a row's fault as a deadlock.
-fn cannot_go_on() -> String {
-    no_fault_of_a_row(&[Kind::Call])
-}
 
 fn drop_unfit(staged: &Staged) -> String {
     staged.unfit().map_or_else(String::new, |unfit| {
@@ -166,10 +161,10 @@ pub(super) fn run(staged: &Staged, programs: &[Program<'_>]) -> String {
         "SAVE TRANSACTION sync_row;\nBEGIN TRY\nSET @count = 1;\n{branches}\n\
          IF @count <= 0\nBEGIN\nROLLBACK TRANSACTION sync_row;\n\
          INSERT INTO @failed (n, step, reason) VALUES (@n{nr}, @step, NULL);\nEND;\n\
-         END TRY\nBEGIN CATCH\nIF {cannot_go_on} THROW;\nSET @reason = ERROR_MESSAGE();\nROLLBACK TRANSACTION sync_row;\n\
+         END TRY\nBEGIN CATCH\n{give_up}\nSET @reason = ERROR_MESSAGE();\nROLLBACK TRANSACTION sync_row;\n\
          INSERT INTO @failed (n, step, reason) VALUES (@n{nr}, @step, @reason);\nEND CATCH;",
         nr = staged.nr,
-        cannot_go_on = cannot_go_on(),
+        give_up = give_up(&format!("@n{}", staged.nr), &[Kind::Call]),
     );
     format!(
         "SET NOCOUNT ON;\n{FAILED}{}{}{}{SELECT_FAILED}",
@@ -258,9 +253,9 @@ pub(super) fn bulk(
              SELECT @mark = MIN({mark}), @scope = MIN({scope}) FROM {rows} WHERE c0 = {number};\n\
              EXEC {procedure} @sync_min_timestamp = @mark, @sync_scope_local_id = @scope, @changeTable = @changes{number};\n\
              INSERT INTO @failed (n, step, reason) SELECT given.n, 0, NULL FROM {rows} given WHERE given.c0 = {number} AND NOT {written};\n\
-             END TRY\nBEGIN CATCH\nIF {cannot_go_on} THROW;\nSET @reason = ERROR_MESSAGE();\nROLLBACK TRANSACTION sync_bulk{number};\n\
+             END TRY\nBEGIN CATCH\n{give_up}\nSET @reason = ERROR_MESSAGE();\nROLLBACK TRANSACTION sync_bulk{number};\n\
              INSERT INTO @failed (n, step, reason) SELECT n, 0, @reason FROM {rows} WHERE c0 = {number};\nEND CATCH;\n",
-            cannot_go_on = cannot_go_on(),
+            give_up = give_up("-1", &[Kind::Call]),
             table_type = object(&call.command.table_type),
             procedure = object(&call.command.procedure),
         )

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sync_metadata::{Value, ValueRef};
 use sync_provider::{ProviderError, RowSet};
-use sync_relational::{Breach, Circles, LocalSlice, RowFailure, RowName, Slice, Write};
+use sync_relational::{Breach, Circles, LocalSlice, RowFailure, RowName, Slice, Write, Written};
 use tiberius::Row;
 
 use crate::read;
@@ -35,10 +35,10 @@ impl MssqlStore {
         local: &LocalSlice,
         writes: &[Write],
         failures: Vec<RowFailure>,
-    ) -> Result<Vec<RowFailure>, ProviderError> {
+    ) -> Result<Written, ProviderError> {
         let again = slice.repeated && slice.together && !slice.deleted;
         if failures.is_empty() || !again || !self.circles.have(slice.table) {
-            return Ok(failures);
+            return Ok(Written::AllBut(failures));
         }
         let table = &self.tables[slice.table];
         let missing = table.missing_parents();
@@ -71,15 +71,18 @@ impl MssqlStore {
         if can.is_empty() {
             self.another_round |= !closed.is_subset(&self.offered);
             self.offered.extend(closed);
-            return Ok(left);
+            return Ok(Written::AllBut(left));
         }
         let is_one = |write: &&Write| can.iter().any(|failure| failure.row == write.row);
         let writes: Vec<Write> = writes.iter().filter(is_one).copied().collect();
         let plan = self.plan(slice, local, &writes)?;
         self.open = true;
         let opening = self.tables[slice.table].leave_open(false);
-        left.extend(self.carry_out(slice, &plan, &opening).await?);
-        Ok(left)
+        let mut written = self.carry_out(slice, &plan, &opening).await?;
+        if let Written::AllBut(failures) = &mut written {
+            failures.append(&mut left);
+        }
+        Ok(written)
     }
 
     /// What a slice does before it is written, as the beginning of its batch.

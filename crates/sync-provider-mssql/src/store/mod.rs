@@ -12,8 +12,6 @@ mod slice;
 mod sql;
 mod texts;
 
-pub(crate) use slice::undone;
-
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -26,7 +24,7 @@ use sync_metadata::TableDescription;
 use sync_provider::{ProviderError, TableShape};
 use sync_relational::{
     Attempt, Begun, Circles, Commit, Fetch, Fetched, Learned, Lens, LocalSlice, Page, Patience,
-    RowFailure, RowName, Scan, Scope, ScopeState, Slice, Store, Waiting, Write,
+    RowName, Scan, Scope, ScopeState, Slice, Store, Waiting, Write, Written,
 };
 
 use crate::catalog::{DatabaseFacts, ForeignKey};
@@ -280,7 +278,7 @@ impl Store for MssqlStore {
         slice: Slice<'_>,
         local: &LocalSlice,
         writes: &[Write],
-    ) -> Result<Vec<RowFailure>, ProviderError> {
+    ) -> Result<Written, ProviderError> {
         self.write_slice(slice, local, writes).await
     }
 

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use sync_knowledge::ReplicaKey;
 use sync_metadata::{Value, ValueRef, VersionColumns, fit};
 use sync_provider::{ProviderError, RowSet, TableShape};
-use sync_relational::{LocalEntry, LocalSlice, RowFailure, Slice, Write};
+use sync_relational::{LocalEntry, LocalSlice, RowFailure, Slice, Write, Written};
 use tiberius::Row;
 
 use crate::error::MssqlError;
-use crate::server_error::{Kind, kind_of, no_fault_of_a_row};
+use crate::server_error::give_up;
 use crate::staging::Packed;
 use crate::store::MssqlStore;
 use crate::store::enumeration::{integer, tracking, values};
@@ -148,14 +148,16 @@ impl MssqlStore {
         slice: Slice<'_>,
         local: &LocalSlice,
         writes: &[Write],
-    ) -> Result<Vec<RowFailure>, ProviderError> {
+    ) -> Result<Written, ProviderError> {
         if writes.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Written::AllBut(Vec::new()));
         }
         let plan = self.plan(slice, local, writes)?;
         let opening = self.opening(slice);
-        let failures = self.carry_out(slice, &plan, &opening).await?;
-        self.write_circle(slice, local, writes, failures).await
+        match self.carry_out(slice, &plan, &opening).await? {
+            Written::AllBut(failures) => self.write_circle(slice, local, writes, failures).await,
+            undone => Ok(undone),
+        }
     }
 
     /// Carries a plan out, after what `opening` does.
@@ -164,29 +166,43 @@ impl MssqlStore {
         slice: Slice<'_>,
         plan: &str,
         opening: &str,
-    ) -> Result<Vec<RowFailure>, ProviderError> {
+    ) -> Result<Written, ProviderError> {
         let scope = self.lens.scope_local_id;
-        let (table, shape) = (&self.tables[slice.table], &self.shapes[slice.table]);
+        let table = &self.tables[slice.table];
         // The savepoint is undone where the statements for all rows fail, and each row is tried by itself.
         let together = format!(
-            "{opening}{writing};\nSAVE TRANSACTION sync_slice;\nBEGIN TRY\n{}\nEND TRY\nBEGIN CATCH\nIF {cannot_go_on} THROW;\n\
+            "{opening}{writing};\nSAVE TRANSACTION sync_slice;\nDECLARE @told nvarchar(2048);\nBEGIN TRY\n{}\nEND TRY\nBEGIN CATCH\n{give_up}\n\
              ROLLBACK TRANSACTION sync_slice;\nSELECT -1, N''\nEND CATCH",
             table.apply(),
             writing = table.writing(),
-            cannot_go_on = no_fault_of_a_row(&[]),
+            give_up = give_up("-1", &[]),
         );
-        let sets = self.connection.call(&together, &[&plan, &scope]).await;
-        let sets = sets.map_err(|error| undone(shape, error))?;
-        let failures = self.failures(&sets)?;
-        if failures.iter().all(|failure| failure.row != usize::MAX) {
-            return Ok(failures);
+        if !slice.apart {
+            match self.connection.call(&together, &[&plan, &scope]).await {
+                Ok(sets) => {
+                    let failures = self.failures(&sets)?;
+                    if failures.iter().all(|failure| failure.row != usize::MAX) {
+                        return Ok(Written::AllBut(failures));
+                    }
+                }
+                Err(error) => return self.undone(error).await,
+            }
         }
-        let sets = self
-            .connection
-            .call(&table.apply_each(), &[&plan, &scope])
-            .await;
-        let sets = sets.map_err(|error| undone(shape, error))?;
-        Ok(self.failures(&sets)?)
+        let opening = if slice.apart { opening } else { "" };
+        let each = format!("{opening}{}", self.tables[slice.table].apply_each());
+        match self.connection.call(&each, &[&plan, &scope]).await {
+            Ok(sets) => Ok(Written::AllBut(self.failures(&sets)?)),
+            Err(error) => self.undone(error).await,
+        }
+    }
+
+    /// What an error of a slice means: a row of it undid the transaction, or the session cannot go on.
+    async fn undone(&mut self, error: MssqlError) -> Result<Written, ProviderError> {
+        let Some((row, reason)) = error.undone() else {
+            return Err(error.into());
+        };
+        self.undo().await?;
+        Ok(Written::Undone { row, reason })
     }
 
     fn failures(&self, sets: &[Vec<Row>]) -> Result<Vec<RowFailure>, MssqlError> {
@@ -266,29 +282,6 @@ impl MssqlStore {
         }
         plan.push_str("]]");
         Ok(plan)
-    }
-}
-
-/// Names the table whose trigger ended the transaction: the server's message names nothing.
-pub(crate) fn undone(shape: &TableShape, error: MssqlError) -> ProviderError {
-    match error {
-        MssqlError::Undone {
-            message, number, ..
-        } => ProviderError::database(
-            format!("table {}", shape.global_name),
-            format!(
-                "a trigger of it ended the session's transaction: {message} (SQL Server error {number})"
-            ),
-            "let the trigger raise an error instead of rolling back, or switch it off for sessions",
-        ),
-        MssqlError::Database {
-            message, number, ..
-        } if kind_of(number) == Kind::Call => ProviderError::refused(
-            format!("table {}", shape.global_name),
-            format!("{message} (SQL Server error {number})"),
-            "restore the procedure with its parameters, or synchronise without procedures",
-        ),
-        other => other.into(),
     }
 }
 

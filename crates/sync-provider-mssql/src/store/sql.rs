@@ -7,7 +7,7 @@ use sync_metadata::{ObjectName, SqlKind, SqlType, TypeFamily, quote};
 
 use crate::ddl::OWN_COLUMNS;
 use crate::read;
-use crate::server_error::no_fault_of_a_row;
+use crate::server_error::give_up;
 use crate::sql::{join, object, text};
 use crate::staging::{self, Parameters};
 use crate::store::open::Circle;
@@ -382,12 +382,12 @@ impl TableNames {
         let noted = noted.map_or_else(String::new, |noted| format!("{noted};\n"));
         format!(
             "{writing}; {UNPACK_PLAN}; DELETE FROM #sync_all; INSERT INTO #sync_all SELECT * FROM #sync_planned; DELETE FROM #sync_failed;\n\
-             DECLARE @n int = (SELECT MIN(n) FROM #sync_all), @number int, @reason nvarchar(4000), @tick bigint;\n\
+             DECLARE @n int = (SELECT MIN(n) FROM #sync_all), @number int, @reason nvarchar(4000), @tick bigint, @told nvarchar(2048);\n\
              WHILE @n IS NOT NULL\nBEGIN\n\
              DELETE FROM #sync_planned; INSERT INTO #sync_planned SELECT * FROM #sync_all WHERE n = @n;\n\
              SAVE TRANSACTION sync_row;\n\
              BEGIN TRY\n{steps}\nEND TRY\nBEGIN CATCH\n\
-             IF {cannot_go_on} THROW;\n\
+             {give_up}\n\
              SELECT @number = ERROR_NUMBER(), @reason = ERROR_MESSAGE();\n\
              ROLLBACK TRANSACTION sync_row;\n\
              INSERT INTO #sync_failed (n, reason, number) VALUES (@n, @reason, @number);\n\
@@ -398,10 +398,11 @@ impl TableNames {
              IF (SELECT COUNT(*) FROM #sync_planned) > 1\nBEGIN\n\
              SAVE TRANSACTION sync_rest;\n\
              BEGIN TRY\nDELETE FROM #sync_failed WHERE n IN (SELECT n FROM #sync_planned);\n{steps}\nEND TRY\nBEGIN CATCH\n\
-             IF {cannot_go_on} THROW;\n\
+             {give_up_all}\n\
              ROLLBACK TRANSACTION sync_rest;\nEND CATCH;\nEND;\n{noted}\
              SELECT n, reason FROM #sync_failed",
-            cannot_go_on = no_fault_of_a_row(&[]),
+            give_up = give_up("@n", &[]),
+            give_up_all = give_up("-1", &[]),
         )
     }
 

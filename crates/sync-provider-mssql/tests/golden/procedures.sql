@@ -30,7 +30,7 @@ SELECT TOP (100) nr, r6, CONVERT(nvarchar(9), r5), CONVERT(decimal(19,4), r4), r
 GO
 SET NOCOUNT ON;
 DECLARE @failed TABLE (n int NOT NULL, step int NOT NULL, reason nvarchar(4000) NULL);
-DECLARE @count int, @step int, @reason nvarchar(4000);
+DECLARE @count int, @step int, @reason nvarchar(4000), @told nvarchar(2048);
 DECLARE @rows0 TABLE (n int NOT NULL PRIMARY KEY, c0 int NULL, c1 int NULL, c2 nvarchar(max) NULL, c3 money NULL, c4 nvarchar(max) NULL, c5 bigint NULL, c6 int NULL, c7 int NULL, c8 int NULL, c9 int NULL, c10 bigint NULL, c11 int NULL, c12 bigint NULL, c13 int NULL, c14 bigint NULL);
 INSERT INTO @rows0 SELECT packed.n, packed.v0 AS c0, packed.v1 AS c1, packed.v2 AS c2, packed.v3 AS c3, packed.v4 AS c4, packed.v5 AS c5, packed.v6 AS c6, packed.v7 AS c7, packed.v8 AS c8, packed.v9 AS c9, packed.v10 AS c10, packed.v11 AS c11, packed.v12 AS c12, packed.v13 AS c13, packed.v14 AS c14 FROM OPENJSON(@P1) WITH (n int '$[0]', v0 bigint '$[1]', v1 bigint '$[2]', v2 nvarchar(max) '$[3]', v3 decimal(19,4) '$[4]', v4 nvarchar(max) '$[5]', v5 bigint '$[6]', v6 bigint '$[7]', v7 bigint '$[8]', v8 bigint '$[9]', v9 bigint '$[10]', v10 bigint '$[11]', v11 bigint '$[12]', v12 bigint '$[13]', v13 bigint '$[14]', v14 bigint '$[15]') packed;
 DECLARE @n0 int, @a0_c0 int, @a0_c1 int, @a0_c2 nvarchar(max), @a0_c3 money, @a0_c4 nvarchar(max), @a0_c5 bigint, @a0_c6 int, @a0_c7 int, @a0_c8 int, @a0_c9 int, @a0_c10 bigint, @a0_c11 int, @a0_c12 bigint, @a0_c13 int, @a0_c14 bigint;
@@ -73,7 +73,12 @@ INSERT INTO @failed (n, step, reason) VALUES (@n0, @step, NULL);
 END;
 END TRY
 BEGIN CATCH
-IF XACT_STATE() <> 1 OR ERROR_NUMBER() IN (1203, 1204, 1205, 1221, 1222, 3958, 3960, 3961, 3966, 41301, 41302, 41305, 41325, 41839, 921, 922, 983, 6005, 17142, 17148, 17197, 18401, 8645, 8651, 4221, 10922, 10928, 10929, 10936, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920, 201, 2812, 8144, 8145, 8146, 8162) THROW;
+IF ERROR_NUMBER() IN (1203, 1204, 1205, 1221, 1222, 3958, 3960, 3961, 3966, 41301, 41302, 41305, 41325, 41839, 921, 922, 983, 6005, 17142, 17148, 17197, 18401, 8645, 8651, 4221, 10922, 10928, 10929, 10936, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920, 201, 2812, 8144, 8145, 8146, 8162) THROW;
+IF XACT_STATE() <> 1
+BEGIN
+SET @told = CONCAT(N'sync_row=', @n0, N';', LEFT(ERROR_MESSAGE(), 2000));
+THROW 51733, @told, 1;
+END;
 SET @reason = ERROR_MESSAGE();
 ROLLBACK TRANSACTION sync_row;
 INSERT INTO @failed (n, step, reason) VALUES (@n0, @step, @reason);
@@ -84,7 +89,7 @@ SELECT n AS sync_failed_row, step, reason FROM @failed ORDER BY n;
 GO
 SET NOCOUNT ON;
 DECLARE @failed TABLE (n int NOT NULL, step int NOT NULL, reason nvarchar(4000) NULL);
-DECLARE @count int, @step int, @reason nvarchar(4000);
+DECLARE @count int, @step int, @reason nvarchar(4000), @told nvarchar(2048);
 DECLARE @mark bigint, @scope int;
 DECLARE @rows0 TABLE (n int NOT NULL PRIMARY KEY, c0 int NULL, c1 int NULL, c2 nvarchar(max) NULL, c3 money NULL, c4 nvarchar(max) NULL, c5 bigint NULL, c6 int NULL, c7 int NULL, c8 bigint NULL, c9 int NULL, c10 bigint NULL);
 INSERT INTO @rows0 SELECT packed.n, packed.v0 AS c0, packed.v1 AS c1, packed.v2 AS c2, packed.v3 AS c3, packed.v4 AS c4, packed.v5 AS c5, packed.v6 AS c6, packed.v7 AS c7, packed.v8 AS c8, packed.v9 AS c9, packed.v10 AS c10 FROM OPENJSON(@P1) WITH (n int '$[0]', v0 bigint '$[1]', v1 bigint '$[2]', v2 nvarchar(max) '$[3]', v3 decimal(19,4) '$[4]', v4 nvarchar(max) '$[5]', v5 bigint '$[6]', v6 bigint '$[7]', v7 bigint '$[8]', v8 bigint '$[9]', v9 bigint '$[10]', v10 bigint '$[11]') packed;
@@ -100,7 +105,12 @@ EXEC [dbo].[Item_bulkupdate] @sync_min_timestamp = @mark, @sync_scope_local_id =
 INSERT INTO @failed (n, step, reason) SELECT given.n, 0, NULL FROM @rows0 given WHERE given.c0 = 0 AND NOT EXISTS (SELECT 1 FROM [dbo].[Item_tracking] side WHERE side.[Id] = given.c1 AND side.[Code] = CONVERT(varchar(9), given.c2 COLLATE Latin1_General_CI_AS) AND side.update_scope_local_id = given.c6 AND side.scope_update_peer_key = given.c9 AND side.scope_update_peer_timestamp = given.c10);
 END TRY
 BEGIN CATCH
-IF XACT_STATE() <> 1 OR ERROR_NUMBER() IN (1203, 1204, 1205, 1221, 1222, 3958, 3960, 3961, 3966, 41301, 41302, 41305, 41325, 41839, 921, 922, 983, 6005, 17142, 17148, 17197, 18401, 8645, 8651, 4221, 10922, 10928, 10929, 10936, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920, 201, 2812, 8144, 8145, 8146, 8162) THROW;
+IF ERROR_NUMBER() IN (1203, 1204, 1205, 1221, 1222, 3958, 3960, 3961, 3966, 41301, 41302, 41305, 41325, 41839, 921, 922, 983, 6005, 17142, 17148, 17197, 18401, 8645, 8651, 4221, 10922, 10928, 10929, 10936, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920, 201, 2812, 8144, 8145, 8146, 8162) THROW;
+IF XACT_STATE() <> 1
+BEGIN
+SET @told = CONCAT(N'sync_row=', -1, N';', LEFT(ERROR_MESSAGE(), 2000));
+THROW 51733, @told, 1;
+END;
 SET @reason = ERROR_MESSAGE();
 ROLLBACK TRANSACTION sync_bulk0;
 INSERT INTO @failed (n, step, reason) SELECT n, 0, @reason FROM @rows0 WHERE c0 = 0;

@@ -32,7 +32,7 @@ INSERT INTO [a]]b 'c'].[T]]; DROP TABLE x -- "'._tracking] ([Nr], [K]]1], update
 SELECT n, reason FROM #sync_failed
 GO
 EXEC sp_set_session_context N'sync_applying_to', N'[a]]b ''c''].[T]]; DROP TABLE x -- "''._tracking]'; DELETE FROM #sync_planned; INSERT INTO #sync_planned (n, base, seen, scope, update_key, update_tick, new_create, create_key, create_tick, tombstone, write_time, writer) SELECT packed.* FROM OPENJSON(@P1) WITH (n int '$[0]', base int '$[1]', seen bigint '$[2]', scope int '$[3]', update_key int '$[4]', update_tick bigint '$[5]', new_create int '$[6]', create_key int '$[7]', create_tick bigint '$[8]', tombstone int '$[9]', write_time bigint '$[10]', writer int '$[11]') packed; DELETE FROM #sync_all; INSERT INTO #sync_all SELECT * FROM #sync_planned; DELETE FROM #sync_failed;
-DECLARE @n int = (SELECT MIN(n) FROM #sync_all), @number int, @reason nvarchar(4000), @tick bigint;
+DECLARE @n int = (SELECT MIN(n) FROM #sync_all), @number int, @reason nvarchar(4000), @tick bigint, @told nvarchar(2048);
 WHILE @n IS NOT NULL
 BEGIN
 DELETE FROM #sync_planned; INSERT INTO #sync_planned SELECT * FROM #sync_all WHERE n = @n;
@@ -48,7 +48,12 @@ SET @tick = CONVERT(bigint, @@DBTS) + 1;
 INSERT INTO [a]]b 'c'].[T]]; DROP TABLE x -- "'._tracking] ([Nr], [K]]1], update_scope_local_id, scope_update_peer_key, scope_update_peer_timestamp, local_update_peer_key, create_scope_local_id, scope_create_peer_key, scope_create_peer_timestamp, local_create_peer_key, local_create_peer_timestamp, sync_row_is_tombstone, last_change_datetime) SELECT staged.c1, staged.c0, planned.scope, planned.update_key, planned.update_tick, 0, @P2, planned.create_key, planned.create_tick, 0, @tick, planned.tombstone, GETDATE() FROM #sync_staged_3 staged JOIN #sync_planned planned ON planned.n = staged.n WHERE NOT EXISTS (SELECT 1 FROM [a]]b 'c'].[T]]; DROP TABLE x -- "'._tracking] side WHERE side.[Nr] = staged.c1 AND side.[K]]1] = staged.c0)
 END TRY
 BEGIN CATCH
-IF XACT_STATE() <> 1 OR ERROR_NUMBER() IN (1203, 1204, 1205, 1221, 1222, 3958, 3960, 3961, 3966, 41301, 41302, 41305, 41325, 41839, 921, 922, 983, 6005, 17142, 17148, 17197, 18401, 8645, 8651, 4221, 10922, 10928, 10929, 10936, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920) THROW;
+IF ERROR_NUMBER() IN (1203, 1204, 1205, 1221, 1222, 3958, 3960, 3961, 3966, 41301, 41302, 41305, 41325, 41839, 921, 922, 983, 6005, 17142, 17148, 17197, 18401, 8645, 8651, 4221, 10922, 10928, 10929, 10936, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920) THROW;
+IF XACT_STATE() <> 1
+BEGIN
+SET @told = CONCAT(N'sync_row=', @n, N';', LEFT(ERROR_MESSAGE(), 2000));
+THROW 51733, @told, 1;
+END;
 SELECT @number = ERROR_NUMBER(), @reason = ERROR_MESSAGE();
 ROLLBACK TRANSACTION sync_row;
 INSERT INTO #sync_failed (n, reason, number) VALUES (@n, @reason, @number);
@@ -71,7 +76,12 @@ SET @tick = CONVERT(bigint, @@DBTS) + 1;
 INSERT INTO [a]]b 'c'].[T]]; DROP TABLE x -- "'._tracking] ([Nr], [K]]1], update_scope_local_id, scope_update_peer_key, scope_update_peer_timestamp, local_update_peer_key, create_scope_local_id, scope_create_peer_key, scope_create_peer_timestamp, local_create_peer_key, local_create_peer_timestamp, sync_row_is_tombstone, last_change_datetime) SELECT staged.c1, staged.c0, planned.scope, planned.update_key, planned.update_tick, 0, @P2, planned.create_key, planned.create_tick, 0, @tick, planned.tombstone, GETDATE() FROM #sync_staged_3 staged JOIN #sync_planned planned ON planned.n = staged.n WHERE NOT EXISTS (SELECT 1 FROM [a]]b 'c'].[T]]; DROP TABLE x -- "'._tracking] side WHERE side.[Nr] = staged.c1 AND side.[K]]1] = staged.c0)
 END TRY
 BEGIN CATCH
-IF XACT_STATE() <> 1 OR ERROR_NUMBER() IN (1203, 1204, 1205, 1221, 1222, 3958, 3960, 3961, 3966, 41301, 41302, 41305, 41325, 41839, 921, 922, 983, 6005, 17142, 17148, 17197, 18401, 8645, 8651, 4221, 10922, 10928, 10929, 10936, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920) THROW;
+IF ERROR_NUMBER() IN (1203, 1204, 1205, 1221, 1222, 3958, 3960, 3961, 3966, 41301, 41302, 41305, 41325, 41839, 921, 922, 983, 6005, 17142, 17148, 17197, 18401, 8645, 8651, 4221, 10922, 10928, 10929, 10936, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920) THROW;
+IF XACT_STATE() <> 1
+BEGIN
+SET @told = CONCAT(N'sync_row=', -1, N';', LEFT(ERROR_MESSAGE(), 2000));
+THROW 51733, @told, 1;
+END;
 ROLLBACK TRANSACTION sync_rest;
 END CATCH;
 END;

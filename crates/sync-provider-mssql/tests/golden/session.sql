@@ -31,7 +31,7 @@ INSERT INTO [dbo].[CUSTOMER] ([CUSTOMER_ID], [NAME], [BORN], [SEEN], [WEIGHT], [
 SELECT n, reason FROM #sync_failed
 GO
 EXEC sp_set_session_context N'sync_applying_to', N'[dbo].[CUSTOMER_tracking]'; DELETE FROM #sync_planned; INSERT INTO #sync_planned (n, base, seen, scope, update_key, update_tick, new_create, create_key, create_tick, tombstone, write_time, writer) SELECT packed.* FROM OPENJSON(@P1) WITH (n int '$[0]', base int '$[1]', seen bigint '$[2]', scope int '$[3]', update_key int '$[4]', update_tick bigint '$[5]', new_create int '$[6]', create_key int '$[7]', create_tick bigint '$[8]', tombstone int '$[9]', write_time bigint '$[10]', writer int '$[11]') packed; DELETE FROM #sync_all; INSERT INTO #sync_all SELECT * FROM #sync_planned; DELETE FROM #sync_failed;
-DECLARE @n int = (SELECT MIN(n) FROM #sync_all), @number int, @reason nvarchar(4000), @tick bigint;
+DECLARE @n int = (SELECT MIN(n) FROM #sync_all), @number int, @reason nvarchar(4000), @tick bigint, @told nvarchar(2048);
 WHILE @n IS NOT NULL
 BEGIN
 DELETE FROM #sync_planned; INSERT INTO #sync_planned SELECT * FROM #sync_all WHERE n = @n;
@@ -46,7 +46,12 @@ UPDATE base SET [NAME] = staged.c1, [BORN] = staged.c2, [SEEN] = staged.c3, [WEI
 INSERT INTO [dbo].[CUSTOMER] ([CUSTOMER_ID], [NAME], [BORN], [SEEN], [WEIGHT], [PRICE], [PHOTO], [NOTE]) SELECT staged.c0, staged.c1, staged.c2, staged.c3, staged.c4, staged.c5, staged.c6, CONVERT(xml, staged.c7) FROM #sync_staged_3 staged JOIN #sync_planned planned ON planned.n = staged.n WHERE planned.base = 1
 END TRY
 BEGIN CATCH
-IF XACT_STATE() <> 1 OR ERROR_NUMBER() IN (1203, 1204, 1205, 1221, 1222, 3958, 3960, 3961, 3966, 41301, 41302, 41305, 41325, 41839, 921, 922, 983, 6005, 17142, 17148, 17197, 18401, 8645, 8651, 4221, 10922, 10928, 10929, 10936, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920) THROW;
+IF ERROR_NUMBER() IN (1203, 1204, 1205, 1221, 1222, 3958, 3960, 3961, 3966, 41301, 41302, 41305, 41325, 41839, 921, 922, 983, 6005, 17142, 17148, 17197, 18401, 8645, 8651, 4221, 10922, 10928, 10929, 10936, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920) THROW;
+IF XACT_STATE() <> 1
+BEGIN
+SET @told = CONCAT(N'sync_row=', @n, N';', LEFT(ERROR_MESSAGE(), 2000));
+THROW 51733, @told, 1;
+END;
 SELECT @number = ERROR_NUMBER(), @reason = ERROR_MESSAGE();
 ROLLBACK TRANSACTION sync_row;
 INSERT INTO #sync_failed (n, reason, number) VALUES (@n, @reason, @number);
@@ -68,7 +73,12 @@ UPDATE base SET [NAME] = staged.c1, [BORN] = staged.c2, [SEEN] = staged.c3, [WEI
 INSERT INTO [dbo].[CUSTOMER] ([CUSTOMER_ID], [NAME], [BORN], [SEEN], [WEIGHT], [PRICE], [PHOTO], [NOTE]) SELECT staged.c0, staged.c1, staged.c2, staged.c3, staged.c4, staged.c5, staged.c6, CONVERT(xml, staged.c7) FROM #sync_staged_3 staged JOIN #sync_planned planned ON planned.n = staged.n WHERE planned.base = 1
 END TRY
 BEGIN CATCH
-IF XACT_STATE() <> 1 OR ERROR_NUMBER() IN (1203, 1204, 1205, 1221, 1222, 3958, 3960, 3961, 3966, 41301, 41302, 41305, 41325, 41839, 921, 922, 983, 6005, 17142, 17148, 17197, 18401, 8645, 8651, 4221, 10922, 10928, 10929, 10936, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920) THROW;
+IF ERROR_NUMBER() IN (1203, 1204, 1205, 1221, 1222, 3958, 3960, 3961, 3966, 41301, 41302, 41305, 41325, 41839, 921, 922, 983, 6005, 17142, 17148, 17197, 18401, 8645, 8651, 4221, 10922, 10928, 10929, 10936, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920) THROW;
+IF XACT_STATE() <> 1
+BEGIN
+SET @told = CONCAT(N'sync_row=', -1, N';', LEFT(ERROR_MESSAGE(), 2000));
+THROW 51733, @told, 1;
+END;
 ROLLBACK TRANSACTION sync_rest;
 END CATCH;
 END;

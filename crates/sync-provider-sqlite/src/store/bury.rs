@@ -214,6 +214,7 @@ impl SqliteStore {
                 repeated: true,
                 together: false,
                 guarded: false,
+                apart: false,
                 rows: &row,
             };
             let deleted = {

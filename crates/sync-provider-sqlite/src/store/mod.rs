@@ -18,6 +18,7 @@ mod statements;
 mod waiting;
 mod write;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -30,7 +31,7 @@ use sync_metadata::TableDescription;
 use sync_provider::{ProviderError, TableShape};
 use sync_relational::{
     Attempt, Begun, Circles, Commit, Fetch, Fetched, Learned, Lens, LocalSlice, Page, Patience,
-    RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write,
+    Scan, Scope, ScopeState, Slice, Store, Waiting, Write, Written,
 };
 
 use crate::catalog::{self, TableInfo};
@@ -41,6 +42,7 @@ use crate::metadata::{self, StoredScope};
 use crate::names::{self, TableObjects};
 use crate::store::foreign_keys::References;
 use crate::store::sql::TableSql;
+use crate::store::write::Undone;
 use crate::types::{Affinity, affinity};
 
 /// The store behind a [`crate::SqliteProvider`].
@@ -66,6 +68,8 @@ pub(crate) struct SqliteStore {
     /// Changes of this replica were handed out, and that could not be noted.
     unnoted: bool,
     apply: Option<Apply>,
+    /// What the last error of a write was about, where it undid the transaction.
+    undone: RefCell<Option<Undone>>,
 }
 
 /// What the store knows of a table beside its shape.
@@ -168,6 +172,7 @@ impl SqliteStore {
             foreign_keys: !keys.is_empty(),
             unnoted: false,
             apply: None,
+            undone: RefCell::default(),
             db,
         })
     }
@@ -412,8 +417,17 @@ impl Store for SqliteStore {
         slice: Slice<'_>,
         local: &LocalSlice,
         writes: &[Write],
-    ) -> Result<Vec<RowFailure>, ProviderError> {
-        self.write_slice(slice, local, writes)
+    ) -> Result<Written, ProviderError> {
+        match self.write_slice(slice, local, writes) {
+            Ok(failures) => Ok(Written::AllBut(failures)),
+            Err(error) => match self.undone.take() {
+                None => Err(error),
+                Some(Undone { row, reason }) => {
+                    self.undo()?;
+                    Ok(Written::Undone { row, reason })
+                }
+            },
+        }
     }
 
     async fn commit(&mut self, learned: &Learned) -> Result<Commit, ProviderError> {

@@ -25,6 +25,14 @@ pub(super) enum Written {
     },
 }
 
+/// A transaction that is gone: `RAISE(ROLLBACK)` in a trigger, or a constraint declared with `ON CONFLICT ROLLBACK`.
+#[derive(Debug)]
+pub(super) struct Undone {
+    /// Index of the row in its slice that was being written.
+    pub(super) row: Option<usize>,
+    pub(super) reason: String,
+}
+
 /// What stands in the way of a row.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(super) enum Obstacle {
@@ -126,15 +134,27 @@ impl SqliteStore {
         write: &Write,
     ) -> Result<Written, ProviderError> {
         if !self.tables[slice.table].tracking_is_open {
-            return self.write_both(statements, slice, local, write);
+            let written = self.write_both(statements, slice, local, write);
+            return written.inspect_err(|_| self.undone_by(write));
         }
         self.execute("SAVEPOINT sync_row")?;
-        let written = self.write_both(statements, slice, local, write)?;
+        let written = self.write_both(statements, slice, local, write);
+        let written = written.inspect_err(|_| self.undone_by(write))?;
         self.execute(match written {
             Written::Done => "RELEASE sync_row",
             Written::Refused { .. } => "ROLLBACK TO sync_row; RELEASE sync_row",
         })?;
         Ok(written)
+    }
+
+    /// Names the row that was being written, should its error have undone the transaction.
+    fn undone_by(&self, write: &Write) {
+        if let Some(undone) = self.undone.take() {
+            self.undone.replace(Some(Undone {
+                row: Some(write.row),
+                ..undone
+            }));
+        }
     }
 
     /// The base row, then the tracking row. Where that one is refused the base row is written already.
@@ -220,9 +240,14 @@ impl SqliteStore {
 
     /// What an error of a write says: the database refuses the row, or the session cannot go on.
     pub(super) fn refusal(&self, error: &rusqlite::Error) -> Result<Written, ProviderError> {
-        let constraint = error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
-            && !self.db().is_autocommit();
-        if !constraint {
+        if error.sqlite_error_code() != Some(ErrorCode::ConstraintViolation) {
+            return Err(self.fail(error));
+        }
+        if self.db().is_autocommit() {
+            self.undone.replace(Some(Undone {
+                row: None,
+                reason: error.to_string(),
+            }));
             return Err(self.fail(error));
         }
         let code = error

@@ -12,6 +12,7 @@ use sync_provider::{
     settlement_replica, worth_storing,
 };
 
+use self::slice::Went;
 use crate::aside::Aside;
 use crate::caution::Caution;
 use crate::failures::Failures;
@@ -157,8 +158,10 @@ impl Applying {
         self.examined = self.examined.saturating_add(batch.examined);
         let repeats = batch.kind.is_repeated();
         for changes in &batch.tables {
-            self.apply_changes(store, changes, repeats, &mut outcome, cancelled)
-                .await?;
+            let went = self.apply_changes(store, changes, repeats, &mut outcome, cancelled);
+            if let Went::Undone(caution) = went.await? {
+                return Ok(Step::Again(caution));
+            }
         }
         for unsent in &batch.unsent {
             self.leave_unsent(store.shapes(), unsent, repeats)?;

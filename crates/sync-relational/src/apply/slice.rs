@@ -11,11 +11,12 @@ use sync_provider::{
 
 use super::Applying;
 use crate::aside::Failed;
-use crate::forced::{Forced, ask, write_apart};
+use crate::caution::Caution;
+use crate::forced::{Apart, Forced, ask, write_apart};
 use crate::item_id::{ids_are_unique, write_item_id};
 use crate::meeting::source_key;
 use crate::row_key::RowKey;
-use crate::store::{LocalSlice, RowFailure, Slice, Store, Write};
+use crate::store::{LocalSlice, RowFailure, Slice, Store, Write, Written};
 
 /// Rows that are decided and written together.
 const SLICE_ROWS: usize = 1000;
@@ -35,7 +36,7 @@ impl Applying {
         repeats: bool,
         outcome: &mut BatchOutcome,
         cancelled: &(dyn Fn() -> bool + Sync),
-    ) -> Result<(), ProviderError> {
+    ) -> Result<Went, ProviderError> {
         let (table, columns) = ColumnMap::of(store.shapes(), changes)?;
         let mut slice_rows = RowSet::new(columns.width());
         let mut start = 0;
@@ -52,19 +53,49 @@ impl Applying {
                 columns.push(changes.rows.row(end), &mut slice_rows);
                 end += 1;
             }
-            let slice = Slice {
+            let mut slice = Slice {
                 table,
                 deleted: changes.deleted,
                 repeated: repeats,
                 together: self.caution.withholds_none(),
                 guarded: repeats || self.caution.guarded(),
+                apart: false,
                 rows: &slice_rows,
             };
-            self.apply_slice(store, slice, &changes.heads[start..end], outcome)
-                .await?;
+            slice.apart = self.is_suspect(store.shapes(), slice);
+            let heads = &changes.heads[start..end];
+            if let undone @ Went::Undone(_) = self.apply_slice(store, slice, heads, outcome).await?
+            {
+                return Ok(undone);
+            }
             start = end;
         }
-        Ok(())
+        Ok(Went::On)
+    }
+
+    /// Whether a row of a slice may be the one that undid the transaction.
+    fn is_suspect(&self, shapes: &[TableShape], slice: Slice<'_>) -> bool {
+        let shape = &shapes[slice.table];
+        let suspect = |cells| {
+            let key = RowKey::of_row(shape, slice, cells);
+            self.caution.suspects(slice.table, key)
+        };
+        !self.caution.suspects_none() && slice.rows.iter().any(suspect)
+    }
+
+    /// Now that the rows written last undid the transaction.
+    fn undone(
+        &self,
+        shape: &TableShape,
+        slice: Slice<'_>,
+        row: Option<usize>,
+        writes: &[Write],
+        reason: &str,
+    ) -> Went {
+        let key = |row: usize| RowKey::of_row(shape, slice, slice.rows.row(row));
+        let together = writes.iter().map(|write| key(write.row));
+        let caution = self.caution.clone();
+        Went::Undone(caution.after_undone(slice.table, row.map(key), together, reason))
     }
 
     async fn apply_slice(
@@ -73,13 +104,18 @@ impl Applying {
         slice: Slice<'_>,
         heads: &[RowHead],
         outcome: &mut BatchOutcome,
-    ) -> Result<(), ProviderError> {
+    ) -> Result<Went, ProviderError> {
         let local = store.local_rows(slice).await?;
         let shape = store.shapes()[slice.table].clone();
         self.strike_overdue(&shape, slice);
         let enumerated = self.enumerated(&shape, slice, heads);
         let plan = self.decide(&shape, slice, (heads, &enumerated), &local, outcome)?;
-        let failures = store.write(slice, &local, &plan.writes).await?;
+        let failures = match store.write(slice, &local, &plan.writes).await? {
+            Written::AllBut(failures) => failures,
+            Written::Undone { row, reason } => {
+                return Ok(self.undone(&shape, slice, row, &plan.writes, &reason));
+            }
+        };
         let mut failed: BTreeMap<usize, RowFailure> = failures
             .into_iter()
             .map(|failure| (failure.row, failure))
@@ -91,7 +127,13 @@ impl Applying {
             writes.retain(|write| write.row != one.write.row);
         }
         forced.extend(plan.merged);
-        failed.append(&mut write_apart(store, slice, &local, &forced).await?);
+        match write_apart(store, slice, &local, &forced).await? {
+            Apart::AllBut(mut failures) => failed.append(&mut failures),
+            Apart::Undone { row, reason } => {
+                let forced: Vec<Write> = forced.iter().map(|one| one.write).collect();
+                return Ok(self.undone(&shape, slice, row, &forced, &reason));
+            }
+        }
         for Forced { write, record, .. } in forced {
             writes.push(write);
             records.insert(write.row, record);
@@ -125,7 +167,7 @@ impl Applying {
                 }
             }
         }
-        Ok(())
+        Ok(Went::On)
     }
 
     /// Asks the handler about rows that failed when they came again, behind all others; gives those that it wants written all the same.
@@ -272,6 +314,17 @@ impl Applying {
                     outcome.records.extend(record.map(|record| *record));
                 }
                 Verdict::Write(..) | Verdict::Merge(..) => {
+                    if !self.caution.bans_none() {
+                        let key = RowKey::of_row(shape, slice, cells);
+                        if let Some(reason) = self.caution.bans(slice.table, key) {
+                            if slice.repeated {
+                                let known = &self.known_and_own;
+                                failures.push(failure_record(known, shape, here, remote, reason));
+                            }
+                            held_back.push((row, reason.to_owned()));
+                            continue;
+                        }
+                    }
                     if !slice.repeated && !self.caution.withholds_none() {
                         let key = RowKey::of_row(shape, slice, cells);
                         if let Some(reason) = self.caution.withholds(slice.table, key) {
@@ -425,6 +478,15 @@ impl Applying {
         }
         Ok(())
     }
+}
+
+/// What became of rows.
+#[derive(Debug)]
+pub(super) enum Went {
+    /// The direction goes on.
+    On,
+    /// They undid its transaction; it starts again like this.
+    Undone(Caution),
 }
 
 /// What is to be written of a slice, and the conflicts settled by it.

@@ -70,6 +70,39 @@ pub struct CallFailure {
     pub reason: Option<String>,
 }
 
+/// Why calls that write were not carried out. Nothing is left of the transaction.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The database refused a row and undid the whole transaction.
+    Undone {
+        /// Which row of the arguments, where the connection can tell.
+        row: Option<usize>,
+        /// The database's error.
+        reason: String,
+    },
+    /// Anything else.
+    Failed(ProviderError),
+}
+
+impl CallError {
+    /// Where the calls are about the object as a whole.
+    pub fn at(self, object: String) -> ProviderError {
+        match self {
+            CallError::Undone { reason, .. } => {
+                ProviderError::database(object, reason, "run it again")
+            }
+            CallError::Failed(error) => error,
+        }
+    }
+}
+
+impl From<ProviderError> for CallError {
+    fn from(error: ProviderError) -> Self {
+        CallError::Failed(error)
+    }
+}
+
 /// One connection that runs commands; used for a call at a time, and closed when it is dropped.
 ///
 /// An error of a call means that the transaction, or the connection, cannot be used any more. What goes wrong about one row is part of
@@ -142,7 +175,7 @@ pub trait CommandConnection: Send {
         arguments: &RowSet,
         programs: &[Program<'_>],
         program_of: &[usize],
-    ) -> Result<Vec<CallFailure>, ProviderError>;
+    ) -> Result<Vec<CallFailure>, CallError>;
 
     /// Runs commands for many rows, one after the other. A command that fails is undone, and all its rows count as not written.
     async fn run_bulk(
@@ -151,5 +184,5 @@ pub trait CommandConnection: Send {
         signature: &Signature,
         arguments: &RowSet,
         calls: &[BulkCall<'_>],
-    ) -> Result<Vec<CallFailure>, ProviderError>;
+    ) -> Result<Vec<CallFailure>, CallError>;
 }

@@ -24,7 +24,7 @@ mod write;
 pub use adapter::{BulkCommand, BulkCommands, CommandRole, SyncAdapter};
 pub use command::{Command, CommandText, Input};
 pub use connection::{
-    BulkCall, CallFailure, Cells, CommandConnection, Program, Query, Step, Transaction,
+    BulkCall, CallError, CallFailure, Cells, CommandConnection, Program, Query, Step, Transaction,
 };
 pub use session_value::SessionValue;
 pub use signature::{Parameter, Signature};

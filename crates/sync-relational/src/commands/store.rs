@@ -7,12 +7,12 @@ use sync_knowledge::{ReplicaId, Tick};
 use sync_metadata::{ScopeDescription, Size, SqlKind, SqlType, Value, ValueRef};
 use sync_provider::{ProviderError, RowRef, RowSet, TableShape};
 
-use super::connection::{CommandConnection, Program, Query, Step, Transaction};
+use super::connection::{CallError, CommandConnection, Program, Query, Step, Transaction};
 use super::read::{ReadRow, fitted, result};
 use super::{Command, CommandRole, Parameter, SessionValue, Signature, SyncAdapter};
 use crate::store::{
     Attempt, Begun, Commit, Fetch, Fetched, Learned, LocalEntry, LocalSlice, Page, Patience,
-    RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write, scope_row_changed,
+    RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write, Written, scope_row_changed,
 };
 
 /// Who a store of commands is.
@@ -347,11 +347,12 @@ impl<C: CommandConnection> CommandStore<C> {
         let failures = self
             .connection
             .run(None, &self.signature, &arguments, &[program], &[0])
-            .await?;
+            .await;
+        let object = format!("scope {}", self.scope.description.name);
+        let failures = failures.map_err(|error| error.at(object.clone()))?;
         let Some(failure) = failures.into_iter().next() else {
             return Ok(());
         };
-        let object = format!("scope {}", self.scope.description.name);
         Err(match failure.reason {
             Some(reason) => ProviderError::database(object, reason, "run it again"),
             None => scope_row_changed(object),
@@ -482,8 +483,15 @@ impl<C: CommandConnection> Store for CommandStore<C> {
         slice: Slice<'_>,
         local: &LocalSlice,
         writes: &[Write],
-    ) -> Result<Vec<RowFailure>, ProviderError> {
-        self.write_slice(slice, local, writes).await
+    ) -> Result<Written, ProviderError> {
+        match self.write_slice(slice, local, writes).await {
+            Ok(failures) => Ok(Written::AllBut(failures)),
+            Err(CallError::Undone { row, reason }) => {
+                self.connection.rollback().await?;
+                Ok(Written::Undone { row, reason })
+            }
+            Err(CallError::Failed(error)) => Err(error),
+        }
     }
 
     async fn commit(&mut self, learned: &Learned) -> Result<Commit, ProviderError> {

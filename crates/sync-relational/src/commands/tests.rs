@@ -9,9 +9,13 @@ use sync_metadata::{
 use sync_provider::{Outcome, ProviderError, RowFacts, RowSet};
 use uuid::Uuid;
 
-use super::connection::{BulkCall, CallFailure, Cells, CommandConnection, Query, Transaction};
+use super::connection::{
+    BulkCall, CallError, CallFailure, Cells, CommandConnection, Query, Transaction,
+};
 use super::*;
-use crate::store::{Attempt, Learned, LocalEntry, LocalSlice, Patience, Slice, Store as _, Write};
+use crate::store::{
+    Attempt, Learned, LocalEntry, LocalSlice, Patience, Slice, Store as _, Write, Written,
+};
 
 mod reading;
 
@@ -130,7 +134,7 @@ impl CommandConnection for Fake {
         arguments: &RowSet,
         programs: &[Program<'_>],
         program_of: &[usize],
-    ) -> Result<Vec<CallFailure>, ProviderError> {
+    ) -> Result<Vec<CallFailure>, CallError> {
         if table.is_none() {
             let stamp = signature.place(SessionValue::ScopeTimestamp);
             let cells = arguments.iter().next();
@@ -166,7 +170,7 @@ impl CommandConnection for Fake {
         signature: &Signature,
         arguments: &RowSet,
         calls: &[BulkCall<'_>],
-    ) -> Result<Vec<CallFailure>, ProviderError> {
+    ) -> Result<Vec<CallFailure>, CallError> {
         let mut failures = Vec::new();
         for call in calls {
             for &row in call.rows {
@@ -357,9 +361,12 @@ fn write(
         repeated: false,
         together: false,
         guarded: false,
+        apart: false,
         rows: &incoming,
     };
-    let failed = now(store.write(slice, &local, &writes)).unwrap();
+    let Written::AllBut(failed) = now(store.write(slice, &local, &writes)).unwrap() else {
+        panic!("nothing is undone");
+    };
     let failed = failed
         .iter()
         .map(|failure| format!("{} {}", failure.row, failure.reason));

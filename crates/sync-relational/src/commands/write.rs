@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use sync_metadata::{ValueRef, VersionColumns};
 use sync_provider::{ProviderError, RowSet};
 
-use super::connection::{BulkCall, CallFailure, CommandConnection, Program, Step};
+use super::connection::{BulkCall, CallError, CallFailure, CommandConnection, Program, Step};
 use super::read::fitted;
 use super::store::fitted_cells;
 use super::{CommandRole, CommandStore, SessionValue, SyncAdapter};
@@ -105,7 +105,7 @@ impl<C: CommandConnection> CommandStore<C> {
         slice: Slice<'_>,
         local: &LocalSlice,
         writes: &[Write],
-    ) -> Result<Vec<RowFailure>, ProviderError> {
+    ) -> Result<Vec<RowFailure>, CallError> {
         let mut failures = Vec::new();
         let (mut planned, mut arguments) = (
             Vec::new(),
@@ -121,14 +121,20 @@ impl<C: CommandConnection> CommandStore<C> {
                 }),
             }
         }
-        let mut left = self
-            .write_together(slice.table, &planned, &arguments)
-            .await?;
+        let named = |error| name_row(error, |row| planned.get(row).map(|planned| planned.row));
+        let mut left: Vec<usize> = match slice.apart {
+            true => (0..planned.len()).collect(),
+            false => self
+                .write_together(slice.table, &planned, &arguments)
+                .await
+                .map_err(named)?,
+        };
         let mut round = 0;
         while !left.is_empty() {
             let failed = self
                 .write_each(slice.table, &planned, &arguments, &left)
-                .await?;
+                .await
+                .map_err(named)?;
             let refused: Vec<usize> = failed
                 .iter()
                 .filter(|failure| failure.reason.is_some())
@@ -233,7 +239,7 @@ impl<C: CommandConnection> CommandStore<C> {
         table: usize,
         planned: &[Planned],
         arguments: &RowSet,
-    ) -> Result<Vec<usize>, ProviderError> {
+    ) -> Result<Vec<usize>, CallError> {
         let all = 0..planned.len();
         let adapter = &self.adapters[table];
         let Some(bulk) = &adapter.bulk else {
@@ -283,7 +289,7 @@ impl<C: CommandConnection> CommandStore<C> {
         planned: &[Planned],
         arguments: &RowSet,
         rows: &[usize],
-    ) -> Result<Vec<CallFailure>, ProviderError> {
+    ) -> Result<Vec<CallFailure>, CallError> {
         let adapter = &self.adapters[table];
         let programs = Work::ALL.map(|work| work.program(adapter));
         let mut some = adapter.signature().arguments();
@@ -299,12 +305,24 @@ impl<C: CommandConnection> CommandStore<C> {
                 &programs,
                 &program_of,
             )
-            .await?;
+            .await
+            .map_err(|error| name_row(error, |row| rows.get(row).copied()))?;
         let named = failures.into_iter().filter_map(|failure| {
             let row = *rows.get(failure.row)?;
             Some(CallFailure { row, ..failure })
         });
         Ok(named.collect())
+    }
+}
+
+/// The row that undid the transaction, under another number.
+fn name_row(error: CallError, number: impl Fn(usize) -> Option<usize>) -> CallError {
+    match error {
+        CallError::Undone { row, reason } => CallError::Undone {
+            row: row.and_then(number),
+            reason,
+        },
+        failed => failed,
     }
 }
 
