@@ -14,7 +14,7 @@ use sync_provider::{ApplyHandler, SyncProvider};
 use sync_provider_mssql::{Execution, MssqlProvider, Provisioning, TableChoice, Tables};
 use tiberius::{ColumnData, Row};
 
-use super::engine::{Engine, Lacking, Layout, TestReplica};
+use super::engine::{Engine, Layout, TestReplica};
 use super::hooked::{Call, Hooked};
 use super::neutral::{SCOPE, TABLES, TableSpec};
 use super::state::{Entry, GlobalVersion, State, entry_key};
