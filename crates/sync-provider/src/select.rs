@@ -74,6 +74,14 @@ impl Selection {
         self.destination.is_uniform()
     }
 
+    /// Up to which tick the destination knows each replica, whatever the row; nothing where that is not the same for all rows. An engine can leave
+    /// out by it what came through the scope and need not be sent.
+    pub fn known(&self) -> impl Iterator<Item = (ReplicaKey, Tick)> {
+        let uniform = self.destination.is_uniform();
+        let vector = uniform.then(|| self.destination.vector_at(&[], &[]));
+        vector.into_iter().flat_map(|vector| vector.iter())
+    }
+
     /// Whether the destination needs this version of a row; `item` is read only unless [`Selection::ignores_ids`].
     pub fn needs(&self, item: &[u8], version: Version) -> bool {
         !self.destination.contains(item, version)

@@ -91,7 +91,7 @@ pub struct Page {
     pub heads: Vec<RowHead>,
     /// The rows: key columns for tombstones, all columns of the scope otherwise.
     pub rows: RowSet,
-    /// Tracking rows looked at.
+    /// Tracking rows looked at, at least one where any was: an engine need not count those that it left out by [`Selection::known`].
     pub examined: u64,
     /// Live tracking rows without a base row.
     pub orphans: u64,

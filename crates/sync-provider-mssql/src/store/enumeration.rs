@@ -8,7 +8,7 @@ use tiberius::{ColumnData, ToSql};
 use crate::read;
 use crate::staging::Packed;
 use crate::store::MssqlStore;
-use crate::store::sql::Reach;
+use crate::store::sql::{MOST_KNOWN, Reach};
 use crate::store::texts::Texts;
 
 /// Columns of a tracking row and ours, as `TableNames::tracking` selects them.
@@ -52,6 +52,8 @@ impl MssqlStore {
             shape.columns.len()
         };
         let mut page = Page::new(width);
+        // The table has changed, or it would not be scanned: what the server leaves out was looked at, too.
+        page.examined = u64::from(scan.after.is_none());
         let mut appetite = Appetite::new(shape);
         let mut after = scan.after.clone();
         let mut nameless = 0;
@@ -80,6 +82,7 @@ impl MssqlStore {
                 None if seen.rows < asked => return Ok(Some(page)),
                 None => {
                     page = Page::new(width);
+                    page.examined = 1;
                     after = scan.after.clone();
                     nameless += seen.rows;
                 }
@@ -99,8 +102,12 @@ impl MssqlStore {
         let mut texts = Texts::new(counted.clone());
         let shape = &self.shapes[scan.table];
         let (keys, width) = (shape.key.len(), shape.columns.len());
-        let sql =
-            self.tables[scan.table].scan(scan.deleted, after.is_some(), self.reach(), &counted);
+        let known: Vec<(i32, i64)> = (scan.selection.known())
+            .filter_map(|(key, tick)| Some((key.0.try_into().ok()?, tick.try_into().ok()?)))
+            .take(MOST_KNOWN)
+            .collect();
+        let (reach, resumed) = (self.reach(), after.is_some());
+        let sql = self.tables[scan.table].scan(scan.deleted, resumed, reach, &known, &counted);
         let floor = match &after {
             Some(cursor) => cursor.tick,
             None => i64::try_from(scan.floor).unwrap_or(i64::MAX),

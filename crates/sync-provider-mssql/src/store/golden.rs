@@ -5,6 +5,7 @@ use sync_metadata::ObjectName;
 use super::applying::applying;
 use super::open::{Circle, closing};
 use super::sql::{CREATE_SHARED, Column, Reach, TableNames, Taker};
+use super::writing::Parts;
 use crate::golden::check;
 
 fn column(name: &str, sql_type: &str) -> Column {
@@ -36,6 +37,22 @@ fn table(name: &str, columns: Vec<Column>, key: Vec<usize>) -> TableNames {
 }
 
 const REACH: Reach = Reach { mark: 7, scope: 3 };
+const KNOWN: [(i32, i64); 2] = [(1, 77), (4, 2)];
+const ALL: Parts = Parts {
+    tracked: true,
+    new: true,
+    insert: true,
+    update: true,
+    delete: true,
+};
+/// Of a first synchronisation.
+const FIRST: Parts = Parts {
+    tracked: false,
+    new: true,
+    insert: true,
+    update: false,
+    delete: false,
+};
 
 fn statements(table: &TableNames) -> Vec<String> {
     vec![
@@ -44,13 +61,14 @@ fn statements(table: &TableNames) -> Vec<String> {
         applying(Some("it's")),
         table.stage(&table.key),
         format!("SELECT 1 WHERE {}", table.any_between(7, "@mark", REACH)),
-        table.scan(false, false, REACH, &table.key),
-        table.scan(false, true, REACH, &[]),
-        table.scan(true, false, REACH, &[]),
-        table.scan(true, true, REACH, &table.key),
+        table.scan(false, false, REACH, &[], &table.key),
+        table.scan(false, true, REACH, &KNOWN, &[]),
+        table.scan(true, false, REACH, &KNOWN, &[]),
+        table.scan(true, true, REACH, &[], &table.key),
         table.fetch(&table.key),
-        table.apply(),
-        table.apply_each(),
+        table.apply(ALL),
+        table.apply(FIRST),
+        table.apply_each(ALL),
     ]
 }
 
@@ -82,7 +100,7 @@ fn a_table_of_a_circle() {
         table.create_open(),
         table.leave_open(false),
         table.leave_open(true),
-        table.apply(),
+        table.apply(ALL),
         closing(&[table], "COMMIT TRANSACTION"),
     ];
     check("session-circle.sql", &statements);

@@ -11,6 +11,7 @@ mod scope_row;
 mod slice;
 mod sql;
 mod texts;
+mod writing;
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};

@@ -13,7 +13,8 @@ use crate::opened::OpenedTable;
 use crate::read;
 use crate::server_error::no_fault_of_a_row;
 use crate::sql::{join, object, text};
-use crate::store::sql::{Base, Column, TableNames, Taker, UNPACK_PLAN};
+use crate::store::sql::{Base, Column, TableNames, Taker};
+use crate::store::writing::UNPACK_PLAN;
 
 /// The references of a table that may be left open, and those to it: decided once, from the foreign keys.
 #[derive(Clone, Debug, Default)]

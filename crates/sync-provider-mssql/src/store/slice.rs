@@ -17,6 +17,15 @@ use crate::store::keys::{respelled, shown_key, spelled_otherwise};
 use crate::store::scope_row::get;
 use crate::store::sql::Base;
 use crate::store::texts::Texts;
+use crate::store::writing::Parts;
+
+/// What is to be done with the rows of a slice.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// As JSON: one array per row, in the order in which `UNPACK_PLAN` reads it.
+    json: String,
+    parts: Parts,
+}
 
 impl MssqlStore {
     pub(super) async fn read_local(
@@ -164,7 +173,7 @@ impl MssqlStore {
     pub(super) async fn carry_out(
         &mut self,
         slice: Slice<'_>,
-        plan: &str,
+        plan: &Plan,
         opening: &str,
     ) -> Result<Written, ProviderError> {
         let scope = self.lens.scope_local_id;
@@ -173,12 +182,12 @@ impl MssqlStore {
         let together = format!(
             "{opening}{writing};\nSAVE TRANSACTION sync_slice;\nDECLARE @told nvarchar(2048);\nBEGIN TRY\n{}\nEND TRY\nBEGIN CATCH\n{give_up}\n\
              ROLLBACK TRANSACTION sync_slice;\nSELECT -1, N''\nEND CATCH",
-            table.apply(),
+            table.apply(plan.parts),
             writing = table.writing(),
             give_up = give_up("-1", &[]),
         );
         if !slice.apart {
-            match self.connection.call(&together, &[&plan, &scope]).await {
+            match self.connection.call(&together, &[&plan.json, &scope]).await {
                 Ok(sets) => {
                     let failures = self.failures(&sets)?;
                     if failures.iter().all(|failure| failure.row != usize::MAX) {
@@ -189,8 +198,11 @@ impl MssqlStore {
             }
         }
         let opening = if slice.apart { opening } else { "" };
-        let each = format!("{opening}{}", self.tables[slice.table].apply_each());
-        match self.connection.call(&each, &[&plan, &scope]).await {
+        let each = format!(
+            "{opening}{}",
+            self.tables[slice.table].apply_each(plan.parts)
+        );
+        match self.connection.call(&each, &[&plan.json, &scope]).await {
             Ok(sets) => Ok(Written::AllBut(self.failures(&sets)?)),
             Err(error) => self.undone(error).await,
         }
@@ -219,15 +231,15 @@ impl MssqlStore {
         })
     }
 
-    /// What is to be done, as JSON: one array per row, in the order in which `UNPACK_PLAN` reads it.
+    /// What is to be done.
     pub(super) fn plan(
         &self,
         slice: Slice<'_>,
         local: &LocalSlice,
         writes: &[Write],
-    ) -> Result<String, ProviderError> {
+    ) -> Result<Plan, ProviderError> {
         let shape = &self.shapes[slice.table];
-        let mut plan = String::new();
+        let (mut plan, mut parts) = (String::new(), Parts::default());
         for write in writes {
             let entry = local.entries.get(write.row).and_then(Option::as_ref);
             let live = entry.is_some_and(|entry| entry.cells.is_some());
@@ -237,6 +249,7 @@ impl MssqlStore {
                 (true, false, true) => Base::Update,
                 (true, false, false) => Base::Insert,
             };
+            parts.add(base, entry.is_some());
             let outcome = &write.outcome;
             let version = |version| {
                 VersionColumns::through_scope(version, self.lens.scope_local_id).map_err(|error| {
@@ -281,7 +294,7 @@ impl MssqlStore {
             );
         }
         plan.push_str("]]");
-        Ok(plan)
+        Ok(Plan { json: plan, parts })
     }
 }
 

@@ -7,8 +7,7 @@ use sync_metadata::{ObjectName, SqlKind, SqlType, TypeFamily, quote};
 
 use crate::ddl::OWN_COLUMNS;
 use crate::read;
-use crate::server_error::give_up;
-use crate::sql::{join, object, text};
+use crate::sql::{join, object};
 use crate::staging::{self, Parameters};
 use crate::store::open::Circle;
 
@@ -106,12 +105,28 @@ impl Reach {
     }
 }
 
+/// Replicas whose ticks a statement lists at most; of others a row travels and is dropped here.
+pub(super) const MOST_KNOWN: usize = 200;
+
+/// Leaves out what came through the scope from replicas (key, tick) that the destination knows as far: after a session brought rows, its way
+/// back has nothing to tell of them.
+fn unknown(scope: i32, known: &[(i32, i64)]) -> String {
+    let ticks = join(known, " ", |(key, tick)| format!("WHEN {key} THEN {tick}"));
+    if ticks.is_empty() {
+        return String::new();
+    }
+    format!(
+        " AND CASE WHEN side.update_scope_local_id = {scope} AND side.scope_update_peer_timestamp <= \
+         CASE side.scope_update_peer_key {ticks} ELSE -1 END THEN 0 ELSE 1 END = 1"
+    )
+}
+
 impl TableNames {
     pub(super) fn staged(&self) -> String {
         format!("#sync_staged_{}", self.index)
     }
 
-    fn keys(&self) -> impl Iterator<Item = &Column> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Column> {
         self.key.iter().map(|&column| &self.columns[column])
     }
 
@@ -160,7 +175,8 @@ impl TableNames {
         format!("c{index} {sql_type}{collate} NULL")
     }
 
-    /// Takes a slice in, and answers with what is there under its keys.
+    /// Takes a slice in, and answers with what is there under its keys. Rows of which there is nothing to say are left out: of a first
+    /// synchronisation that is all of them.
     pub(super) fn stage(&self, counted: &[usize]) -> String {
         let columns = staging::unpack(
             Parameters::FIRST,
@@ -169,15 +185,32 @@ impl TableNames {
         let names = join(0..self.columns.len(), ", ", |index| format!("c{index}"));
         let staged = self.staged();
         let (cells, counts) = (self.cells(), self.counts(counted));
+        let key = self
+            .keys()
+            .next()
+            .map_or_else(String::new, |key| format!("side.{}", quote(&key.name)));
+        // Twins are looked for among all rows, whichever of them are answered.
+        let (rows, twin) = match self.twin() {
+            Some(twin) => (
+                format!("(SELECT staged.*, {twin} AS twin FROM {staged} staged)"),
+                "staged.twin",
+            ),
+            None => (staged.clone(), "CONVERT(int, NULL)"),
+        };
+        let unfit = self.unfit();
+        let worth_saying = [
+            Some(format!("{key} IS NOT NULL")),
+            (rows != staged).then(|| format!("{twin} IS NOT NULL")),
+            unfit.as_ref().map(|unfit| format!("{unfit} IS NOT NULL")),
+        ];
         format!(
             "TRUNCATE TABLE {staged}; INSERT INTO {staged} (n, {names}) {packed}; \
-             SELECT staged.n, {unfit}, {twin}, CASE WHEN side.{key} IS NULL THEN 0 ELSE 1 END, \
-             CASE WHEN base.{key} IS NULL THEN 0 ELSE 1 END, {tracking}, {counts}{cells} FROM {staged} staged LEFT JOIN {side} side WITH (UPDLOCK, HOLDLOCK) ON {tracked} \
-             LEFT JOIN {base} base WITH (UPDLOCK) ON {found} ORDER BY staged.n",
+             SELECT staged.n, {unfit}, {twin}, CASE WHEN {key} IS NULL THEN 0 ELSE 1 END, \
+             CASE WHEN base.{first} IS NULL THEN 0 ELSE 1 END, {tracking}, {counts}{cells} FROM {rows} staged LEFT JOIN {side} side WITH (UPDLOCK, HOLDLOCK) ON {tracked} \
+             LEFT JOIN {base} base WITH (UPDLOCK) ON {found} WHERE {worth_saying} ORDER BY staged.n",
             packed = staging::select(Parameters::FIRST, &columns),
-            unfit = self.unfit(),
-            twin = self.twin(),
-            key = self
+            unfit = unfit.as_deref().unwrap_or("CONVERT(int, NULL)"),
+            first = self
                 .keys()
                 .next()
                 .map_or_else(String::new, |key| quote(&key.name)),
@@ -186,6 +219,9 @@ impl TableNames {
             base = object(&self.base),
             tracked = self.is_staged("side"),
             found = self.is_staged("base"),
+            worth_saying = join(worth_saying.into_iter().flatten(), " OR ", |condition| {
+                condition
+            }),
         )
     }
 
@@ -224,16 +260,18 @@ impl TableNames {
 
     /// The number of the first row of the slice where that is an earlier one under a key that the collation takes for the same. Partitions take
     /// one pass; looking for each row among all the others would take a thousand.
-    fn twin(&self) -> String {
+    fn twin(&self) -> Option<String> {
         if self.keys().all(|key| key.collation.is_none()) {
-            return "CONVERT(int, NULL)".to_owned();
+            return None;
         }
         let key = join(&self.key, ", ", |column| format!("staged.c{column}"));
-        format!("NULLIF(MIN(staged.n) OVER (PARTITION BY {key}), staged.n)")
+        Some(format!(
+            "NULLIF(MIN(staged.n) OVER (PARTITION BY {key}), staged.n)"
+        ))
     }
 
     /// The number of the first column whose text its code page does not hold.
-    fn unfit(&self) -> String {
+    fn unfit(&self) -> Option<String> {
         let in_code_page = self.columns.iter().enumerate().filter(|(_, column)| {
             matches!(
                 column.sql_type.kind,
@@ -250,10 +288,7 @@ impl TableNames {
                  <> CONVERT(nvarchar(max), staged.c{index}) COLLATE Latin1_General_BIN2 THEN {index}"
             )
         });
-        if branches.is_empty() {
-            return "CONVERT(int, NULL)".to_owned();
-        }
-        format!("CASE {branches} END")
+        (!branches.is_empty()).then(|| format!("CASE {branches} END"))
     }
 
     /// The columns of a tracking row, and ours.
@@ -275,6 +310,7 @@ impl TableNames {
         deleted: bool,
         resumed: bool,
         reach: Reach,
+        known: &[(i32, i64)],
         counted: &[usize],
     ) -> String {
         let behind = if resumed {
@@ -287,8 +323,9 @@ impl TableNames {
             "side.local_update_peer_timestamp > CONVERT(binary(8), @P2)".to_owned()
         };
         let limit = format!(
-            " AND {}",
-            reach.condition(&format!("CONVERT(bigint, {})", reach.mark))
+            " AND {}{}",
+            reach.condition(&format!("CONVERT(bigint, {})", reach.mark)),
+            unknown(reach.scope, known)
         );
         let keys = join(self.keys(), ", ", |key| {
             read::select(&format!("side.{}", quote(&key.name)), &key.read_as)
@@ -358,198 +395,6 @@ impl TableNames {
         })
     }
 
-    /// Carries out what is planned. The parameters: `@P1` the plan as JSON, `@P2` this scope's local id. Answers with the rows that are
-    /// refused and why.
-    pub(super) fn apply(&self) -> String {
-        let mut steps = vec![
-            UNPACK_PLAN.to_owned(),
-            "DELETE FROM #sync_failed".to_owned(),
-            "DECLARE @tick bigint".to_owned(),
-        ];
-        steps.extend(self.steps());
-        steps.extend(self.note_opened());
-        steps.push("SELECT n, reason FROM #sync_failed".to_owned());
-        steps.join(";\n")
-    }
-
-    /// As [`apply`](Self::apply), one planned row after the other, each in a savepoint: after a statement for all of them failed. The rows that
-    /// failed on a key are then tried once more together, for they may have waited for each other: two values swapped, or a parent that came
-    /// after its child.
-    pub(super) fn apply_each(&self) -> String {
-        let steps = self.steps().join(";\n");
-        let writing = self.writing();
-        let noted = self.note_opened();
-        let noted = noted.map_or_else(String::new, |noted| format!("{noted};\n"));
-        format!(
-            "{writing}; {UNPACK_PLAN}; DELETE FROM #sync_all; INSERT INTO #sync_all SELECT * FROM #sync_planned; DELETE FROM #sync_failed;\n\
-             DECLARE @n int = (SELECT MIN(n) FROM #sync_all), @number int, @reason nvarchar(4000), @tick bigint, @told nvarchar(2048);\n\
-             WHILE @n IS NOT NULL\nBEGIN\n\
-             DELETE FROM #sync_planned; INSERT INTO #sync_planned SELECT * FROM #sync_all WHERE n = @n;\n\
-             SAVE TRANSACTION sync_row;\n\
-             BEGIN TRY\n{steps}\nEND TRY\nBEGIN CATCH\n\
-             {give_up}\n\
-             SELECT @number = ERROR_NUMBER(), @reason = ERROR_MESSAGE();\n\
-             ROLLBACK TRANSACTION sync_row;\n\
-             INSERT INTO #sync_failed (n, reason, number) VALUES (@n, @reason, @number);\n\
-             END CATCH;\n\
-             SET @n = (SELECT MIN(n) FROM #sync_all WHERE n > @n);\nEND;\n\
-             DELETE FROM #sync_planned; INSERT INTO #sync_planned SELECT * FROM #sync_all WHERE n IN \
-             (SELECT n FROM #sync_failed WHERE number IN (547, 2601, 2627));\n\
-             IF (SELECT COUNT(*) FROM #sync_planned) > 1\nBEGIN\n\
-             SAVE TRANSACTION sync_rest;\n\
-             BEGIN TRY\nDELETE FROM #sync_failed WHERE n IN (SELECT n FROM #sync_planned);\n{steps}\nEND TRY\nBEGIN CATCH\n\
-             {give_up_all}\n\
-             ROLLBACK TRANSACTION sync_rest;\nEND CATCH;\nEND;\n{noted}\
-             SELECT n, reason FROM #sync_failed",
-            give_up = give_up("@n", &[]),
-            give_up_all = give_up("-1", &[]),
-        )
-    }
-
-    fn steps(&self) -> Vec<String> {
-        let base = [
-            Some(self.delete_base()),
-            self.update_base(),
-            Some(self.insert_base()),
-        ];
-        let checks = [Some(self.refuse_stale()), self.refuse_parents()];
-        let checks = checks.into_iter().flatten();
-        let base = base.into_iter().flatten();
-        let tracking = [self.update_tracking(), self.insert_tracking()];
-        if self.ours {
-            // A trigger of the user's that changes the very row is to find its tracking row there.
-            checks.chain(tracking).chain(base).collect()
-        } else {
-            checks.chain(base).chain(tracking).collect()
-        }
-    }
-
-    /// Rows whose local side is not what the decision saw.
-    fn refuse_stale(&self) -> String {
-        let changed = format!(
-            "SELECT planned.n, N'it was changed here meanwhile' FROM #sync_planned planned JOIN {staged} staged ON staged.n = planned.n \
-             LEFT JOIN {side} side ON {tracked} WHERE COALESCE(CONVERT(bigint, side.local_update_peer_timestamp), -1) <> COALESCE(planned.seen, -1)",
-            staged = self.staged(),
-            side = object(&self.side),
-            tracked = self.is_staged("side"),
-        );
-        refuse(&changed)
-    }
-
-    /// Deletions that would take other rows along.
-    fn refuse_parents(&self) -> Option<String> {
-        let refused = join(&self.takers, ";\n", |taker| {
-            let refers = join(&taker.columns, " AND ", |(child, parent)| {
-                format!("child.{} = base.{}", quote(child), quote(parent))
-            });
-            refuse(&format!(
-                "SELECT planned.n, {reason} FROM #sync_planned planned JOIN {staged} staged ON staged.n = planned.n \
-                 JOIN {base} base ON {found} WHERE planned.base = {delete} AND EXISTS (SELECT 1 FROM {child} child WHERE {refers})",
-                reason = text(&format!("rows of table {} still refer to it", taker.child)),
-                staged = self.staged(),
-                base = object(&self.base),
-                found = self.is_staged("base"),
-                delete = Base::Delete.code(),
-                child = object(&taker.child),
-            ))
-        });
-        (!refused.is_empty()).then_some(refused)
-    }
-
-    fn delete_base(&self) -> String {
-        format!(
-            "DELETE base FROM {} base JOIN {} staged ON {} JOIN #sync_planned planned ON planned.n = staged.n WHERE planned.base = {}",
-            object(&self.base),
-            self.staged(),
-            self.is_staged("base"),
-            Base::Delete.code()
-        )
-    }
-
-    /// `None` where there is nothing beside the key to write.
-    fn update_base(&self) -> Option<String> {
-        let writable = self.columns.iter().enumerate();
-        let writable =
-            writable.filter(|(index, column)| !column.identity && !self.key.contains(index));
-        let set = join(writable, ", ", |(index, column)| {
-            format!(
-                "{} = {}",
-                quote(&column.name),
-                stored(index, &column.sql_type)
-            )
-        });
-        (!set.is_empty()).then(|| format!(
-            "UPDATE base SET {set} FROM {} base JOIN {} staged ON {} JOIN #sync_planned planned ON planned.n = staged.n WHERE planned.base = {}",
-            object(&self.base),
-            self.staged(),
-            self.is_staged("base"),
-            Base::Update.code()
-        ))
-    }
-
-    fn insert_base(&self) -> String {
-        let base = object(&self.base);
-        let names = join(&self.columns, ", ", |column| quote(&column.name));
-        let values = join(self.columns.iter().enumerate(), ", ", |(index, column)| {
-            stored(index, &column.sql_type)
-        });
-        let insert = format!(
-            "INSERT INTO {base} ({names}) SELECT {values} FROM {} staged JOIN #sync_planned planned ON planned.n = staged.n WHERE planned.base = {}",
-            self.staged(),
-            Base::Insert.code()
-        );
-        if self.columns.iter().any(|column| column.identity) {
-            format!("SET IDENTITY_INSERT {base} ON; {insert}; SET IDENTITY_INSERT {base} OFF")
-        } else {
-            insert
-        }
-    }
-
-    fn update_tracking(&self) -> String {
-        let own = if self.ours {
-            ", sync_write_time = planned.write_time, sync_writer = planned.writer"
-        } else {
-            ""
-        };
-        format!(
-            "UPDATE side SET update_scope_local_id = planned.scope, scope_update_peer_key = planned.update_key, \
-             scope_update_peer_timestamp = planned.update_tick, local_update_peer_key = 0, restore_timestamp = NULL, \
-             create_scope_local_id = CASE WHEN planned.new_create = 1 THEN @P2 ELSE side.create_scope_local_id END, \
-             scope_create_peer_key = CASE WHEN planned.new_create = 1 THEN planned.create_key ELSE side.scope_create_peer_key END, \
-             scope_create_peer_timestamp = CASE WHEN planned.new_create = 1 THEN planned.create_tick ELSE side.scope_create_peer_timestamp END, \
-             sync_row_is_tombstone = planned.tombstone, last_change_datetime = GETDATE(){own} \
-             FROM {} side JOIN {} staged ON {} JOIN #sync_planned planned ON planned.n = staged.n",
-            object(&self.side),
-            self.staged(),
-            self.is_staged("side")
-        )
-    }
-
-    /// The tick is asked for once: an engine may count on each time that it is asked, which is slow.
-    fn insert_tracking(&self) -> String {
-        let keys = join(self.keys(), ", ", |key| quote(&key.name));
-        let values = join(&self.key, ", ", |column| format!("staged.c{column}"));
-        let (own, own_values) = if self.ours {
-            (
-                ", sync_write_time, sync_writer",
-                ", planned.write_time, planned.writer",
-            )
-        } else {
-            ("", "")
-        };
-        format!(
-            "SET @tick = CONVERT(bigint, @@DBTS) + 1;\nINSERT INTO {side} ({keys}, update_scope_local_id, scope_update_peer_key, scope_update_peer_timestamp, local_update_peer_key, \
-             create_scope_local_id, scope_create_peer_key, scope_create_peer_timestamp, local_create_peer_key, local_create_peer_timestamp, \
-             sync_row_is_tombstone, last_change_datetime{own}) SELECT {values}, planned.scope, planned.update_key, planned.update_tick, 0, \
-             @P2, planned.create_key, planned.create_tick, 0, @tick, planned.tombstone, GETDATE(){own_values} \
-             FROM {staged} staged JOIN #sync_planned planned ON planned.n = staged.n \
-             WHERE NOT EXISTS (SELECT 1 FROM {side} side WHERE {tracked})",
-            side = object(&self.side),
-            staged = self.staged(),
-            tracked = self.is_staged("side"),
-        )
-    }
-
     /// Whether tracking rows above a tick are there that can be sent under a mark, an expression; as a condition.
     pub(super) fn any_between(&self, tick: Tick, mark: &str, reach: Reach) -> String {
         let tick = i64::try_from(tick).unwrap_or(i64::MAX);
@@ -561,29 +406,8 @@ impl TableNames {
     }
 }
 
-/// Takes planned rows out that a query finds, with the reason that it gives.
-fn refuse(query: &str) -> String {
-    format!(
-        "INSERT INTO #sync_failed (n, reason) {query}; DELETE FROM #sync_planned WHERE n IN (SELECT n FROM #sync_failed)"
-    )
-}
-
-/// Turns the plan into rows.
-pub(super) const UNPACK_PLAN: &str = "DELETE FROM #sync_planned; INSERT INTO #sync_planned (n, base, seen, scope, update_key, update_tick, new_create, \
-     create_key, create_tick, tombstone, write_time, writer) SELECT packed.* FROM OPENJSON(@P1) WITH (n int '$[0]', base int '$[1]', \
-     seen bigint '$[2]', scope int '$[3]', update_key int '$[4]', update_tick bigint '$[5]', new_create int '$[6]', create_key int '$[7]', \
-     create_tick bigint '$[8]', tombstone int '$[9]', write_time bigint '$[10]', writer int '$[11]') packed";
-
 /// The temporary tables that all tables of a scope share.
 pub(super) const CREATE_SHARED: &str = "CREATE TABLE #sync_planned (n int NOT NULL PRIMARY KEY, base int NOT NULL, seen bigint NULL, \
      scope int NULL, update_key int NULL, update_tick bigint NULL, new_create int NOT NULL, create_key int NULL, create_tick bigint NULL, \
      tombstone int NOT NULL, write_time bigint NULL, writer int NULL); CREATE TABLE #sync_failed (n int NOT NULL PRIMARY KEY, reason nvarchar(4000) NOT NULL, number int NULL); \
      SELECT * INTO #sync_all FROM #sync_planned;";
-
-/// A staged cell as it goes into the table.
-fn stored(index: usize, sql_type: &SqlType) -> String {
-    match sql_type.kind {
-        SqlKind::Xml => format!("CONVERT(xml, staged.c{index})"),
-        _ => format!("staged.c{index}"),
-    }
-}
