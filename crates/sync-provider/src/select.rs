@@ -1,6 +1,6 @@
 //! Which changes a destination needs: from which tick a table is enumerated, and which of its rows are sent.
 
-use sync_knowledge::{Knowledge, Range, ReplicaKey, Tick, Version};
+use sync_knowledge::{Knowledge, Range, ReplicaId, ReplicaKey, Tick, Version};
 use sync_metadata::table_id_range;
 
 use crate::error::ProviderError;
@@ -13,7 +13,9 @@ pub struct Selection {
     /// What goes along with the changes.
     made_with: Knowledge,
     destination: Knowledge,
-    /// The destination knows no replica but itself.
+    /// Who the destination is.
+    replica: ReplicaId,
+    /// It knows no replica but itself.
     alone: bool,
     remembered: Vec<Vec<u8>>,
 }
@@ -33,6 +35,7 @@ impl Selection {
         Ok(Selection {
             made_with: source.clone(),
             destination: source.clone().map_remote_to_local(&remote),
+            replica: remote.key_map().own().clone(),
             alone: is_alone(&remote),
             remembered,
         })
@@ -104,7 +107,8 @@ impl Selection {
 
 /// Checks that the source has not forgotten deletions that the destination never heard of.
 ///
-/// A destination that knows no replica but itself is new rather than outdated.
+/// A destination that knows no replica but itself is new rather than outdated, unless it was known when something was forgotten: then deletions of
+/// its own rows may be among that.
 ///
 /// # Errors
 /// [`ProviderError::Outdated`] names what is missing.
@@ -117,7 +121,9 @@ pub fn check_not_outdated(
         return Ok(());
     };
     let destination = selection.destination();
-    if destination.contains_knowledge(forgotten) || selection.alone {
+    let of_destination = |id: &ReplicaId| *id == selection.replica;
+    let is_new = selection.alone && forgotten.max_tick_where(of_destination) == 0;
+    if is_new || destination.contains_knowledge(forgotten) {
         return Ok(());
     }
     let missing: Vec<String> = forgotten
@@ -148,7 +154,6 @@ pub fn check_not_outdated(
 mod tests {
     use super::*;
     use crate::outside::GREATEST_TICK;
-    use sync_knowledge::ReplicaId;
     use uuid::Uuid;
 
     #[test]

@@ -27,6 +27,11 @@ pub trait Engine: Send + Sync {
         true
     }
 
+    /// Whether a changed key is a deletion and an insertion.
+    fn follows_keys(&self) -> bool {
+        true
+    }
+
     /// Whether blanks at the end of a text key do not count.
     fn pads_keys(&self) -> bool {
         false
@@ -70,6 +75,9 @@ pub trait TestReplica: Send + Sync {
     /// Deletes a row as an application would.
     fn delete(&self, table: usize, key: &[Value], time: i64);
 
+    /// Gives a row another key, and other cells, as an application would in one statement.
+    fn rekey(&self, table: usize, key: &[Value], row: &[Value], time: i64);
+
     /// Makes every write of a row by a session fail, as a constraint would, or lets it succeed again.
     fn reject(&self, table: usize, key: &[Value], rejected: bool);
 
@@ -82,5 +90,11 @@ pub trait TestReplica: Send + Sync {
     /// Removes all tombstones and notes that they are forgotten, as a clean-up does. Says whether the replica can.
     fn clean_up(&self) -> bool {
         false
+    }
+
+    /// Another database that is the same to the byte, and the same replica therefore, where that is cheap to have. Only one of the two may meet the
+    /// others.
+    fn copy(&self) -> Option<Box<dyn TestReplica>> {
+        None
     }
 }

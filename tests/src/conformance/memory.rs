@@ -23,7 +23,7 @@ impl Engine for Memory {
 
     fn make(&self, layout: Layout) -> Box<dyn TestReplica> {
         let id = ReplicaId::from_uuid(Uuid::new_v4());
-        let mut description = neutral::description();
+        let mut description = neutral::description().clone();
         let mut orders = Vec::new();
         for table in &mut description.tables {
             let mut order: Vec<usize> = (0..table.columns.len()).collect();
@@ -85,6 +85,18 @@ impl TestReplica for InMemory {
 
     fn delete(&self, table: usize, key: &[Value], time: i64) {
         assert!(self.replica().delete(table, key, time), "there was a row");
+    }
+
+    fn rekey(&self, table: usize, key: &[Value], row: &[Value], time: i64) {
+        self.delete(table, key, time);
+        self.write(table, row, time);
+    }
+
+    fn copy(&self) -> Option<Box<dyn TestReplica>> {
+        Some(Box::new(InMemory {
+            provider: MemoryProvider::new(self.replica().clone()),
+            orders: self.orders.clone(),
+        }))
     }
 
     fn reject(&self, table: usize, key: &[Value], rejected: bool) {

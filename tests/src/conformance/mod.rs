@@ -4,6 +4,7 @@
 //! at rows, versions and knowledge through [`TestReplica::state`], which reads them back past the code under test.
 
 mod engine;
+pub mod grid;
 pub mod hooked;
 mod memory;
 mod mssql;

@@ -106,6 +106,11 @@ impl Engine for Mssql {
         true
     }
 
+    /// Sync Framework's triggers do not.
+    fn follows_keys(&self) -> bool {
+        self.making == Making::Ours
+    }
+
     fn knows_writers(&self) -> bool {
         self.making == Making::Ours
     }
@@ -420,6 +425,20 @@ impl TestReplica for Replica {
         ));
     }
 
+    fn rekey(&self, table: usize, key: &[Value], row: &[Value], time: i64) {
+        let spec = &TABLES[table];
+        let (old, new) = (key_is(spec, key), key_is(spec, &spec.key_of(row)));
+        let set = spec.columns.iter().zip(row);
+        let set = set.map(|(column, cell)| format!("{} = {}", column.0, literal(cell)));
+        self.db().rows(&format!(
+            "SET XACT_ABORT ON; BEGIN TRANSACTION; UPDATE [{}] SET {} WHERE {old}; {}{}COMMIT TRANSACTION",
+            spec.name,
+            set.collect::<Vec<_>>().join(", "),
+            self.at(spec, time, &old),
+            self.at(spec, time, &new),
+        ));
+    }
+
     /// A CHECK constraint lets the row be only what it is, if it is there at all, and a foreign key keeps it from being deleted.
     fn reject(&self, table: usize, key: &[Value], rejected: bool) {
         let spec = &TABLES[table];
@@ -495,7 +514,7 @@ impl TestReplica for Replica {
     }
 
     fn clean_up(&self) -> bool {
-        let knowledge = literal(&Value::Blob(self.state().knowledge.to_bytes()));
+        let knowledge = literal(&Value::Blob(self.state().forgettable().to_bytes()));
         let mut sql = String::new();
         for table in TABLES {
             let _ = write!(

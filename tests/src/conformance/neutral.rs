@@ -1,5 +1,7 @@
 //! The schema that every provider's replicas hold.
 
+use std::sync::LazyLock;
+
 use sync_metadata::{ColumnDescription, ScopeDescription, TableDescription, TableName, Value};
 
 /// The scope's name.
@@ -92,7 +94,12 @@ impl TableSpec {
 }
 
 /// The scope that a provider without tables of its own is told.
-pub(super) fn description() -> ScopeDescription {
+pub(super) fn description() -> &'static ScopeDescription {
+    static DESCRIPTION: LazyLock<ScopeDescription> = LazyLock::new(describe);
+    &DESCRIPTION
+}
+
+fn describe() -> ScopeDescription {
     let tables = TABLES.iter().map(|spec| {
         let columns = spec.columns.iter().map(|(name, _, sql_type, key)| {
             let sql_type = sql_type.parse().expect("the type is right");

@@ -192,6 +192,36 @@ impl TestReplica for File {
         self.set_time(&db, spec, key, time);
     }
 
+    fn rekey(&self, table: usize, key: &[Value], row: &[Value], time: i64) {
+        let spec = &TABLES[table];
+        let db = self.db.lock().unwrap();
+        let columns = names(spec.columns.iter().map(|column| column.0));
+        let holders = (1..=row.len()).map(|n| format!("?{n}")).collect::<Vec<_>>();
+        let sql = format!(
+            "UPDATE {} SET ({columns}) = ({}) WHERE {}",
+            spec.name,
+            holders.join(", "),
+            key_is(spec, key)
+        );
+        let cells = rusqlite::params_from_iter(row.iter().map(Bound));
+        assert_eq!(db.execute(&sql, cells).expect(&sql), 1, "there was a row");
+        self.set_time(&db, spec, key, time);
+        self.set_time(&db, spec, &spec.key_of(row), time);
+    }
+
+    fn copy(&self) -> Option<Box<dyn TestReplica>> {
+        let folder = scratch::folder();
+        let path = folder.path().join("replica.db");
+        std::fs::copy(&self.path, &path).expect("the file can be copied");
+        let db = Mutex::new(open(&path));
+        Some(Box::new(File {
+            _folder: folder,
+            path,
+            id: self.id.clone(),
+            db,
+        }))
+    }
+
     fn reject(&self, table: usize, key: &[Value], rejected: bool) {
         let spec = &TABLES[table];
         let db = self.db.lock().unwrap();
@@ -252,7 +282,7 @@ impl TestReplica for File {
     }
 
     fn clean_up(&self) -> bool {
-        let knowledge = self.state().knowledge.to_bytes();
+        let knowledge = self.state().forgettable().to_bytes();
         let db = self.db.lock().unwrap();
         for table in TABLES {
             let sql = format!(

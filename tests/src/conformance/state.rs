@@ -58,6 +58,17 @@ impl State {
         }
     }
 
+    /// What a clean-up of all tombstones forgets: everything known, and of what was made here everything up to the last change, for the counter may be
+    /// further on and nobody has heard of that.
+    pub fn forgettable(&self) -> Knowledge {
+        let own = self.knowledge.key_map().own();
+        let ticks = self.entries.values().map(|entry| &entry.update);
+        let own = ticks.filter(|(replica, _)| replica == own);
+        let mut knowledge = self.knowledge.clone();
+        knowledge.set_local_tick(own.map(|(_, tick)| *tick).max().unwrap_or(0));
+        knowledge
+    }
+
     /// All live rows.
     pub fn rows(&self) -> BTreeMap<&(usize, String), &Vec<Value>> {
         self.entries

@@ -6,7 +6,9 @@ use sync_orchestrator::{
     Cancellation, DirectionStatistics, SessionProgress, SyncDirectionOrder, SyncFailure,
     SyncOperationStatistics, SyncOrchestrator,
 };
-use sync_provider::{ConflictPolicy, ConflictRecord, ConflictType, ErrorPolicy, SyncProvider};
+use sync_provider::{
+    ConflictPolicy, ConflictRecord, ConflictType, ErrorPolicy, ProviderError, SyncProvider,
+};
 
 /// A session to be run.
 pub struct Session {
@@ -21,6 +23,17 @@ pub struct Report {
     pub statistics: SyncOperationStatistics,
     /// The conflicts it met, in order.
     pub records: Vec<ConflictRecord>,
+}
+
+/// What a session did that may have been refused on its way.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Its statistics, of the directions that were completed.
+    pub statistics: SyncOperationStatistics,
+    /// The conflicts of these, in order.
+    pub records: Vec<ConflictRecord>,
+    /// What ended it.
+    pub error: Option<ProviderError>,
 }
 
 impl std::fmt::Debug for Session {
@@ -79,6 +92,24 @@ impl Session {
     ) -> Self {
         self.orchestrator = self.orchestrator.on_progress(listen);
         self
+    }
+
+    /// Runs it as far as it gets.
+    pub fn attempt(self) -> Attempt {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime can be made");
+        let result = runtime.block_on(self.orchestrator.synchronize());
+        let (statistics, error) = match result {
+            Ok(statistics) => (statistics, None),
+            Err(failure) => (failure.completed, Some(failure.error)),
+        };
+        Attempt {
+            statistics,
+            records: std::mem::take(&mut *self.records.lock().unwrap()),
+            error,
+        }
     }
 
     /// Runs it.

@@ -1,6 +1,6 @@
 //! The destination's side of a memory replica: one direction is one change of the value, or none.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use sync_knowledge::{ItemId, Knowledge, ReplicaKey, Version};
 use sync_metadata::{Value, ValueRef, table_id_range};
@@ -91,8 +91,8 @@ impl MemoryReplica {
             stamper,
             handler: beside.handler,
         };
-        // What waiting rows were enumerated with, in case they come again by key.
-        let mut enumerated: BTreeMap<ItemId, Version> = BTreeMap::new();
+        // Waiting rows that came: decided twice, a conflict would be settled and told twice.
+        let mut came: BTreeSet<ItemId> = BTreeSet::new();
         let tables = batches.iter().flat_map(|batch| {
             let repeated = batch.kind.is_repeated();
             batch.tables.iter().map(move |changes| (repeated, changes))
@@ -110,16 +110,12 @@ impl MemoryReplica {
                     cells: row.row(0),
                 };
                 let id = next.id_of(row);
-                let head = head_from_outside(&mapping, head)?;
-                if !repeated
-                    && let Some(head) = head
-                    && next.waiting.contains_key(&id)
-                {
-                    enumerated.insert(id.clone(), head.update);
+                if self.waiting.contains_key(&id) && !came.insert(id.clone()) {
+                    continue;
                 }
+                let head = head_from_outside(&mapping, head)?;
                 let as_enumerated = |head: &RowHead| {
-                    let before = enumerated.get(&id).copied();
-                    !repeated || judge.is_as_enumerated(id.as_bytes(), head.update, before)
+                    !repeated || judge.is_as_enumerated(id.as_bytes(), head.update, None)
                 };
                 match head {
                     Some(head) if as_enumerated(&head) => {

@@ -214,19 +214,11 @@ impl MemoryReplica {
         true
     }
 
-    /// Removes all tombstones and remembers that they are forgotten, as a clean-up does.
+    /// Removes all tombstones and remembers that all that is known by now may have been among them, as a clean-up does. More than the versions of
+    /// the tombstones is remembered, so that a replica whose rows were deleted is not taken for a new one.
     pub fn clean_up(&mut self) {
-        let map = self.knowledge.key_map().clone();
-        let none = Knowledge::with_formats(self.knowledge.formats(), map);
-        let mut forgotten = self.forgotten.take().unwrap_or(none);
-        for row in self.rows.values().filter(|row| row.facts.tombstone) {
-            let Version { replica, tick } = row.facts.update;
-            let id = self.knowledge.key_map().id(replica);
-            let key = id.map(|id| forgotten.find_or_add_replica(id));
-            forgotten.raise(key.unwrap_or(replica), tick);
-        }
         self.rows.retain(|_, row| !row.facts.tombstone);
-        self.forgotten = Some(forgotten);
+        self.forgotten = Some(self.knowledge.clone());
     }
 
     pub(super) fn next_version(&mut self) -> Version {

@@ -4,7 +4,6 @@ mod basics;
 mod batches;
 mod conflicts;
 mod deferral;
-mod grid;
 mod handlers;
 mod interruptions;
 mod topologies;
@@ -67,7 +66,7 @@ pub const SCENARIOS: &[Scenario] = scenarios! {
     batches::row_larger_than_a_batch: "a row larger than a batch",
     batches::waiting_rows_in_batches: "waiting rows come in batches",
     batches::every_batch_size: "every batch size gives the same",
-    grid::every_conflict: "conflict grid",
+    super::grid::every_conflict: "conflict grid",
     conflicts::silent_settlement: "equal content settles silently",
     conflicts::settlements_are_recognisable: "settlement versions are recognisable",
     conflicts::cleaned_up_delete: "a cleaned-up delete does not resurrect",
