@@ -53,7 +53,8 @@ impl MssqlStore {
         };
         let mut page = Page::new(width);
         // The table has changed, or it would not be scanned: what the server leaves out was looked at, too.
-        page.examined = u64::from(scan.after.is_none());
+        let others = u64::from(scan.after.is_none() && !scan.deleted);
+        page.examined = others;
         let mut appetite = Appetite::new(shape);
         let mut after = scan.after.clone();
         let mut nameless = 0;
@@ -82,7 +83,7 @@ impl MssqlStore {
                 None if seen.rows < asked => return Ok(Some(page)),
                 None => {
                     page = Page::new(width);
-                    page.examined = 1;
+                    page.examined = others;
                     after = scan.after.clone();
                     nameless += seen.rows;
                 }

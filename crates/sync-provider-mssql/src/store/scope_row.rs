@@ -254,8 +254,8 @@ impl MssqlStore {
                 self.lens.scope_local_id
             )
         } else {
-            // Whoever was synchronised before is no newcomer.
-            "CASE WHEN scope_sync_knowledge IS NULL THEN 0 ELSE 1 END".to_owned()
+            // Nobody can tell: it never counts as a newcomer.
+            "1".to_owned()
         };
         format!(
             "SELECT scope_sync_knowledge, scope_tombstone_cleanup_knowledge, {mark}, {was_source}, CONVERT(bigint, scope_timestamp) \

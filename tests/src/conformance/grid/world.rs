@@ -33,6 +33,8 @@ pub(super) struct Arena {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bindings {
     versions: BTreeMap<Event, Version>,
+    /// The same of creations: a server stamps a row's creation and its first change by two clocks.
+    creations: BTreeMap<Event, Version>,
     /// Who a party is, as a writer and as one that settles.
     ids: BTreeMap<(Party, bool), ReplicaId>,
 }
@@ -294,9 +296,12 @@ impl Arena {
             if entry.row != row {
                 return Err(fault(format!("{:?}, instead of {row:?}", entry.row)));
             }
-            for (event, version) in [(held.create, entry.create), (held.update, entry.update)] {
-                self.bound.bind(event, version, floor).map_err(fault)?;
-            }
+            self.bound
+                .bind_creation(held.create, entry.create, floor)
+                .map_err(fault)?;
+            self.bound
+                .bind(held.update, entry.update, floor)
+                .map_err(fault)?;
         }
         match entries.pop_first() {
             Some(((_, key), entry)) => Err((
@@ -325,6 +330,24 @@ impl Bindings {
     fn order(&self, a: Event, b: Event) -> Ordering {
         let rank = |event: Event| self.version(event).map(|(id, tick)| (*tick, id.clone()));
         rank(a).cmp(&rank(b))
+    }
+
+    fn bind_creation(&mut self, event: Event, version: Version, floor: Tick) -> Result<(), String> {
+        if event.settles {
+            return self.bind(event, version, floor);
+        }
+        let known = self.creations.get(&event);
+        if known.is_some_and(|known| *known != version) {
+            return Err(format!(
+                "created as {version:?} instead of {known:?}, {event:?}"
+            ));
+        }
+        let maker = self.ids.get(&(event.party, false));
+        if maker.is_some_and(|maker| *maker != version.0) {
+            return Err(format!("{version:?} is not one of {event:?}'s maker"));
+        }
+        self.creations.insert(event, version);
+        Ok(())
     }
 
     fn bind(&mut self, event: Event, version: Version, floor: Tick) -> Result<(), String> {
