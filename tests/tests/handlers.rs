@@ -34,17 +34,48 @@ fn session([a, b]: &[Database; 2]) -> Report {
     Session::new(a.provider("s"), b.provider_with("s", Arc::new(decide))).run()
 }
 
+/// How a database refuses rows whose `v` is negative.
+#[derive(Copy, Clone, Debug)]
+enum Refusal {
+    /// The row alone.
+    Constraint,
+    /// With the whole transaction.
+    Rollback,
+}
+
+impl Refusal {
+    fn table(self) -> String {
+        let check = match self {
+            Refusal::Constraint => "CHECK (v >= 0)",
+            Refusal::Rollback => "",
+        };
+        format!(
+            "CREATE TABLE t (id INTEGER NOT NULL PRIMARY KEY, name NVARCHAR(20), v INTEGER {check})"
+        )
+    }
+
+    fn trigger(self, engine: Engine) -> Option<&'static str> {
+        match self {
+            Refusal::Constraint => None,
+            Refusal::Rollback => Some(engine.either(
+                "CREATE TRIGGER no BEFORE INSERT ON t WHEN NEW.v < 0 BEGIN SELECT RAISE(ROLLBACK, 'no'); END",
+                "CREATE TRIGGER no ON t FOR INSERT AS IF EXISTS (SELECT 1 FROM inserted WHERE v < 0) THROW 50001, 'no', 1",
+            )),
+        }
+    }
+}
+
 #[test]
 fn refused_rows_are_mended() {
-    for [left, right] in pairs("handlers") {
-        let table = |check| {
-            format!(
-                "CREATE TABLE t (id INTEGER NOT NULL PRIMARY KEY, name NVARCHAR(20), v INTEGER {check})"
-            )
-        };
-        let a = left.provisioned(&table(""), &["t"]);
-        let b = right.provisioned(&table("CHECK (v >= 0)"), &["t"]);
-        let context = format!("{left:?} → {right:?}");
+    let refusals = [Refusal::Constraint, Refusal::Rollback];
+    let pairs = pairs("handlers").into_iter();
+    for ([left, right], refusal) in pairs.flat_map(|pair| refusals.map(|refusal| (pair, refusal))) {
+        let a = left.provisioned(&Refusal::Rollback.table(), &["t"]);
+        let b = right.provisioned(&refusal.table(), &["t"]);
+        if let Some(trigger) = refusal.trigger(right) {
+            b.run(trigger);
+        }
+        let context = format!("{left:?} → {right:?}, {refusal:?}");
         for (id, name) in [(1, "fits"), (2, "mend"), (3, "leave"), (4, "again")] {
             let v = if id == 1 { 1 } else { -id };
             a.run(&format!("INSERT INTO t VALUES ({id}, '{name}', {v})"));

@@ -118,9 +118,9 @@ fn a_row_that_undoes_the_transaction_waits_alone() {
     }
 }
 
-/// Where too many rows of a table do it, all of its rows wait, and those of other tables do not.
+/// A table in which no row can be written keeps nobody else from it.
 #[test]
-fn a_table_whose_rows_always_undo_it_waits_as_a_whole() {
+fn a_table_whose_rows_all_undo_it_waits_alone() {
     for engine in engines("tables that undo the transaction") {
         let schema = format!("{SCHEMA}; CREATE TABLE u (id INTEGER PRIMARY KEY)");
         let pair = [(); 2].map(|()| engine.provisioned(&schema, &["t", "u"]));

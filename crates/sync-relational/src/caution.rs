@@ -17,16 +17,25 @@ pub(crate) struct Caution {
     guarded: bool,
     /// Rows that were written together when the transaction was undone, by one of them.
     suspects: BTreeSet<(usize, RowKey)>,
-    /// Rows that undid the transaction: they are not tried again in this direction.
-    banned: BTreeMap<(usize, RowKey), String>,
+    /// Rows that undid the transaction: they are not tried again in this direction, unless the handler wants them written all the same.
+    banned: BTreeMap<(usize, RowKey), Ban>,
     /// How often rows of a table undid the transaction.
     undone: BTreeMap<usize, u32>,
     /// Tables whose rows did too often: none of them is written in this direction.
-    closed: BTreeMap<usize, String>,
+    closed: BTreeMap<usize, Ban>,
+}
+
+/// Why a row is not to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ban {
+    /// The reason.
+    pub(crate) reason: String,
+    /// Nobody is asked about it any more.
+    pub(crate) is_final: bool,
 }
 
 /// How often a table's rows may undo a direction before all of them wait for a later one. Each time costs what was written up to then.
-const MOST_UNDONE: u32 = 16;
+const MOST_UNDONE: u32 = 1_000;
 
 impl Caution {
     /// Whether no row is held back, so that a caller need not give its key.
@@ -40,11 +49,9 @@ impl Caution {
     }
 
     /// Why a row is not to be written at all, if it is not.
-    pub(crate) fn bans(&self, table: usize, key: RowKey) -> Option<&str> {
+    pub(crate) fn bans(&self, table: usize, key: RowKey) -> Option<&Ban> {
         let closed = self.closed.get(&table);
-        closed
-            .or_else(|| self.banned.get(&(table, key)))
-            .map(String::as_str)
+        closed.or_else(|| self.banned.get(&(table, key)))
     }
 
     /// Whether no row has to be written by itself, so that a caller need not give its key.
@@ -71,25 +78,31 @@ impl Caution {
         *times += 1;
         let reason = format!("writing it undoes the whole transaction: {reason}");
         if *times > MOST_UNDONE {
-            self.closed
-                .insert(table, format!("one of the table's rows: {reason}"));
+            let reason = format!("one of the table's rows: {reason}");
+            let is_final = true;
+            self.closed.insert(table, Ban { reason, is_final });
             return self;
         }
         match culprit {
-            Some(key) => drop(self.banned.insert((table, key), reason)),
+            Some(key) => self.ban((table, key), &reason),
             None => {
                 let (again, first): (Vec<_>, Vec<_>) = together
                     .map(|key| (table, key))
                     .partition(|row| self.suspects.contains(row));
                 // Written apart, and still nobody can tell which.
                 if first.is_empty() {
-                    self.banned
-                        .extend(again.into_iter().map(|row| (row, reason.clone())));
+                    again.into_iter().for_each(|row| self.ban(row, &reason));
                 }
                 self.suspects.extend(first);
             }
         }
         self
+    }
+
+    fn ban(&mut self, row: (usize, RowKey), reason: &str) {
+        let is_final = self.banned.contains_key(&row);
+        let reason = reason.to_owned();
+        self.banned.insert(row, Ban { reason, is_final });
     }
 
     /// Why a row has to wait until the end, if it has to.
@@ -175,7 +188,8 @@ mod tests {
         assert!(!caution.suspects(1, number(2)) && caution.bans_none());
         let caution = caution.after_undone(0, Some(number(2)), (1..4).map(number), "no");
         let why = caution.bans(0, number(2)).expect("it is banned");
-        assert_eq!(why, "writing it undoes the whole transaction: no");
+        assert_eq!(why.reason, "writing it undoes the whole transaction: no");
+        assert!(!why.is_final);
         assert_eq!(caution.bans(0, number(1)), None);
         let caution = caution.after_undone(0, None, [1, 3].map(number).into_iter(), "no");
         let banned = |caution: &Caution| {
@@ -184,12 +198,15 @@ mod tests {
                 .count()
         };
         assert_eq!(banned(&caution), 3, "nobody can tell which");
+        let caution = caution.after_undone(0, Some(number(2)), [].into_iter(), "no");
+        let why = caution.bans(0, number(2)).expect("it is banned");
+        assert!(why.is_final, "somebody wanted it written all the same");
         let mut caution = caution;
-        for key in 10..=i64::from(MOST_UNDONE) + 6 {
+        for key in 10..=i64::from(MOST_UNDONE) + 5 {
             assert_eq!(banned(&caution), 3);
             caution = caution.after_undone(0, Some(number(key)), [].into_iter(), "no");
         }
-        caution = caution.after_undone(0, Some(number(99)), [].into_iter(), "no");
+        caution = caution.after_undone(0, Some(number(9_999)), [].into_iter(), "no");
         assert_eq!(banned(&caution), 5, "the table is closed");
         assert_eq!(caution.bans(1, number(1)), None);
     }

@@ -11,7 +11,7 @@ use sync_provider::{
 
 use super::Applying;
 use crate::aside::Failed;
-use crate::caution::Caution;
+use crate::caution::{Ban, Caution};
 use crate::forced::{Apart, Forced, ask, write_apart};
 use crate::item_id::{ids_are_unique, write_item_id};
 use crate::meeting::source_key;
@@ -83,6 +83,15 @@ impl Applying {
         !self.caution.suspects_none() && slice.rows.iter().any(suspect)
     }
 
+    /// Why a row is not to be written, if it undid the transaction.
+    fn ban(&self, shape: &TableShape, slice: Slice<'_>, cells: RowRef<'_>) -> Option<&Ban> {
+        if self.caution.bans_none() {
+            return None;
+        }
+        let key = RowKey::of_row(shape, slice, cells);
+        self.caution.bans(slice.table, key)
+    }
+
     /// Now that the rows written last undid the transaction.
     fn undone(
         &self,
@@ -121,6 +130,18 @@ impl Applying {
             .map(|failure| (failure.row, failure))
             .collect();
         let (mut records, mut writes) = (plan.records, plan.writes);
+        for (write, reason) in plan.banned {
+            let (row, metadata) = (write.row, false);
+            failed.insert(
+                row,
+                RowFailure {
+                    row,
+                    reason,
+                    metadata,
+                },
+            );
+            writes.push(write);
+        }
         let mut forced = self.ask_handler(&shape, slice, heads, &local, &writes, &mut failed)?;
         for one in &forced {
             failed.remove(&one.write.row);
@@ -314,16 +335,23 @@ impl Applying {
                     outcome.records.extend(record.map(|record| *record));
                 }
                 Verdict::Write(..) | Verdict::Merge(..) => {
-                    if !self.caution.bans_none() {
-                        let key = RowKey::of_row(shape, slice, cells);
-                        if let Some(reason) = self.caution.bans(slice.table, key) {
-                            if slice.repeated {
-                                let known = &self.known_and_own;
-                                failures.push(failure_record(known, shape, here, remote, reason));
+                    if let Some(ban) = self.ban(shape, slice, cells) {
+                        let (repeated, reason) = (slice.repeated, ban.reason.clone());
+                        match verdict {
+                            Verdict::Write(outcome, record) if repeated && !ban.is_final => {
+                                plan.banned.push((Write { row, outcome }, reason));
+                                plan.records.extend(record.map(|record| (row, *record)));
                             }
-                            held_back.push((row, reason.to_owned()));
-                            continue;
+                            _ => {
+                                if repeated {
+                                    let known = &self.known_and_own;
+                                    failures
+                                        .push(failure_record(known, shape, here, remote, &reason));
+                                }
+                                held_back.push((row, reason));
+                            }
                         }
+                        continue;
                     }
                     if !slice.repeated && !self.caution.withholds_none() {
                         let key = RowKey::of_row(shape, slice, cells);
@@ -496,6 +524,8 @@ struct Plan {
     records: BTreeMap<usize, ConflictRecord>,
     /// Rows that the handler made in the place of incoming ones.
     merged: Vec<Forced>,
+    /// Rows that are not written because they undid the transaction, and why: they failed.
+    banned: Vec<(Write, String)>,
 }
 
 /// As [`write_item_id`], of a row of a slice.
