@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Provision(ProvisionArgs),
     /// Synchronise two databases.
     Sync(SyncArgs),
+    /// Say what `sync` would do: which rows would move, which would conflict, who would win. Changes nothing.
+    Explain(ExplainArgs),
     /// Show the scopes of a database, what it knows and what it tracks. Changes nothing.
     Status(StatusArgs),
     /// Compare two databases: rows, deletions, and what each knows of the other. Changes nothing.
@@ -97,8 +99,9 @@ pub(crate) struct ProvisionArgs {
     pub(crate) script: bool,
 }
 
+/// A session, run or rehearsed.
 #[derive(Debug, clap::Args)]
-pub(crate) struct SyncArgs {
+pub(crate) struct SessionArgs {
     /// The local database: its changes are uploaded.
     #[arg(value_name = "LOCAL")]
     pub(crate) local: OsString,
@@ -128,12 +131,27 @@ pub(crate) struct SyncArgs {
     /// About how many KiB of rows a batch may hold; 1024 unless said otherwise.
     #[arg(long, value_name = "KIB", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     pub(crate) batch_size: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SyncArgs {
+    #[command(flatten)]
+    pub(crate) session: SessionArgs,
     /// Write each conflict as a line of JSON to this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) conflicts: Option<PathBuf>,
     /// Provision the side that lacks the scope like the other one; its file may be missing.
     #[arg(long)]
     pub(crate) provision: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) session: SessionArgs,
+    /// List so many rows and so many conflicts of each direction; all are counted.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
+    pub(crate) limit: u64,
 }
 
 #[derive(Debug, clap::Args)]

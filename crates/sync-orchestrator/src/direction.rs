@@ -2,7 +2,7 @@
 
 use sync_provider::{
     BatchKind, BatchOutcome, ChangeBatch, ChangeBatchRequest, ConflictRecord, Next, ProviderError,
-    SessionId, SyncProvider,
+    RowEffect, SessionId, SyncProvider,
 };
 
 use crate::cancel::Cancellation;
@@ -19,6 +19,7 @@ pub(crate) struct Direction<'a> {
     pub(crate) cancellation: &'a Cancellation,
     pub(crate) on_progress: Option<&'a (dyn Fn(&SessionProgress) + Send + Sync)>,
     pub(crate) on_conflict: Option<&'a (dyn Fn(&ConflictRecord) + Send + Sync)>,
+    pub(crate) on_row: Option<&'a (dyn Fn(&RowEffect) + Send + Sync)>,
 }
 
 /// How often a direction may start again before something must be wrong.
@@ -75,6 +76,9 @@ impl Direction<'_> {
                 self.report(SyncStage::ChangesSelected, Vec::new(), statistics);
             }
             statistics.count_outcome(&outcome);
+            if let Some(listen) = self.on_row {
+                outcome.rows.iter().for_each(listen);
+            }
             if self.on_conflict.is_some() {
                 conflicts.add(std::mem::take(&mut outcome.records))?;
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sync_provider::{
     BeginSession, ConflictPolicy, ConflictRecord, Ending, ErrorPolicy, Position, ProviderError,
-    ReplicaInfo, SessionId, SyncProvider, check_compatible,
+    ReplicaInfo, RowEffect, SessionId, SyncProvider, check_compatible,
 };
 use uuid::Uuid;
 
@@ -63,6 +63,7 @@ pub struct SyncFailure {
 
 type ProgressListener = Box<dyn Fn(&SessionProgress) + Send + Sync>;
 type ConflictListener = Box<dyn Fn(&ConflictRecord) + Send + Sync>;
+type RowListener = Box<dyn Fn(&RowEffect) + Send + Sync>;
 
 /// Runs sessions between two providers (`SyncOrchestrator`).
 pub struct SyncOrchestrator {
@@ -75,6 +76,7 @@ pub struct SyncOrchestrator {
     cancellation: Cancellation,
     on_progress: Option<ProgressListener>,
     on_conflict: Option<ConflictListener>,
+    on_row: Option<RowListener>,
 }
 
 /// Abandons a session at its providers when dropped, unless it was ended.
@@ -122,6 +124,7 @@ impl SyncOrchestrator {
             cancellation: Cancellation::new(),
             on_progress: None,
             on_conflict: None,
+            on_row: None,
         }
     }
 
@@ -170,6 +173,22 @@ impl SyncOrchestrator {
         self
     }
 
+    /// Calls `listen` in a [`rehearsal`](Self::rehearse) with every row that would be stored. When a direction starts again
+    /// ([`SyncStage::Restarting`](crate::SyncStage::Restarting)), what was told of it has not happened.
+    pub fn on_row(mut self, listen: impl Fn(&RowEffect) + Send + Sync + 'static) -> Self {
+        self.on_row = Some(Box::new(listen));
+        self
+    }
+
+    /// Runs a session that leaves nothing behind: what [`synchronize`](Self::synchronize) would do now, told in the same way. The second direction
+    /// goes as if the first one had been committed.
+    ///
+    /// # Errors
+    /// As [`synchronize`](Self::synchronize), and where a provider cannot rehearse.
+    pub async fn rehearse(&self) -> Result<SyncOperationStatistics, SyncFailure> {
+        self.session(true).await
+    }
+
     /// Runs a session.
     ///
     /// # Errors
@@ -178,6 +197,10 @@ impl SyncOrchestrator {
     /// The same holds when the future is dropped, by a time limit for example, except that nobody says then whether a commit under way
     /// came through; a [`Cancellation`] tells.
     pub async fn synchronize(&self) -> Result<SyncOperationStatistics, SyncFailure> {
+        self.session(false).await
+    }
+
+    async fn session(&self, rehearsal: bool) -> Result<SyncOperationStatistics, SyncFailure> {
         let now = clock::now();
         let mut statistics = SyncOperationStatistics {
             scope: String::new(),
@@ -191,7 +214,9 @@ impl SyncOrchestrator {
             providers: [self.local.as_ref(), self.remote.as_ref()],
             session,
         };
-        let result = self.run_or_cancel(session, &mut statistics).await;
+        let result = self
+            .run_or_cancel(session, rehearsal, &mut statistics)
+            .await;
         let ending = if result.is_ok() {
             Ending::Completed
         } else {
@@ -214,9 +239,10 @@ impl SyncOrchestrator {
     async fn run_or_cancel(
         &self,
         session: SessionId,
+        rehearsal: bool,
         statistics: &mut SyncOperationStatistics,
     ) -> Result<(), ProviderError> {
-        let mut run = std::pin::pin!(self.run(session, statistics));
+        let mut run = std::pin::pin!(self.run(session, rehearsal, statistics));
         tokio::select! {
             biased;
             () = self.cancellation.cancelled() => {}
@@ -238,6 +264,7 @@ impl SyncOrchestrator {
     async fn run(
         &self,
         session: SessionId,
+        rehearsal: bool,
         statistics: &mut SyncOperationStatistics,
     ) -> Result<(), ProviderError> {
         if self.cancellation.is_cancelled() {
@@ -249,6 +276,7 @@ impl SyncOrchestrator {
             policy: self.policy.clone(),
             errors: self.errors,
             batch_bytes: self.batch_bytes,
+            rehearsal,
         };
         let local = self.local.begin_session(begin(Position::Local)).await?;
         let remote = self.remote.begin_session(begin(Position::Remote)).await?;
@@ -283,6 +311,7 @@ impl SyncOrchestrator {
             cancellation: &self.cancellation,
             on_progress: self.on_progress.as_deref(),
             on_conflict: self.on_conflict.as_deref(),
+            on_row: self.on_row.as_deref(),
         };
         direction.run().await
     }

@@ -57,6 +57,7 @@ impl MssqlProvider {
             options: Options {
                 lock_timeout: DEFAULT_LOCK_TIMEOUT,
                 snapshot: true,
+                rehearsal: false,
             },
             round_trips: Arc::default(),
             sessions: Sessions::new(),
@@ -102,9 +103,13 @@ impl MssqlProvider {
     /// # Errors
     /// The server cannot be reached, the scope is missing, or its metadata cannot be used.
     pub async fn open_store(&self) -> Result<Box<dyn Store>, ProviderError> {
+        self.open(self.options).await
+    }
+
+    async fn open(&self, options: Options) -> Result<Box<dyn Store>, ProviderError> {
         let mut retries = Retries::default();
         loop {
-            let error = match self.try_to_open().await {
+            let error = match self.try_to_open(options).await {
                 Ok(store) => return Ok(store),
                 Err(error) => error,
             };
@@ -117,17 +122,25 @@ impl MssqlProvider {
         }
     }
 
-    async fn try_to_open(&self) -> Result<Box<dyn Store>, ProviderError> {
+    async fn try_to_open(&self, options: Options) -> Result<Box<dyn Store>, ProviderError> {
         let (connections, scope) = (Arc::clone(&self.connections), self.scope.as_deref());
         let counter = &self.round_trips;
         Ok(match self.execution {
             Execution::Slices => {
-                let store = MssqlStore::open(connections, scope, self.options).await?;
+                let store = MssqlStore::open(connections, scope, options).await?;
                 Box::new(store.counting(counter))
+            }
+            // Their transaction ends with its direction.
+            Execution::Procedures if options.rehearsal => {
+                return Err(ProviderError::refused(
+                    "session",
+                    "a provider that goes through procedures cannot rehearse one",
+                    "rehearse it with Execution::Slices",
+                ));
             }
             Execution::Procedures => {
                 let counter = Arc::clone(counter);
-                Box::new(procedures::open(connections, scope, self.options, counter).await?)
+                Box::new(procedures::open(connections, scope, options, counter).await?)
             }
         })
     }
@@ -153,7 +166,11 @@ impl Owner for Task {
 #[async_trait]
 impl SyncProvider for MssqlProvider {
     async fn begin_session(&self, request: BeginSession) -> Result<ReplicaInfo, ProviderError> {
-        let store = self.open_store().await?;
+        let options = Options {
+            rehearsal: request.rehearsal,
+            ..self.options
+        };
+        let store = self.open(options).await?;
         self.sessions.begin(&Task, store, request)
     }
 

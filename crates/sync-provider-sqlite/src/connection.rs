@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::error::{At, SqliteError};
@@ -72,6 +73,23 @@ impl Database {
             path: path.to_path_buf(),
             connection,
         })
+    }
+
+    /// A copy of a file as it is now, which nobody else sees and which goes with its connection. It has the file's name, for messages. Of the
+    /// file nothing changes, and who writes to it waits only as long as the copying takes.
+    pub(crate) fn copy_of(path: &Path, busy_timeout: Duration) -> Result<Self, SqliteError> {
+        let original = Database::open(path, Access::Read, busy_timeout)?;
+        // Without a name it is a temporary file of SQLite's own, of which small ones stay in memory.
+        let mut copy = Database::open(Path::new(""), Access::Create, busy_timeout)?;
+        copy.path = path.to_path_buf();
+        let copied = Backup::new(&original.connection, &mut copy.connection)
+            .and_then(|backup| backup.step(-1))
+            .at(path)?;
+        if copied != StepResult::Done {
+            let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+            return Err(rusqlite::Error::SqliteFailure(busy, None)).at(path);
+        }
+        Ok(copy)
     }
 
     /// Runs `work` in one write transaction: all of it or nothing.

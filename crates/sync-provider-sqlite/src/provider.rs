@@ -68,6 +68,12 @@ impl SqliteProvider {
         let store = SqliteStore::open(&self.path, self.scope.as_deref(), self.busy_timeout)?;
         Ok(Box::new(store))
     }
+
+    /// The same over a copy of the file, which goes with the session: a rehearsal.
+    fn open_copy(&self) -> Result<Box<dyn Store>, ProviderError> {
+        let store = SqliteStore::open_copy(&self.path, self.scope.as_deref(), self.busy_timeout)?;
+        Ok(Box::new(store))
+    }
 }
 
 /// A thread of its own per session: SQLite blocks.
@@ -93,7 +99,11 @@ impl Owner for Thread {
 #[async_trait]
 impl SyncProvider for SqliteProvider {
     async fn begin_session(&self, request: BeginSession) -> Result<ReplicaInfo, ProviderError> {
-        self.sessions.begin(&Thread, self.open_store()?, request)
+        let store = match request.rehearsal {
+            true => self.open_copy()?,
+            false => self.open_store()?,
+        };
+        self.sessions.begin(&Thread, store, request)
     }
 
     async fn get_sync_batch_parameters(

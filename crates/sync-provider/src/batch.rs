@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sync_knowledge::{ReplicaKey, Version};
 
 use crate::conflict::ConflictRecord;
+use crate::effect::RowEffect;
 use crate::error::ProviderError;
 use crate::row_set::RowSet;
 use crate::table_shape::TableShape;
@@ -195,6 +196,8 @@ pub struct BatchOutcome {
     pub repeated: u64,
     /// The conflicts.
     pub records: Vec<ConflictRecord>,
+    /// What became of each row that was stored; in a rehearsal only.
+    pub rows: Vec<RowEffect>,
     /// What the destination wants next.
     pub next: Next,
 }

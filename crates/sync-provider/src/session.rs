@@ -25,6 +25,9 @@ pub struct BeginSession {
     pub errors: ErrorPolicy,
     /// About how many bytes of rows a change batch may hold; a row larger than that travels alone.
     pub batch_bytes: u64,
+    /// The session is a rehearsal: it goes as it would, each direction seeing what the one before it did, and nothing of it stays at the provider when it
+    /// ends. The outcomes of batches name the rows ([`BatchOutcome::rows`](crate::BatchOutcome::rows)).
+    pub rehearsal: bool,
 }
 
 /// What a provider says of itself when a session begins.

@@ -261,6 +261,7 @@ impl Session {
                 let rules = Settling {
                     policy: self.begin.policy.clone(),
                     errors: self.begin.errors,
+                    rehearsal: self.begin.rehearsal,
                     handler: self.handler.clone(),
                 };
                 let (position, caution) = (self.begin.position, self.caution.clone());

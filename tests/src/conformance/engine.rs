@@ -32,6 +32,11 @@ pub trait Engine: Send + Sync {
         true
     }
 
+    /// Whether it can rehearse a session.
+    fn rehearses(&self) -> bool {
+        true
+    }
+
     /// Whether blanks at the end of a text key do not count.
     fn pads_keys(&self) -> bool {
         false

@@ -106,6 +106,10 @@ impl Engine for Mssql {
         true
     }
 
+    fn rehearses(&self) -> bool {
+        self.making != Making::Msf(Execution::Procedures)
+    }
+
     /// Sync Framework's triggers do not.
     fn follows_keys(&self) -> bool {
         self.making == Making::Ours

@@ -7,7 +7,8 @@ use sync_orchestrator::{
     SyncOperationStatistics, SyncOrchestrator,
 };
 use sync_provider::{
-    ConflictPolicy, ConflictRecord, ConflictType, ErrorPolicy, ProviderError, SyncProvider,
+    ConflictPolicy, ConflictRecord, ConflictType, ErrorPolicy, ProviderError, RowEffect,
+    SyncProvider,
 };
 
 /// A session to be run.
@@ -96,11 +97,30 @@ impl Session {
 
     /// Runs it as far as it gets.
     pub fn attempt(self) -> Attempt {
+        self.run_or_rehearse(false)
+    }
+
+    /// Rehearses it as far as it gets; with the rows that would be stored, in order.
+    pub fn rehearse(mut self) -> (Attempt, Vec<RowEffect>) {
+        let rows = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&rows);
+        self.orchestrator = self
+            .orchestrator
+            .on_row(move |row| heard.lock().unwrap().push(row.clone()));
+        let attempt = self.run_or_rehearse(true);
+        let rows = std::mem::take(&mut *rows.lock().unwrap());
+        (attempt, rows)
+    }
+
+    fn run_or_rehearse(self, rehearsal: bool) -> Attempt {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime can be made");
-        let result = runtime.block_on(self.orchestrator.synchronize());
+        let result = match rehearsal {
+            true => runtime.block_on(self.orchestrator.rehearse()),
+            false => runtime.block_on(self.orchestrator.synchronize()),
+        };
         let (statistics, error) = match result {
             Ok(statistics) => (statistics, None),
             Err(failure) => (failure.completed, Some(failure.error)),

@@ -2,6 +2,7 @@
 
 mod demo;
 mod deprovision;
+mod explain;
 mod knowledge;
 mod provision;
 mod scopes;
@@ -18,6 +19,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Code, Failure> 
         Command::Demo(args) => demo::run(&args, context),
         Command::Provision(args) => provision::run(args, context),
         Command::Sync(args) => sync::run(args, context),
+        Command::Explain(args) => explain::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Verify(args) => verify::run(&args, context),
         Command::Deprovision(args) => deprovision::run(&args, context),

@@ -12,6 +12,7 @@ mod bad_input;
 mod cancel;
 mod demo;
 mod exit_codes;
+mod explain;
 mod killed;
 mod knowledge;
 mod layers;

@@ -7,6 +7,7 @@ mod enumeration;
 mod golden;
 pub(crate) mod keys;
 mod open;
+mod rehearsal;
 mod scope_row;
 mod slice;
 mod sql;
@@ -34,6 +35,7 @@ use crate::error::MssqlError;
 use crate::names;
 use crate::opened::{OpenedScope, OpenedTable, open_scope};
 use crate::store::open::Circle;
+use crate::store::rehearsal::Rehearsed;
 use crate::store::sql::{Column, TableNames, Taker};
 
 /// What the owner of the provider has chosen.
@@ -43,6 +45,8 @@ pub(crate) struct Options {
     pub(crate) lock_timeout: Duration,
     /// Whether a source reads in SNAPSHOT where the database allows it.
     pub(crate) snapshot: bool,
+    /// The session is a rehearsal: see [`rehearsal`].
+    pub(crate) rehearsal: bool,
 }
 
 impl Options {
@@ -82,6 +86,8 @@ pub(crate) struct MssqlStore {
     stamp: i64,
     /// A transaction is open.
     busy: bool,
+    /// How far a rehearsal is.
+    rehearsed: Rehearsed,
     /// References may have been left open in this transaction.
     open: bool,
     /// Rows that wait for each other.
@@ -178,6 +184,7 @@ impl MssqlStore {
             limit: i64::MAX,
             stamp: 0,
             busy: false,
+            rehearsed: Rehearsed::default(),
             open: false,
             circles: circle::circles(&statements),
             offered: BTreeSet::new(),
@@ -260,7 +267,10 @@ impl Store for MssqlStore {
     }
 
     async fn end_enumeration(&mut self) -> Result<(), ProviderError> {
-        Ok(self.undo().await?)
+        match self.rehearsed.applied {
+            true => Ok(()),
+            false => Ok(self.undo().await?),
+        }
     }
 
     async fn begin_apply(
@@ -296,6 +306,7 @@ impl Store for MssqlStore {
     }
 
     async fn reconnect(&mut self) -> Result<(), ProviderError> {
+        self.rehearsed.check_nothing_lost(&self.scope)?;
         let connection = Connection::open(&*self.connections).await;
         let connection = connection.map_err(MssqlError::of_known_server)?;
         self.count();

@@ -55,15 +55,29 @@ impl MssqlStore {
     /// the newest of its row when its page is read is in the page, and what took its place meanwhile is above the mark, so that nobody
     /// claims it and the next session brings it.
     pub(super) async fn take_mark(&mut self, floors: &[Tick]) -> Result<Begun, MssqlError> {
-        self.undo().await?;
-        let snapshot = self.facts.allows_snapshot && self.options.snapshot;
-        let note = match self.remembers {
-            true => self.note_source(),
-            false => String::new(),
+        // In a rehearsal the enumeration sees what was applied before it, in the transaction of that.
+        let within = self.rehearsed.applied;
+        if !within {
+            self.undo().await?;
+        }
+        let snapshot = self.facts.allows_snapshot && self.options.snapshot && !within;
+        let note = match (self.remembers, self.options.rehearsal) {
+            (true, false) => self.note_source(),
+            _ => String::new(),
         };
-        let (isolation, begin) = match snapshot {
-            true => ("SNAPSHOT", "BEGIN TRANSACTION"),
-            false => ("READ COMMITTED", ""),
+        self.rehearsed.handed_out = self.remembers && self.options.rehearsal;
+        let (isolation, begin, end) = match (snapshot, within) {
+            (true, _) => (
+                "SNAPSHOT",
+                "BEGIN TRANSACTION",
+                "IF @@TRANCOUNT > 0 AND NOT EXISTS (SELECT 1 FROM @changed) COMMIT TRANSACTION",
+            ),
+            (false, false) => (
+                "READ COMMITTED",
+                "",
+                "IF @@TRANCOUNT > 0 AND NOT EXISTS (SELECT 1 FROM @changed) COMMIT TRANSACTION",
+            ),
+            (false, true) => ("READ COMMITTED", "", ""),
         };
         let changed = join(
             self.tables.iter().zip(floors).enumerate(),
@@ -78,8 +92,7 @@ impl MssqlStore {
         let sql = format!(
             "SET TRANSACTION ISOLATION LEVEL {isolation}; SET NOCOUNT ON; {}; {note}; \
              DECLARE @mark bigint = CONVERT(bigint, MIN_ACTIVE_ROWVERSION()) - 1; DECLARE @changed TABLE (nr int NOT NULL PRIMARY KEY); {begin}; \
-             {}; INSERT INTO @changed {changed}; SELECT nr FROM @changed ORDER BY nr; \
-             IF @@TRANCOUNT > 0 AND NOT EXISTS (SELECT 1 FROM @changed) COMMIT TRANSACTION",
+             {}; INSERT INTO @changed {changed}; SELECT nr FROM @changed ORDER BY nr; {end}",
             self.lock_timeout(Patience::Full),
             self.select_state("@mark"),
         );
@@ -94,7 +107,7 @@ impl MssqlStore {
             .into_iter()
             .filter(|table| *table < self.tables.len())
             .collect();
-        self.busy = snapshot && !changed.is_empty();
+        self.busy = within || snapshot && !changed.is_empty();
         self.limit = state.mark.try_into().unwrap_or(i64::MAX);
         Ok(Begun { state, changed })
     }
@@ -204,10 +217,11 @@ impl MssqlStore {
                 ));
             }
         }
-        sql.push_str(&format!(
-            "IF @stored = 1 COMMIT TRANSACTION ELSE ROLLBACK TRANSACTION; {}; SELECT @stored",
-            applying(None)
-        ));
+        let end = match self.options.rehearsal {
+            true => "IF @stored <> 1 ROLLBACK TRANSACTION",
+            false => "IF @stored = 1 COMMIT TRANSACTION ELSE ROLLBACK TRANSACTION",
+        };
+        sql.push_str(&format!("{end}; {}; SELECT @stored", applying(None)));
         let sql = self.closing(sql);
         // A commit that was tried answers with one cell; a row that is in its way has more.
         let answer = self.connection.batch(&sql).await?.into_iter().flatten();
@@ -223,7 +237,11 @@ impl MssqlStore {
             None => 0,
         };
         match stored {
-            1 => Ok(Commit::Done),
+            1 => {
+                self.rehearsed.applied = self.options.rehearsal;
+                self.busy = self.rehearsed.applied;
+                Ok(Commit::Done)
+            }
             _ => Err(scope_row_changed(format!(
                 "scope {} of {}",
                 self.scope.description.name,
@@ -233,6 +251,7 @@ impl MssqlStore {
     }
 
     pub(super) async fn undo(&mut self) -> Result<(), MssqlError> {
+        self.rehearsed.applied = false;
         let is_open = std::mem::take(&mut self.busy) && self.connection.is_open();
         if !is_open {
             return Ok(());
@@ -311,7 +330,7 @@ impl MssqlStore {
             knowledge: blob(0),
             forgotten: blob(1),
             mark: u64::try_from(mark).unwrap_or(0),
-            was_source: was_source != 0,
+            was_source: was_source != 0 || self.rehearsed.handed_out,
         };
         Ok((state, stamp))
     }

@@ -44,6 +44,7 @@ fn begin() -> BeginSession {
         policy: ConflictPolicy::default(),
         errors: ErrorPolicy::default(),
         batch_bytes: 1 << 20,
+        rehearsal: false,
     }
 }
 

@@ -127,7 +127,29 @@ impl SqliteStore {
         busy_timeout: Duration,
         access: Access,
     ) -> Result<Self, SqliteError> {
-        let db = Database::open(path, access, busy_timeout)?;
+        Self::over(
+            Database::open(path, access, busy_timeout)?,
+            scope,
+            busy_timeout,
+        )
+    }
+
+    /// Opens a scope of a file as it is now; nothing that is done comes into the file.
+    pub(crate) fn open_copy(
+        path: &Path,
+        scope: Option<&str>,
+        busy_timeout: Duration,
+    ) -> Result<Self, SqliteError> {
+        let copy = Database::copy_of(path, busy_timeout)?;
+        Self::over(copy, scope, busy_timeout)
+    }
+
+    fn over(
+        db: Database,
+        scope: Option<&str>,
+        busy_timeout: Duration,
+    ) -> Result<Self, SqliteError> {
+        let path = &db.path.clone();
         let schema_version = schema_version(&db.connection).at(path)?;
         let mut stored = metadata::find_scope(&db.connection, path, scope)?;
         check_ours(&db.connection, path, &stored)?;

@@ -33,6 +33,7 @@ async fn send(
                 policy: ConflictPolicy::DestinationWins,
                 errors: ErrorPolicy::default(),
                 batch_bytes: SyncOrchestrator::DEFAULT_BATCH_BYTES,
+                rehearsal: false,
             })
             .await?;
     }

@@ -9,6 +9,7 @@ use crate::batch::{BatchOutcome, ChangeBatch, Next, RowHead, Unsent, UnsentRows}
 use crate::columns::ColumnMap;
 use crate::conflict::{ConflictRecord, ConflictType};
 use crate::decide::{Judge, RowFacts, Stamper};
+use crate::effect::{Effect, RowEffect};
 use crate::error::ProviderError;
 use crate::handler::ApplyHandler;
 use crate::learn::{Lesson, is_alone, learn, worth_storing};
@@ -34,6 +35,8 @@ pub struct Direction {
 pub(super) struct Beside<'a> {
     pub(super) handler: Option<&'a dyn ApplyHandler>,
     pub(super) errors: ErrorPolicy,
+    /// Rows that are stored are named in the outcome.
+    pub(super) rehearsal: bool,
 }
 
 /// A row of a batch, its columns in the order of the replica's own.
@@ -119,7 +122,15 @@ impl MemoryReplica {
                 };
                 match head {
                     Some(head) if as_enumerated(&head) => {
-                        next.apply_row(row, head, &mut arbiter, &mut lesson, &mut outcome);
+                        let rehearsal = beside.rehearsal;
+                        next.apply_row(
+                            row,
+                            head,
+                            rehearsal,
+                            &mut arbiter,
+                            &mut lesson,
+                            &mut outcome,
+                        );
                     }
                     // It changed meanwhile and goes on waiting.
                     changed if repeated => {
@@ -214,6 +225,7 @@ impl MemoryReplica {
         &mut self,
         row: Incoming<'_>,
         head: RowHead,
+        rehearsal: bool,
         arbiter: &mut Arbiter<'_>,
         lesson: &mut Lesson,
         outcome: &mut BatchOutcome,
@@ -249,6 +261,12 @@ impl MemoryReplica {
         if local_tick > self.knowledge.local_tick() {
             self.knowledge.set_local_tick(local_tick);
         }
+        let tell = |outcome: &mut BatchOutcome, deleted, cells, effect| {
+            if rehearsal {
+                let row = RowEffect::new(shape, deleted, cells, effect);
+                outcome.rows.push(row);
+            }
+        };
         if verdict != Verdict::NotNeeded {
             outcome.offered += 1;
         }
@@ -271,6 +289,8 @@ impl MemoryReplica {
             }
             Verdict::Write(write, record) => {
                 outcome.applied += 1;
+                let live = present.as_ref().is_some_and(|row| !row.facts.tombstone);
+                tell(outcome, deleted, cells, Effect::of(live, &write));
                 outcome.conflicts += u64::from(record.is_some());
                 outcome.records.extend(record.map(|record| *record));
                 lesson.stored(arbiter.stamper.replica(), write.update);
@@ -278,6 +298,8 @@ impl MemoryReplica {
             }
             Verdict::Merge(write, row, record) => {
                 outcome.applied += 1;
+                let live = present.as_ref().is_some_and(|row| !row.facts.tombstone);
+                tell(outcome, deleted, cells, Effect::of(live, &write));
                 outcome.conflicts += 1;
                 outcome.records.push(*record);
                 lesson.stored(arbiter.stamper.replica(), write.update);

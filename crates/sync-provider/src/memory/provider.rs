@@ -29,6 +29,8 @@ pub struct MemoryProvider {
 #[derive(Debug)]
 struct Session {
     begin: BeginSession,
+    /// The replica itself, or a copy that goes with the session.
+    replica: Arc<Mutex<MemoryReplica>>,
     outgoing: Option<Outgoing>,
     incoming: Vec<ChangeBatch>,
 }
@@ -60,7 +62,7 @@ impl MemoryProvider {
 
     /// The replica, for local writes and for a look at its rows.
     pub fn replica(&self) -> MutexGuard<'_, MemoryReplica> {
-        self.replica.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.replica)
     }
 
     fn with_session<T>(
@@ -79,12 +81,21 @@ impl MemoryProvider {
 #[async_trait]
 impl SyncProvider for MemoryProvider {
     async fn begin_session(&self, request: BeginSession) -> Result<ReplicaInfo, ProviderError> {
-        let (replica, description) = {
-            let replica = self.replica();
-            (replica.id().clone(), replica.description().clone())
+        let replica = match request.rehearsal {
+            true => Arc::new(Mutex::new(self.replica().clone())),
+            false => Arc::clone(&self.replica),
+        };
+        let info = {
+            let replica = lock(&replica);
+            ReplicaInfo {
+                replica: replica.id().clone(),
+                description: replica.description().clone(),
+                attributes: true,
+            }
         };
         let session = Session {
             begin: request.clone(),
+            replica,
             outgoing: None,
             incoming: Vec::new(),
         };
@@ -92,18 +103,14 @@ impl SyncProvider for MemoryProvider {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(request.session, session);
-        Ok(ReplicaInfo {
-            replica,
-            description,
-            attributes: true,
-        })
+        Ok(info)
     }
 
     async fn get_sync_batch_parameters(
         &self,
         session: SessionId,
     ) -> Result<SyncBatchParameters, ProviderError> {
-        self.with_session(session, |_| Ok(self.replica().parameters()))
+        self.with_session(session, |state| Ok(lock(&state.replica).parameters()))
     }
 
     async fn get_change_batch(
@@ -113,7 +120,7 @@ impl SyncProvider for MemoryProvider {
     ) -> Result<ChangeBatch, ProviderError> {
         self.with_session(session, |state| {
             if let ChangeBatchRequest::First(parameters) = request {
-                let mut replica = self.replica();
+                let mut replica = lock(&state.replica);
                 let selection = replica.select(parameters)?;
                 let changes = replica.changes(&selection);
                 let batches = split(changes, state.begin.batch_bytes);
@@ -153,7 +160,7 @@ impl SyncProvider for MemoryProvider {
                 state.incoming.clear();
             }
             state.incoming.push(batch);
-            let mut replica = self.replica();
+            let mut replica = lock(&state.replica);
             match kind {
                 BatchKind::Changes | BatchKind::Repeats => Ok(BatchOutcome::default()),
                 BatchKind::Busy => Ok(BatchOutcome {
@@ -172,6 +179,7 @@ impl SyncProvider for MemoryProvider {
                     let beside = Beside {
                         handler: self.handler.as_deref(),
                         errors: state.begin.errors,
+                        rehearsal: state.begin.rehearsal,
                     };
                     replica.apply(&std::mem::take(&mut state.incoming), &direction, beside)
                 }
@@ -186,6 +194,10 @@ impl SyncProvider for MemoryProvider {
             .remove(&session);
         Ok(())
     }
+}
+
+fn lock(replica: &Mutex<MemoryReplica>) -> MutexGuard<'_, MemoryReplica> {
+    replica.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn out_of_turn() -> ProviderError {

@@ -27,6 +27,8 @@ use crate::unanswered::Unanswered;
 pub(crate) struct Settling {
     pub(crate) policy: ConflictPolicy,
     pub(crate) errors: ErrorPolicy,
+    /// Rows that are stored are named in the outcomes.
+    pub(crate) rehearsal: bool,
     pub(crate) handler: Option<Arc<dyn ApplyHandler>>,
 }
 

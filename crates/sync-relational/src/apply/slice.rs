@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use sync_knowledge::{ItemId, Version};
 use sync_provider::{
-    Arbiter, BatchOutcome, ColumnMap, ConflictRecord, ConflictType, IncomingRow, Judge, LocalRow,
-    ProviderError, RowFacts, RowHead, RowRef, RowSet, Rules, TableChanges, TableShape, Unsent,
-    UnsentRows, Verdict, failure_record, head_from_outside, unsent_record, version_from_outside,
+    Arbiter, BatchOutcome, ColumnMap, ConflictRecord, ConflictType, Effect, IncomingRow, Judge,
+    LocalRow, ProviderError, RowEffect, RowFacts, RowHead, RowRef, RowSet, Rules, TableChanges,
+    TableShape, Unsent, UnsentRows, Verdict, failure_record, head_from_outside, unsent_record,
+    version_from_outside,
 };
 
 use super::Applying;
@@ -164,6 +165,14 @@ impl Applying {
                 None => {
                     outcome.offered += 1;
                     outcome.applied += 1;
+                    if self.rules.rehearsal {
+                        let live = local.row(write.row);
+                        let live = live.is_some_and(|local| !local.facts.tombstone);
+                        let effect = Effect::of(live, &write.outcome);
+                        let cells = slice.rows.row(write.row);
+                        let row = RowEffect::new(&shape, slice.deleted, cells, effect);
+                        outcome.rows.push(row);
+                    }
                     if let Some(record) = records.remove(&write.row) {
                         outcome.conflicts +=
                             u64::from(record.conflict != ConflictType::ErrorsOccurred);

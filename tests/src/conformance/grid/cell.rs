@@ -336,7 +336,7 @@ impl Run {
 }
 
 /// The directions.
-pub(super) const DIRECTIONS: [SyncDirectionOrder; 4] = [
+pub(crate) const DIRECTIONS: [SyncDirectionOrder; 4] = [
     SyncDirectionOrder::UploadAndDownload,
     SyncDirectionOrder::DownloadAndUpload,
     SyncDirectionOrder::Upload,

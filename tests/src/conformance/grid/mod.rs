@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use super::engine::Engine;
 use super::scenarios::Verdict;
-use cell::DIRECTIONS;
+pub(super) use cell::DIRECTIONS;
 pub use cell::{Cell, Content, Edit, Later, Policy, Run, Side, World};
 pub use model::Kind;
 use world::Arena;

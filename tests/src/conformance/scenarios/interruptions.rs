@@ -273,6 +273,7 @@ async fn misuse(provider: Arc<dyn SyncProvider>) {
         policy: ConflictPolicy::default(),
         errors: ErrorPolicy::default(),
         batch_bytes: 1,
+        rehearsal: false,
     };
     let malformed = |error: ProviderError| {
         assert!(

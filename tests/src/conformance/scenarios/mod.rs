@@ -6,6 +6,7 @@ mod conflicts;
 mod deferral;
 mod handlers;
 mod interruptions;
+mod rehearsal;
 mod topologies;
 mod values;
 
@@ -67,6 +68,8 @@ pub const SCENARIOS: &[Scenario] = scenarios! {
     batches::waiting_rows_in_batches: "waiting rows come in batches",
     batches::every_batch_size: "every batch size gives the same",
     super::grid::every_conflict: "conflict grid",
+    rehearsal::foretells: "a rehearsal foretells the session",
+    rehearsal::rows_that_fail: "a rehearsal foretells rows that fail",
     conflicts::silent_settlement: "equal content settles silently",
     conflicts::settlements_are_recognisable: "settlement versions are recognisable",
     conflicts::cleaned_up_delete: "a cleaned-up delete does not resurrect",

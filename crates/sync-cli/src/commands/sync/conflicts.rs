@@ -210,7 +210,7 @@ impl Met {
 }
 
 /// `[Customer] 1: LocalUpdateRemoteUpdate, local wins (destination-wins)`
-fn one_line(record: &ConflictRecord) -> String {
+pub(crate) fn one_line(record: &ConflictRecord) -> String {
     let key: Vec<String> = cells(&record.key).iter().map(ToString::to_string).collect();
     let end = match record.winner {
         Some(side) => format!("{} wins ({})", winner(side), record.reason),

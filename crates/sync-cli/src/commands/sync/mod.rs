@@ -2,7 +2,7 @@
 
 pub(crate) mod conflicts;
 mod missing;
-mod priority;
+pub(crate) mod priority;
 pub(crate) mod report;
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use sync_knowledge::ReplicaId;
 use sync_orchestrator::{SessionProgress, SyncOrchestrator};
 use sync_provider::{ConflictPolicy, ErrorPolicy};
 
-use crate::args::{Conflict, Errors, SyncArgs};
+use crate::args::{Conflict, Errors, SessionArgs, SyncArgs};
 use crate::context::Context;
 use crate::database::{self, Database};
 use crate::exit::{Code, Failure};
@@ -22,9 +22,12 @@ use conflicts::{ConflictFile, Met};
 use report::SyncDocument;
 
 pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
-    let policy = policy(args.conflict, &args.priority)?;
-    let [local, remote] = database::open_two(&args.local, &args.remote, context)?;
-    let side = missing::find(&local, &remote, args.scope.as_deref(), args.provision)?;
+    let SyncArgs {
+        session: wanted, ..
+    } = &args;
+    let policy = policy(wanted.conflict, &wanted.priority)?;
+    let [local, remote] = database::open_two(&wanted.local, &wanted.remote, context)?;
+    let side = missing::find(&local, &remote, wanted.scope.as_deref(), args.provision)?;
     // Before anything changes it must be certain that the conflicts can be written down.
     let conflicts = args
         .conflicts
@@ -33,19 +36,12 @@ pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
         .transpose()?;
     let scope = side.scope().to_owned();
     let mut provisioned = side.provision()?;
-    priority::warn_of_strangers(&args.priority, [&*local, &*remote], &scope)?;
+    priority::warn_of_strangers(&wanted.priority, [&*local, &*remote], &scope)?;
 
     let met = Arc::new(Met::default());
     let working = Progress::start("synchronising");
     let (bar, sink) = (working.bar(), conflicts.clone());
-    let mut session = orchestrator(&*local, &*remote, &scope)
-        .direction(args.direction.into())
-        .policy(policy)
-        .errors(match args.errors {
-            Errors::Defer => ErrorPolicy::Defer,
-            Errors::Abort => ErrorPolicy::Abort,
-        })
-        .cancellation(&context.cancellation)
+    let session = configured(wanted, policy, [&*local, &*remote], &scope, context)
         .on_progress({
             let sink = sink.clone();
             move |progress| {
@@ -61,13 +57,10 @@ pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
                 sink.iter().for_each(|file| file.write(record));
             }
         });
-    if let Some(size) = args.batch_size {
-        session = session.batch_bytes(size.saturating_mul(1024));
-    }
     let result = context.runtime.block_on(session.synchronize());
     drop(working);
 
-    let direction = args.direction.into();
+    let direction = wanted.direction.into();
     let statistics = match result {
         Ok(statistics) => statistics,
         Err(failure) => {
@@ -115,7 +108,33 @@ pub(crate) fn orchestrator(
     SyncOrchestrator::new(local.provider(scope), remote.provider(scope))
 }
 
-fn policy(conflict: Conflict, priority: &[uuid::Uuid]) -> Result<ConflictPolicy, Failure> {
+/// The same as the arguments want it.
+pub(crate) fn configured(
+    wanted: &SessionArgs,
+    policy: ConflictPolicy,
+    [local, remote]: [&dyn Database; 2],
+    scope: &str,
+    context: &Context,
+) -> SyncOrchestrator {
+    let session = orchestrator(local, remote, scope)
+        .direction(wanted.direction.into())
+        .policy(policy)
+        .errors(match wanted.errors {
+            Errors::Defer => ErrorPolicy::Defer,
+            Errors::Abort => ErrorPolicy::Abort,
+        })
+        .cancellation(&context.cancellation);
+    match wanted.batch_size {
+        Some(size) => session.batch_bytes(size.saturating_mul(1024)),
+        None => session,
+    }
+}
+
+/// The policy that the arguments name.
+pub(crate) fn policy(
+    conflict: Conflict,
+    priority: &[uuid::Uuid],
+) -> Result<ConflictPolicy, Failure> {
     if conflict != Conflict::Priority && !priority.is_empty() {
         return Err(Failure::usage(
             "--priority",
@@ -136,7 +155,8 @@ fn policy(conflict: Conflict, priority: &[uuid::Uuid]) -> Result<ConflictPolicy,
     })
 }
 
-fn show_progress(bar: &ProgressBar, progress: &SessionProgress) {
+/// Shows on the bar what a session is at.
+pub(crate) fn show_progress(bar: &ProgressBar, progress: &SessionProgress) {
     let direction = if progress.uploading {
         "uploading"
     } else {

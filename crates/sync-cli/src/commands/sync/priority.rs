@@ -10,7 +10,7 @@ use crate::database::Database;
 use crate::exit::Failure;
 
 /// Warns of replicas that neither database has heard of: most likely the list has a mistake. A replica that is still to come is no error.
-pub(super) fn warn_of_strangers(
+pub(crate) fn warn_of_strangers(
     listed: &[Uuid],
     databases: [&dyn Database; 2],
     scope: &str,
