@@ -444,7 +444,7 @@ fn a_conflicts_file_is_written_behind_what_it_holds() {
         let told = place.ok(&["sync", "a.db", "b.db", "--conflicts", "met.jsonl"]);
         assert!(
             told.contains(&format!(
-                "[Customer] {number}: LocalUpdateRemoteUpdate, local wins"
+                "[Customer] {number}: LocalUpdateRemoteUpdate, b.db wins"
             )),
             "{told}"
         );

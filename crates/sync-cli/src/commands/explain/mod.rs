@@ -6,6 +6,7 @@ mod report;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::scopes;
+use super::sync::conflicts::Parties;
 use super::sync::{configured, policy, priority, show_progress};
 use crate::args::ExplainArgs;
 use crate::context::Context;
@@ -55,7 +56,8 @@ pub(crate) fn run(args: &ExplainArgs, context: &Context) -> Result<Code, Failure
     if context.json {
         out.json(&document);
     } else {
-        report::show(&mut out, &document, &outlook);
+        let parties = Parties::of([&*local, &*remote]);
+        report::show(&mut out, &document, &outlook, &parties);
     }
     out.finish()?;
     Ok(Code::Done)

@@ -5,7 +5,7 @@ use sync_orchestrator::{DirectionStatistics, SyncDirectionOrder, SyncOperationSt
 use sync_provider::{Effect, RowEffect};
 
 use super::outlook::{Outlook, Told};
-use crate::commands::sync::conflicts::{ConflictDocument, one_line};
+use crate::commands::sync::conflicts::{ConflictDocument, Parties, one_line};
 use crate::json::typed;
 use crate::output::{Align, Output, Table, count, key, line, paint, plain};
 
@@ -100,7 +100,12 @@ fn left_out(told: &Told) -> u64 {
     told.moved().saturating_sub(told.rows.len() as u64)
 }
 
-pub(super) fn show(out: &mut Output, document: &ExplainDocument<'_>, outlook: &Outlook) {
+pub(super) fn show(
+    out: &mut Output,
+    document: &ExplainDocument<'_>,
+    outlook: &Outlook,
+    parties: &Parties,
+) {
     let mut table = Table::new(&[
         ("", Align::Left),
         ("inserts", Align::Right),
@@ -112,13 +117,13 @@ pub(super) fn show(out: &mut Output, document: &ExplainDocument<'_>, outlook: &O
         ("deferred", Align::Right),
     ]);
     let directions = [
-        ("upload", &document.upload, &outlook.upload),
-        ("download", &document.download, &outlook.download),
+        (true, &document.upload, &outlook.upload),
+        (false, &document.download, &outlook.download),
     ];
-    for (name, direction, _) in &directions {
+    for (uploading, direction, _) in &directions {
         let Some(direction) = direction else { continue };
         table.row([
-            (*name).to_owned(),
+            name(*uploading).to_owned(),
             count(direction.inserts),
             count(direction.updates),
             count(direction.deletes),
@@ -129,9 +134,9 @@ pub(super) fn show(out: &mut Output, document: &ExplainDocument<'_>, outlook: &O
         ]);
     }
     table.write(out, 0);
-    for (name, direction, told) in directions {
+    for (uploading, direction, told) in directions {
         if direction.is_some() {
-            show_direction(out, name, told);
+            show_direction(out, uploading, told, parties);
         }
     }
     line!(out);
@@ -144,12 +149,16 @@ pub(super) fn show(out: &mut Output, document: &ExplainDocument<'_>, outlook: &O
     );
 }
 
-fn show_direction(out: &mut Output, name: &str, told: &Told) {
+fn name(uploading: bool) -> &'static str {
+    if uploading { "upload" } else { "download" }
+}
+
+fn show_direction(out: &mut Output, uploading: bool, told: &Told, parties: &Parties) {
     if told.moved() == 0 && told.conflicts.is_empty() && told.more_conflicts == 0 {
         return;
     }
     line!(out);
-    line!(out, "{}", paint::heading(name));
+    line!(out, "{}", paint::heading(name(uploading)));
     for row in &told.rows {
         line!(
             out,
@@ -161,7 +170,11 @@ fn show_direction(out: &mut Output, name: &str, told: &Told) {
     }
     more(out, left_out(told));
     for record in &told.conflicts {
-        line!(out, "  conflict {}", plain(&one_line(record)));
+        line!(
+            out,
+            "  conflict {}",
+            plain(&one_line(record, parties, uploading))
+        );
     }
     more(out, told.more_conflicts);
 }

@@ -3,12 +3,13 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use sync_metadata::Value;
 use sync_provider::{ConflictRecord, ConflictSide, Winner};
 
+use crate::database::Database;
 use crate::exit::Failure;
 use crate::json::typed;
 
@@ -187,33 +188,84 @@ impl ConflictFile {
 }
 
 /// The first conflicts of a session, to be shown.
+#[derive(Debug)]
+pub(super) struct Met {
+    parties: Parties,
+    shown: Mutex<Shown>,
+}
+
 #[derive(Debug, Default)]
-pub(super) struct Met(Mutex<Vec<String>>);
+struct Shown {
+    uploading: bool,
+    lines: Vec<String>,
+}
 
 impl Met {
     /// More are shown by the file alone.
     const MOST: usize = 10;
 
+    pub(super) fn new(parties: Parties) -> Self {
+        Met {
+            parties,
+            shown: Mutex::default(),
+        }
+    }
+
+    /// Which direction the conflicts to come belong to.
+    pub(super) fn direction(&self, uploading: bool) {
+        self.shown().uploading = uploading;
+    }
+
     pub(super) fn add(&self, record: &ConflictRecord) {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() < Self::MOST {
-            lines.push(one_line(record));
+        let mut shown = self.shown();
+        if shown.lines.len() < Self::MOST {
+            let line = one_line(record, &self.parties, shown.uploading);
+            shown.lines.push(line);
         }
     }
 
     pub(super) fn lines(&self) -> Vec<String> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.shown().lines.clone()
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// `[Customer] 1: LocalUpdateRemoteUpdate, local wins (destination-wins)`
-pub(crate) fn one_line(record: &ConflictRecord) -> String {
+/// The names of the two databases of a session. A conflict's own words, local and remote, go by its direction, and would be taken for theirs.
+#[derive(Clone, Debug)]
+pub(crate) struct Parties {
+    local: String,
+    remote: String,
+}
+
+impl Parties {
+    pub(crate) fn of([local, remote]: [&dyn Database; 2]) -> Self {
+        Parties {
+            local: local.name(),
+            remote: remote.name(),
+        }
+    }
+
+    /// Whose row won, in a direction.
+    fn winner(&self, winner: Winner, uploading: bool) -> &str {
+        match (winner, uploading) {
+            (Winner::Local, true) | (Winner::Remote, false) => &self.remote,
+            (Winner::Local, false) | (Winner::Remote, true) => &self.local,
+        }
+    }
+}
+
+/// `[Customer] 1: LocalUpdateRemoteUpdate, b.db wins (destination-wins)`
+pub(crate) fn one_line(record: &ConflictRecord, parties: &Parties, uploading: bool) -> String {
     let key: Vec<String> = cells(&record.key).iter().map(ToString::to_string).collect();
     let end = match record.winner {
-        Some(side) => format!("{} wins ({})", winner(side), record.reason),
+        Some(side) => format!(
+            "{} wins ({})",
+            parties.winner(side, uploading),
+            record.reason
+        ),
         None => record.reason.clone(),
     };
     format!(

@@ -18,7 +18,7 @@ use crate::database::{self, Database};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, bytes, count, plain};
 use crate::progress::Progress;
-use conflicts::{ConflictFile, Met};
+use conflicts::{ConflictFile, Met, Parties};
 use report::SyncDocument;
 
 pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
@@ -38,14 +38,15 @@ pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
     let mut provisioned = side.provision()?;
     priority::warn_of_strangers(&wanted.priority, [&*local, &*remote], &scope)?;
 
-    let met = Arc::new(Met::default());
+    let met = Arc::new(Met::new(Parties::of([&*local, &*remote])));
     let working = Progress::start("synchronising");
     let (bar, sink) = (working.bar(), conflicts.clone());
     let session = configured(wanted, policy, [&*local, &*remote], &scope, context)
         .on_progress({
-            let sink = sink.clone();
+            let (sink, met) = (sink.clone(), Arc::clone(&met));
             move |progress| {
                 show_progress(&bar, progress);
+                met.direction(progress.uploading);
                 sink.iter()
                     .for_each(|file| file.direction(progress.uploading));
             }
