@@ -32,6 +32,7 @@ mod watch;
 
 pub use explore::{Census, Extent, Failure, explore};
 pub use histories::{HistoryCensus, history_setting, replay_histories, replay_trace};
+pub(crate) use laws::{Transfer, check_community};
 pub use laws::{Violation, quiet};
 pub use member::{Member, Row, View};
 pub use memory::memory;

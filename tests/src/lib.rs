@@ -10,6 +10,7 @@
 
 pub mod communities;
 pub mod conformance;
+pub mod soak;
 pub mod support;
 
 /// The examples of the tutorial, and of all READMEs that need more than their own crate, compiled.

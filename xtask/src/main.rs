@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask layers`, `test-matrix`, `fuzz`, `mutants`, `bench`, `package`, `consumers`.
+//! The project's own commands: `cargo xtask layers`, `test-matrix`, `fuzz`, `soak`, `mutants`, `bench`, `package`, `consumers`.
 //!
 //! They are a crate rather than scripts so that they run alike on every platform and need nothing but cargo.
 
@@ -16,6 +16,7 @@ mod fuzz;
 mod layers;
 mod mutants;
 mod package;
+mod soak;
 mod test_matrix;
 mod workspace;
 
@@ -41,6 +42,8 @@ enum Command {
     Package(package::Options),
     /// Try inputs that nobody thought of on everything that reads bytes from outside, and on the algebra of knowledge.
     Fuzz(fuzz::Options),
+    /// Random communities over real databases: chaos, then calm, with the laws of communities checked at every step.
+    Soak(soak::Options),
     /// Break one comparison of each operation of the knowledge algebra, and show which law notices.
     Mutants(mutants::Options),
     /// Build and run the small crates outside the workspace that use ours as anybody would.
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::TestMatrix(options) => return test_matrix::run(&options),
         Command::Package(options) => package::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
+        Command::Soak(options) => soak::run(&options),
         Command::Mutants(options) => mutants::run(&options),
         Command::Consumers => consumers::run(),
         Command::Bench(bench) => bench::run(&bench),

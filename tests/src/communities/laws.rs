@@ -48,20 +48,22 @@ impl fmt::Display for Violation {
 impl std::error::Error for Violation {}
 
 /// A transfer as it was seen from outside.
-pub(super) struct Transfer<'a> {
-    pub(super) names: &'a Names,
-    pub(super) source: &'a State,
-    pub(super) source_after: &'a State,
-    pub(super) before: &'a State,
-    pub(super) after: &'a State,
-    pub(super) records: &'a [ConflictRecord],
+pub(crate) struct Transfer<'a> {
+    pub(crate) names: &'a Names,
+    pub(crate) source: &'a State,
+    pub(crate) source_after: &'a State,
+    pub(crate) before: &'a State,
+    pub(crate) after: &'a State,
+    pub(crate) records: &'a [ConflictRecord],
     /// Whether the policy may leave conflicts for later.
-    pub(super) deferring: bool,
+    pub(crate) deferring: bool,
+    /// Whether the session lived to show its records: of a commit whose answer was lost nobody heard them.
+    pub(crate) told: bool,
 }
 
 impl Transfer<'_> {
     /// Checks the transfer and says what the destination's rows account for afterwards.
-    pub(super) fn check(&self) -> Result<Vec<Vec<Stamped>>, Violation> {
+    pub(crate) fn check(&self) -> Result<Vec<Vec<Stamped>>, Violation> {
         let mut accounted = Vec::with_capacity(self.before.rows.len());
         for item in 0..self.before.rows.len() {
             accounted.push(self.check_item(item)?);
@@ -128,6 +130,7 @@ impl Transfer<'_> {
         let concurrent = !descends && !precedes;
         if concurrent
             && before.content != incoming.content
+            && self.told
             && !self.recorded(item, before, incoming)
         {
             return Err(Violation::Lost(tell("no record")));
@@ -238,7 +241,7 @@ impl Transfer<'_> {
 }
 
 /// Checks the laws that tie the members of a community to each other.
-pub(super) fn check_community(members: &[&State]) -> Result<(), Violation> {
+pub(crate) fn check_community(members: &[&State]) -> Result<(), Violation> {
     let items = members.first().map_or(0, |state| state.rows.len());
     for item in 0..items {
         for (one, state) in members.iter().enumerate() {

@@ -50,6 +50,7 @@ pub(super) fn send<M: Member>(
         after: &after,
         records: &records,
         deferring: direction.policy == ConflictPolicy::Defer,
+        told: true,
     };
     after.accounted = if setting.watched {
         transfer.check()?

@@ -143,6 +143,48 @@ impl Opens for MssqlProvider {
     }
 }
 
+/// What a session asks of its database.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named after the calls of a store")]
+pub enum Call {
+    State,
+    BeginEnumeration,
+    Scan,
+    Fetch,
+    EndEnumeration,
+    BeginApply,
+    LocalRows,
+    Write,
+    Commit,
+    Rollback,
+    Reconnect,
+}
+
+/// Looks on at what a session asks of its database, on the session's own thread.
+pub trait Watcher: fmt::Debug + Send + Sync {
+    /// Before a call.
+    ///
+    /// # Errors
+    /// Whatever the call is to fail with.
+    fn before(&self, _call: Call) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
+    /// After a call that was carried out; a commit only if it took place.
+    fn after(&self, _call: Call) {}
+
+    /// A connection was opened.
+    fn opened(&self) {}
+
+    /// A connection is closed.
+    fn closed(&self) {}
+}
+
+#[derive(Debug)]
+struct Nobody;
+
+impl Watcher for Nobody {}
+
 /// How many rows and bytes the slices had that were written. Clones share them.
 pub type Slices = Arc<Mutex<Vec<(usize, usize)>>>;
 
@@ -153,6 +195,7 @@ pub struct FaultyProvider {
     countdown: Countdown,
     refused: Refused,
     slices: Slices,
+    watcher: Arc<dyn Watcher>,
     sessions: Sessions,
 }
 
@@ -164,6 +207,7 @@ impl FaultyProvider {
             countdown: countdown.clone(),
             refused: Refused::default(),
             slices: Slices::default(),
+            watcher: Arc::new(Nobody),
             sessions: Sessions::new(),
         }
     }
@@ -171,6 +215,12 @@ impl FaultyProvider {
     /// Lets it refuse rows.
     pub fn refusing(mut self, refused: &Refused) -> Self {
         self.refused = Arc::clone(refused);
+        self
+    }
+
+    /// Lets somebody look on.
+    pub fn watched(mut self, watcher: Arc<dyn Watcher>) -> Self {
+        self.watcher = watcher;
         self
     }
 
@@ -218,7 +268,10 @@ impl SyncProvider for FaultyProvider {
             countdown: self.countdown.clone(),
             refused: Arc::clone(&self.refused),
             slices: Arc::clone(&self.slices),
+            watcher: Arc::clone(&self.watcher),
+            _closing: Closing(Arc::clone(&self.watcher)),
         };
+        self.watcher.opened();
         self.sessions
             .begin(self.database.owner(), Box::new(store), request)
     }
@@ -275,10 +328,22 @@ struct FaultyStore {
     countdown: Countdown,
     refused: Refused,
     slices: Slices,
+    watcher: Arc<dyn Watcher>,
+    _closing: Closing,
+}
+
+/// Tells the watcher, after the connection was closed: fields are dropped in their order.
+struct Closing(Arc<dyn Watcher>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.closed();
+    }
 }
 
 impl FaultyStore {
-    fn call(&mut self) -> Result<Fault, ProviderError> {
+    fn call(&mut self, call: Call) -> Result<Fault, ProviderError> {
+        self.watcher.before(call)?;
         if self.lost {
             return Err(lost());
         }
@@ -319,36 +384,41 @@ impl Store for FaultyStore {
     }
 
     async fn state(&mut self) -> Result<(ScopeState, Vec<Waiting>), ProviderError> {
-        let fault = self.call()?;
+        let fault = self.call(Call::State)?;
         let answer = self.store.state().await?;
+        self.watcher.after(Call::State);
         fault.after()?;
         Ok(answer)
     }
 
     async fn begin_enumeration(&mut self, floors: &[Tick]) -> Result<Begun, ProviderError> {
-        let fault = self.call()?;
+        let fault = self.call(Call::BeginEnumeration)?;
         let answer = self.store.begin_enumeration(floors).await?;
+        self.watcher.after(Call::BeginEnumeration);
         fault.after()?;
         Ok(answer)
     }
 
     async fn scan(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
-        let fault = self.call()?;
+        let fault = self.call(Call::Scan)?;
         let answer = self.store.scan(scan).await?;
+        self.watcher.after(Call::Scan);
         fault.after()?;
         Ok(answer)
     }
 
     async fn fetch(&mut self, fetch: Fetch<'_>) -> Result<Attempt<Fetched>, ProviderError> {
-        let fault = self.call()?;
+        let fault = self.call(Call::Fetch)?;
         let answer = self.store.fetch(fetch).await?;
+        self.watcher.after(Call::Fetch);
         fault.after()?;
         Ok(answer)
     }
 
     async fn end_enumeration(&mut self) -> Result<(), ProviderError> {
-        let fault = self.call()?;
+        let fault = self.call(Call::EndEnumeration)?;
         self.store.end_enumeration().await?;
+        self.watcher.after(Call::EndEnumeration);
         fault.after()
     }
 
@@ -356,15 +426,17 @@ impl Store for FaultyStore {
         &mut self,
         patience: Patience,
     ) -> Result<Attempt<ScopeState>, ProviderError> {
-        let fault = self.call()?;
+        let fault = self.call(Call::BeginApply)?;
         let answer = self.store.begin_apply(patience).await?;
+        self.watcher.after(Call::BeginApply);
         fault.after()?;
         Ok(answer)
     }
 
     async fn local_rows(&mut self, slice: Slice<'_>) -> Result<LocalSlice, ProviderError> {
-        let fault = self.call()?;
+        let fault = self.call(Call::LocalRows)?;
         let answer = self.store.local_rows(slice).await?;
+        self.watcher.after(Call::LocalRows);
         fault.after()?;
         Ok(answer)
     }
@@ -375,7 +447,7 @@ impl Store for FaultyStore {
         local: &LocalSlice,
         writes: &[Write],
     ) -> Result<Written, ProviderError> {
-        let fault = self.call()?;
+        let fault = self.call(Call::Write)?;
         self.measure(slice);
         let (refused, writes): (Vec<Write>, Vec<Write>) =
             writes.iter().partition(|write| self.refuses(slice, write));
@@ -388,6 +460,7 @@ impl Store for FaultyStore {
             reason: "the test refuses it".to_owned(),
             metadata: false,
         }));
+        self.watcher.after(Call::Write);
         fault.after()?;
         Ok(answer)
     }
@@ -397,20 +470,25 @@ impl Store for FaultyStore {
     }
 
     async fn commit(&mut self, learned: &Learned) -> Result<Commit, ProviderError> {
-        let fault = self.call()?;
+        let fault = self.call(Call::Commit)?;
         let answer = self.store.commit(learned).await?;
+        if matches!(answer, Commit::Done) {
+            self.watcher.after(Call::Commit);
+        }
         fault.after()?;
         Ok(answer)
     }
 
     async fn rollback(&mut self) -> Result<(), ProviderError> {
         // A roll-back that the database refuses still ends the transaction when the connection closes.
-        let fault = self.call()?;
+        let fault = self.call(Call::Rollback)?;
         self.store.rollback().await?;
+        self.watcher.after(Call::Rollback);
         fault.after()
     }
 
     async fn reconnect(&mut self) -> Result<(), ProviderError> {
+        self.watcher.before(Call::Reconnect)?;
         let fault = self.countdown.tick();
         fault.before()?;
         // What the old connection had open goes with it.
