@@ -47,10 +47,20 @@ pub(crate) fn run(args: &ExplainArgs, context: &Context) -> Result<Code, Failure
         });
     let result = context.runtime.block_on(session.rehearse());
     drop(working);
-    let statistics = result.map_err(|failure| Failure::from(failure.error))?;
 
     let outlook = lock(&outlook);
     let direction = wanted.direction.into();
+    let statistics = match result {
+        Ok(statistics) => statistics,
+        Err(failure) => {
+            let told = &failure.completed;
+            let document = ExplainDocument::new(&scope, direction, name, told, &outlook);
+            return Err(Failure {
+                completed: serde_json::to_value(document).ok(),
+                ..failure.error.into()
+            });
+        }
+    };
     let document = ExplainDocument::new(&scope, direction, name, &statistics, &outlook);
     let mut out = Output::stdout();
     if context.json {
