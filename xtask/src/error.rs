@@ -50,6 +50,12 @@ pub(crate) enum Error {
         not_built: usize,
         not_run: usize,
     },
+    #[error("the tests fail, though nothing is broken; run `cargo test` first")]
+    TestsFail,
+    #[error(
+        "{survived} broken rule(s) survived and {not_built} could not be built; each stands above: add the test that notices it, or mend xtask/src/mutants/rules.rs"
+    )]
+    RulesSurvive { survived: usize, not_built: usize },
     #[error(
         "{found} piece(s) of work take more instructions than committed; if that is meant, `cargo xtask bench instructions --update` and say why in the commit"
     )]

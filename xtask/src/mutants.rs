@@ -3,8 +3,10 @@
 //! The laws are only worth what they notice. cargo-mutants changes the code and runs the tests; which mutants it makes, and what each
 //! operation is, stands here as data; which law noticed is read from the tests' own output.
 
+mod decisions;
 mod operations;
 mod outcome;
+mod rules;
 #[cfg(test)]
 mod sources;
 mod table;
@@ -35,9 +37,13 @@ pub(crate) struct Options {
     /// How many mutants are built and tested at a time.
     #[arg(long, default_value_t = 1)]
     jobs: usize,
-    /// Print the table as Markdown, as docs/knowledge-proof.md has it.
+    /// Print the table as Markdown, as docs/knowledge-proof.md and docs/decision-proof.md have it.
     #[arg(long)]
     markdown: bool,
+    /// The rules of the decisions instead of the algebra: each is broken, and the fast tests are run up to the first program of tests that
+    /// notices, or with --all every one.
+    #[arg(long)]
+    decisions: bool,
 }
 
 /// Breaks, tests, and prints a table.
@@ -45,6 +51,9 @@ pub(crate) struct Options {
 /// # Errors
 /// If cargo-mutants is not there, an operation has nothing to break, or a mutant survives.
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
+    if options.decisions {
+        return decisions::run(&options.filter, options.all, options.markdown);
+    }
     ensure_installed()?;
     let workspace = workspace::load()?;
     let folder = workspace.target.join("mutants");
