@@ -3,8 +3,8 @@
 use sync_metadata::{AdapterConfig, ObjectName, TableDescription, quote};
 use sync_provider::ProviderError;
 use sync_relational::commands::{
-    BulkCommand, BulkCommands, Command, CommandRole, CommandText, ScopeCommands, SessionValue,
-    Signature, SyncAdapter,
+    BulkCommand, BulkCommands, CommandRole, CreationVersion, DbCommand, DbSyncAdapter,
+    ScopeCommands, SessionValue, WrittenScopeCommands,
 };
 
 use crate::names::Store;
@@ -15,7 +15,7 @@ use crate::sql::{join, object};
 pub(super) fn of_table(
     opened: &OpenedTable,
     table: &TableDescription,
-) -> Result<SyncAdapter, ProviderError> {
+) -> Result<DbSyncAdapter, ProviderError> {
     if let Some(missing) = opened.missing_procedures.first() {
         return Err(ProviderError::refused(
             format!("table {}", opened.info.name),
@@ -32,27 +32,6 @@ pub(super) fn of_table(
         ));
     }
     let names = parameter_names(config);
-    let signature = Signature::of_table(table, &names);
-    let mut unnamed = None;
-    let adapter = SyncAdapter::new(table, signature, |role| {
-        let (attribute, procedure) = procedure(config, role);
-        let Some(procedure) = procedure else {
-            unnamed.get_or_insert(attribute);
-            return None;
-        };
-        let parameters = parameters(role, table, &names);
-        Some((CommandText::Procedure(procedure.clone()), parameters))
-    });
-    let adapter = match (adapter, unnamed) {
-        (Err(_), Some(attribute)) => {
-            return Err(ProviderError::refused(
-                format!("table {}", opened.info.name),
-                format!("its configuration names no procedure {attribute}"),
-                "synchronise without procedures, or provision the scope anew",
-            ));
-        }
-        (adapter, _) => adapter?,
-    };
     let keys: Vec<String> = key_names(table, &names).collect();
     let named = table.key_columns().zip(&keys);
     let found = join(named, " AND ", |(key, name)| {
@@ -62,54 +41,75 @@ pub(super) fn of_table(
         "SELECT 1 AS found FROM {} WHERE {found}",
         object(&opened.info.name)
     );
-    let adapter = adapter.with_existence(table, CommandText::Statement(exists), &keys)?;
-    Ok(match bulk(config) {
-        Some(bulk) => adapter.with_bulk(bulk),
-        None => adapter,
-    })
+    let mut adapter = DbSyncAdapter::builder(table.local_name.quoted())
+        .global_table_name(&table.global_name)
+        .described_columns(table.columns.iter().cloned())
+        .parameters(&names)
+        .creation_version(CreationVersion::ByInsertMetadata)
+        .existence_command(DbCommand::statement(exists).inputs(&keys));
+    for role in CommandRole::SOURCE
+        .into_iter()
+        .chain(CommandRole::DESTINATION)
+    {
+        let (attribute, procedure) = procedure(config, role);
+        let procedure = procedure.ok_or_else(|| {
+            ProviderError::refused(
+                format!("table {}", opened.info.name),
+                format!("its configuration names no procedure {attribute}"),
+                "synchronise without procedures, or provision the scope anew",
+            )
+        })?;
+        adapter = adapter.command(role, written(role, procedure, table, &names));
+    }
+    match bulk(config) {
+        Some(bulk) => adapter.bulk_commands(bulk).build(),
+        None => adapter.build(),
+    }
 }
 
 /// The commands of a scope are no procedures in Sync Framework either.
-pub(super) fn of_scope(store: &Store) -> Result<ScopeCommands, ProviderError> {
-    let signature = Signature::of_scope();
+pub(super) fn of_scope(store: &Store, scope: &str) -> Result<ScopeCommands, ProviderError> {
     let table = object(&store.scope_info);
-    let command = |name: &str, text: String, values: &[SessionValue], output: Option<&str>| {
+    let command = |text: String, values: &[SessionValue], output: Option<SessionValue>| {
         let names = values.iter().map(|value| value.name());
-        let names: Vec<&str> = names.chain(output).collect();
-        Command::new(name, CommandText::Statement(text), &names, &signature)
+        let outputs = output.into_iter().map(SessionValue::name);
+        Some(DbCommand::statement(text).inputs(names).outputs(outputs))
     };
-    Ok(ScopeCommands {
-        select_new_timestamp: command(
-            "SelectNewTimestampCommand",
-            "SET @sync_new_timestamp = CONVERT(bigint, MIN_ACTIVE_ROWVERSION()) - 1".to_owned(),
-            &[],
-            Some("sync_new_timestamp"),
-        )?,
-        select_scope_info: command(
-            "SelectScopeInfoCommand",
-            format!(
-                "SELECT scope_sync_knowledge, scope_tombstone_cleanup_knowledge, scope_timestamp FROM {table} \
-                 WHERE scope_local_id = @sync_scope_local_id"
+    ScopeCommands::new(
+        scope,
+        &WrittenScopeCommands {
+            select_new_timestamp: command(
+                "SET @sync_new_timestamp = CONVERT(bigint, MIN_ACTIVE_ROWVERSION()) - 1".to_owned(),
+                &[],
+                Some(SessionValue::NewTimestamp),
             ),
-            &[SessionValue::ScopeLocalId],
-            None,
-        )?,
-        update_scope_info: command(
-            "UpdateScopeInfoCommand",
-            format!(
-                "UPDATE {table} SET scope_sync_knowledge = @sync_scope_knowledge WHERE scope_local_id = @sync_scope_local_id AND \
-                 (@sync_check_concurrency = 0 OR scope_timestamp = CONVERT(binary(8), @sync_scope_timestamp)); \
-                 SET @sync_row_count = @@ROWCOUNT"
+            select_scope_info: command(
+                format!(
+                    "SELECT scope_sync_knowledge, scope_tombstone_cleanup_knowledge, scope_timestamp FROM {table} \
+                     WHERE scope_local_id = @sync_scope_local_id"
+                ),
+                &[SessionValue::ScopeLocalId],
+                None,
             ),
-            &[
-                SessionValue::ScopeKnowledge,
-                SessionValue::ScopeLocalId,
-                SessionValue::CheckConcurrency,
-                SessionValue::ScopeTimestamp,
-            ],
-            Some("sync_row_count"),
-        )?,
-    })
+            update_scope_info: command(
+                format!(
+                    "UPDATE {table} SET scope_sync_knowledge = @sync_scope_knowledge, \
+                     scope_tombstone_cleanup_knowledge = @sync_scope_cleanup_knowledge WHERE scope_local_id = @sync_scope_local_id AND \
+                     (@sync_check_concurrency = 0 OR scope_timestamp = CONVERT(binary(8), @sync_scope_timestamp)); \
+                     SET @sync_row_count = @@ROWCOUNT"
+                ),
+                &[
+                    SessionValue::ScopeKnowledge,
+                    SessionValue::ScopeCleanupKnowledge,
+                    SessionValue::ScopeLocalId,
+                    SessionValue::CheckConcurrency,
+                    SessionValue::ScopeTimestamp,
+                ],
+                Some(SessionValue::RowCount),
+            ),
+            ..WrittenScopeCommands::default()
+        },
+    )
 }
 
 /// `@P_1` for the first column, unless the configuration says otherwise.
@@ -163,12 +163,13 @@ fn bulk(config: &AdapterConfig) -> Option<BulkCommands> {
     })
 }
 
-/// The parameters of Sync Framework's procedures.
-pub(super) fn parameters(
+/// A procedure of Sync Framework's with its parameters.
+pub(super) fn written(
     role: CommandRole,
+    procedure: &ObjectName,
     table: &TableDescription,
     names: &[String],
-) -> Vec<String> {
+) -> DbCommand {
     use SessionValue as V;
     let guard = [V::ForceWrite, V::MinTimestamp];
     let concurrency = [V::CheckConcurrency, V::RowTimestamp];
@@ -190,7 +191,7 @@ pub(super) fn parameters(
     ];
     let row = [V::ScopeLocalId, V::ScopeRestoreCount];
     let keys = || key_names(table, names).collect::<Vec<_>>();
-    let (mut parameters, values, counts): (Vec<String>, &[SessionValue], bool) = match role {
+    let (columns, values, counts): (Vec<String>, &[SessionValue], bool) = match role {
         CommandRole::SelectIncrementalChanges => (Vec::new(), &changes, false),
         CommandRole::SelectRow => (keys(), &row, false),
         CommandRole::Insert => (names.to_vec(), &[], true),
@@ -200,9 +201,9 @@ pub(super) fn parameters(
         CommandRole::DeleteMetadata => (keys(), &concurrency, true),
         _ => (Vec::new(), &[], false),
     };
-    parameters.extend(values.iter().map(|value| value.name().to_owned()));
-    if counts {
-        parameters.push("sync_row_count".to_owned());
-    }
-    parameters
+    let counts = counts.then(|| SessionValue::RowCount.name());
+    DbCommand::procedure(procedure.clone())
+        .inputs(columns)
+        .inputs(values.iter().map(|value| value.name()))
+        .outputs(counts)
 }

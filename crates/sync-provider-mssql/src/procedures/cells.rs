@@ -17,7 +17,7 @@ pub(super) fn literal(value: Option<ValueRef<'_>>) -> String {
     }
 }
 
-/// The wanted columns of a row that a statement returned as it is; one that is not there is NULL.
+/// The wanted columns of a row that a statement returned as it is; one that is not there cannot be read.
 pub(super) fn by_name(row: Row, wanted: &[Parameter]) -> Cells {
     let names: Vec<String> = row
         .columns()
@@ -32,7 +32,7 @@ pub(super) fn by_name(row: Row, wanted: &[Parameter]) -> Cells {
         match (at.and_then(|at| found.get(at)), &column.sql_type.kind) {
             (Some(Ok(Value::Blob(bytes))), SqlKind::Timestamp) => Ok(rowversion(bytes)),
             (Some(cell), _) => cell.clone(),
-            (None, _) => Ok(Value::Null),
+            (None, _) => Err(format!("column {} is not returned", column.name)),
         }
     };
     wanted.iter().map(cell).collect()

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sync_metadata::{ScopeDescription, TableDescription, TypeFamily, Value, ValueRef};
+use sync_metadata::{TableDescription, TypeFamily, Value, ValueRef};
 use sync_provider::{ProviderError, RowSet, TableShape};
 use sync_relational::commands::{
-    BulkCall, CallError, CallFailure, Cells, Command, CommandConnection, Parameter, Program, Query,
-    SessionValue, Signature, SyncAdapter, Transaction,
+    BulkCall, CallError, CallFailure, Cells, Command, CommandConnection, DbSyncAdapter, Parameter,
+    Program, Query, SessionValue, Signature, Transaction,
 };
 use sync_relational::{Attempt, Patience};
 use tiberius::{Row, ToSql};
@@ -18,7 +18,7 @@ use crate::connection::{Connection, ConnectionFactory};
 use crate::error::MssqlError;
 use crate::opened::OpenedTable;
 use crate::procedures::cells::{by_name, literal, number, whole_texts};
-use crate::procedures::describe::{SELECTS, described, refused_select};
+use crate::procedures::describe::{described, preparations, refused_select};
 use crate::procedures::returned::{Returned, Selects};
 use crate::procedures::sql::{self, BulkTable};
 use crate::procedures::staged::Staged;
@@ -35,6 +35,8 @@ pub(crate) struct ProcedureConnection {
     connection: Connection,
     settled: Settled,
     tables: Vec<Table>,
+    /// What a fresh connection needs.
+    preparations: Vec<String>,
     /// A transaction is open.
     busy: bool,
 }
@@ -52,19 +54,33 @@ pub(super) struct Settled {
     pub(super) counter: Arc<AtomicU64>,
 }
 
+/// What a connection knows of a table besides its commands.
 #[derive(Debug)]
-struct Table {
+pub(super) struct Table {
     shape: TableShape,
     /// The types that its columns have today.
     today: Vec<Parameter>,
+    /// Where there are commands that take many rows.
+    bulk: Option<BulkTable>,
     selects: Vec<Selects>,
-    bulk: BulkTable,
-    /// What is kept: how many deletions, how many rows, and what is read of each.
-    kept: Option<(i64, i64, Returned)>,
+    /// What is kept: how many deletions, how many rows, what is read of each, and which column tells them apart.
+    kept: Option<(i64, i64, Returned, String)>,
 }
 
 impl Table {
-    fn of(described: &TableDescription, opened: &OpenedTable, selects: Vec<Selects>) -> Self {
+    /// A table that is as it is described.
+    pub(super) fn described(described: &TableDescription) -> Self {
+        Table {
+            shape: TableShape::of(described),
+            today: Vec::new(),
+            bulk: None,
+            selects: Vec::new(),
+            kept: None,
+        }
+    }
+
+    /// A table of a scope that was provisioned; its columns may have been declared anew since.
+    pub(super) fn opened(described: &TableDescription, opened: &OpenedTable) -> Self {
         let today = described.columns.iter().map(|column| Parameter {
             name: column.name.clone(),
             sql_type: opened.type_today(column),
@@ -77,10 +93,8 @@ impl Table {
             (at, collation)
         });
         Table {
-            shape: TableShape::of(described),
             today: today.collect(),
-            selects,
-            bulk: BulkTable {
+            bulk: Some(BulkTable {
                 tracking: opened.config.tracking_table.clone(),
                 columns: described
                     .columns
@@ -88,8 +102,8 @@ impl Table {
                     .map(|column| column.name.clone())
                     .collect(),
                 key: key.collect(),
-            },
-            kept: None,
+            }),
+            ..Self::described(described)
         }
     }
 
@@ -105,46 +119,50 @@ impl Table {
 }
 
 impl ProcedureConnection {
-    /// Asks the procedures of all tables what they return: one round trip.
+    /// Asks the commands of all tables what they return: one round trip, and one for each of them that is a statement.
     pub(super) async fn over(
         (connections, mut connection): (Arc<dyn ConnectionFactory>, Connection),
         settled: Settled,
-        scope: &ScopeDescription,
-        opened: &[OpenedTable],
-        adapters: &[SyncAdapter],
+        mut tables: Vec<Table>,
+        adapters: &[DbSyncAdapter],
     ) -> Result<Self, ProviderError> {
+        let preparations = preparations(adapters);
+        for batch in &preparations {
+            connection.batch(batch).await?;
+        }
         let selects = described(&mut connection, adapters).await?;
-        let mut selects = selects.into_iter();
-        let tables = scope.tables.iter().zip(opened);
+        for (table, selects) in tables.iter_mut().zip(selects) {
+            table.selects = selects;
+        }
         Ok(ProcedureConnection {
-            tables: tables
-                .map(|(table, opened)| {
-                    let selects = selects.by_ref().take(SELECTS.len()).collect();
-                    Table::of(table, opened, selects)
-                })
-                .collect(),
+            tables,
             connections,
             connection,
             settled,
+            preparations,
             busy: false,
         })
     }
 
-    /// What a command returns, as far as it is one that selects rows of a table.
-    fn returned(&self, command: &Command, wanted: &[Parameter]) -> Result<Returned, ProviderError> {
+    /// What a command returns, and what runs in its place, as far as it is one that selects rows of a table.
+    fn returned(
+        &self,
+        command: &Command,
+        wanted: &[Parameter],
+    ) -> Result<(Returned, Option<&Command>), ProviderError> {
         let tables = self.tables.iter();
         let mut all = tables.flat_map(|table| table.selects.iter().map(move |one| (table, one)));
-        let found = all.find(|(_, selects)| selects.command == *command.text());
+        let found = all.find(|(_, selects)| selects.command == *command);
         let Some((table, selects)) = found else {
-            return Ok(Returned::new(None, wanted.to_vec()));
+            return Ok((Returned::new(None, wanted.to_vec()), None));
         };
         let returned = Returned::new(Some(&selects.columns), table.as_today(wanted));
         match returned.missing() {
             Some(column) => Err(refused_select(
-                command.text(),
+                command,
                 &format!("it does not return column {column}"),
             )),
-            None => Ok(returned),
+            None => Ok((returned, Some(&selects.runs))),
         }
     }
 
@@ -255,7 +273,11 @@ impl CommandConnection for ProcedureConnection {
         self.settled.counter.fetch_add(trips, Ordering::Relaxed);
         self.connection = connection.map_err(MssqlError::of_known_server)?;
         self.busy = false;
-        self.rollback().await
+        self.rollback().await?;
+        for batch in &self.preparations {
+            self.connection.batch(batch).await?;
+        }
+        Ok(())
     }
 
     async fn wait(&mut self, time: Duration) {
@@ -334,9 +356,10 @@ impl CommandConnection for ProcedureConnection {
         let mut parameters: Vec<(String, Vec<u8>)> = Vec::new();
         let mut wanted: Vec<Vec<Parameter>> = Vec::new();
         for (nr, query) in queries.iter().enumerate() {
-            let staged = Staged::of(nr, query.signature, [query.command], false);
-            let returned = self.returned(query.command, query.result)?;
-            batch.push_str(&sql::query(&staged, query.command, &returned));
+            let (returned, runs) = self.returned(query.command, query.result)?;
+            let command = runs.unwrap_or(query.command);
+            let staged = Staged::of(nr, query.signature, [command], false);
+            batch.push_str(&sql::query(&staged, command, &returned));
             wanted.push(returned.wanted().to_vec());
             parameters.push(packed(&staged, query.arguments, None).finish());
         }
@@ -383,17 +406,24 @@ impl CommandConnection for ProcedureConnection {
             let values: Vec<String> = inputs
                 .map(|input| literal(given.get(input.argument).copied()))
                 .collect();
-            let returned = self.returned(query.command, query.result)?;
-            let command = (query.command, query.signature);
-            batch.push_str(&sql::keep(*table, command, &values, &returned));
-            all.push((*table, returned));
+            let (returned, runs) = self.returned(query.command, query.result)?;
+            let command = (runs.unwrap_or(query.command), query.signature);
+            let tombstone = query.result.get(query.signature.columns());
+            let tombstone = tombstone.map_or_else(String::new, |column| column.name.clone());
+            batch.push_str(&sql::keep(
+                *table,
+                command,
+                &values,
+                (&returned, &tombstone),
+            ));
+            all.push((*table, returned, tombstone));
         }
         let sets = self.connection.batch(&batch).await?;
         let mut counts = Vec::new();
-        for ((table, returned), row) in all.into_iter().zip(sets.into_iter().flatten()) {
+        for ((table, returned, tombstone), row) in all.into_iter().zip(sets.into_iter().flatten()) {
             let mut cells = row.into_iter().map(|cell| number(Some(cell)).unwrap_or(0));
             let (deleted, all) = (cells.next().unwrap_or(0), cells.next().unwrap_or(0));
-            self.tables[table].kept = Some((deleted, all - deleted, returned));
+            self.tables[table].kept = Some((deleted, all - deleted, returned, tombstone));
             counts.push(u64::try_from(all).unwrap_or(0));
         }
         Ok(counts)
@@ -407,13 +437,13 @@ impl CommandConnection for ProcedureConnection {
         most: usize,
         take: &mut (dyn FnMut(i64, Cells) + Send),
     ) -> Result<(), ProviderError> {
-        let Some((dead, live, returned)) = &self.tables[table].kept else {
+        let Some((dead, live, returned, tombstone)) = &self.tables[table].kept else {
             return Ok(());
         };
         if *(if deleted { dead } else { live }) == 0 {
             return Ok(());
         }
-        let page = sql::kept(table, deleted, after, most, returned);
+        let page = sql::kept(table, deleted, after, most, (returned, tombstone));
         self.connection
             .call_each::<MssqlError>(&page, &[], |_, row| {
                 let mut cells = row.into_iter();
@@ -458,6 +488,15 @@ impl CommandConnection for ProcedureConnection {
         arguments: &RowSet,
         calls: &[BulkCall<'_>],
     ) -> Result<Vec<CallFailure>, CallError> {
+        let Some(bulk) = &self.tables[table].bulk else {
+            let all = calls.iter().flat_map(|call| call.rows);
+            let unwritten = all.map(|&row| CallFailure {
+                row,
+                step: 0,
+                reason: None,
+            });
+            return Ok(unwritten.collect());
+        };
         let session = [
             SessionValue::MinTimestamp,
             SessionValue::ScopeLocalId,
@@ -480,7 +519,7 @@ impl CommandConnection for ProcedureConnection {
             }
         }
         let packed = packed(&staged, arguments, Some(&call_of));
-        let sql = sql::bulk(&staged, &self.tables[table].bulk, signature, calls);
+        let sql = sql::bulk(&staged, bulk, signature, calls);
         self.failures(Some(table), &sql, packed).await
     }
 }

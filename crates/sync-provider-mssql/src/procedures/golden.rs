@@ -2,12 +2,11 @@
 
 use sync_metadata::{ColumnDescription, ObjectName, TableDescription, TableName};
 use sync_relational::commands::{
-    BulkCall, BulkCommand, CommandRole, CommandText, Parameter, Program, SessionValue, Signature,
-    Step, SyncAdapter,
+    BulkCall, BulkCommand, CommandRole, DbSyncAdapter, Parameter, Program, SessionValue, Step,
 };
 use tiberius::ColumnType;
 
-use super::adapters::parameters;
+use super::adapters::written;
 use super::returned::{Column, Returned};
 use super::sql::{self, BulkTable};
 use super::staged::Staged;
@@ -30,12 +29,18 @@ fn batches(name: &str, column: &str) -> Vec<String> {
     };
     let table = TableDescription::new(table, name, columns).unwrap();
     let names: Vec<String> = (1..=4).map(|n| format!("@P_{n}")).collect();
-    let signature = Signature::of_table(&table, &names);
-    let adapter = SyncAdapter::new(&table, signature.clone(), |role| {
-        let procedure = CommandText::Procedure(of(&format!("{role:?}").to_lowercase()));
-        Some((procedure, parameters(role, &table, &names)))
+    let roles = CommandRole::SOURCE
+        .into_iter()
+        .chain(CommandRole::DESTINATION);
+    let builder = DbSyncAdapter::builder(table.local_name.quoted())
+        .described_columns(table.columns.iter().cloned())
+        .parameters(&names);
+    let adapter = roles.fold(builder, |builder, role| {
+        let procedure = of(&format!("{role:?}").to_lowercase());
+        builder.command(role, written(role, &procedure, &table, &names))
     });
-    let adapter = adapter.unwrap();
+    let adapter = adapter.build().unwrap();
+    let signature = adapter.signature().clone();
     let wanted = table.columns.iter().map(|column| Parameter {
         name: column.name.clone(),
         sql_type: column.sql_type.clone(),
@@ -51,7 +56,7 @@ fn batches(name: &str, column: &str) -> Vec<String> {
     let described = wanted.iter().rev();
     order.extend(described.map(|one| Column::described(one.name.clone(), ColumnType::Null)));
     let returned = Returned::new(Some(&order), wanted);
-    let command = |role| adapter.command(role);
+    let command = |role| adapter.command(role).unwrap();
     let row = command(CommandRole::SelectRow);
     let changes = command(CommandRole::SelectIncrementalChanges);
     let only = |role| Step {
@@ -105,10 +110,10 @@ fn batches(name: &str, column: &str) -> Vec<String> {
             2,
             (changes, &signature),
             &["7", "1", "0", "-1"].map(str::to_owned),
-            &returned,
+            (&returned, "sync_row_is_tombstone"),
         ),
-        sql::kept(2, false, 9, 100, &returned),
-        sql::kept(2, true, 9, 100, &returned),
+        sql::kept(2, false, 9, 100, (&returned, "sync_row_is_tombstone")),
+        sql::kept(2, true, 9, 100, (&returned, "sync_row_is_tombstone")),
         sql::run(&Staged::of(0, &signature, commands, true), &programs),
         sql::bulk(
             &Staged::at(0, &signature, (0..4).chain(session).collect(), true),

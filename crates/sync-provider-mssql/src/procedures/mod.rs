@@ -16,11 +16,11 @@ use std::sync::atomic::AtomicU64;
 
 use sync_knowledge::ReplicaId;
 use sync_provider::ProviderError;
-use sync_relational::commands::{CommandScope, CommandStore};
+use sync_relational::commands::{ChangeTrackingModel, CommandScope, CommandStore};
 
 use crate::connection::{Connection, ConnectionFactory};
 use crate::opened::open_scope;
-use crate::procedures::connection::{ProcedureConnection, Settled};
+use crate::procedures::connection::{ProcedureConnection, Settled, Table};
 use crate::store::Options;
 
 /// Opens a scope whose rows go through its procedures: as [`open_scope`], and one round trip in which the procedures say which columns they return.
@@ -37,7 +37,7 @@ pub(crate) async fn open(
         .map(|(table, described)| adapters::of_table(table, described))
         .collect();
     let adapters = adapters?;
-    let commands = adapters::of_scope(&opened.scope.store)?;
+    let commands = adapters::of_scope(&opened.scope.store, &opened.scope.row.name)?;
     let row = &opened.scope.row;
     let replica = ReplicaId::from_uuid(row.scope_id);
     let connection = ProcedureConnection::over(
@@ -51,16 +51,25 @@ pub(crate) async fn open(
             scope: row.name.clone(),
             counter,
         },
-        &opened.scope.description,
-        &opened.tables,
+        opened
+            .scope
+            .description
+            .tables
+            .iter()
+            .zip(&opened.tables)
+            .map(|(table, opened)| Table::opened(table, opened))
+            .collect(),
         &adapters,
     )
     .await?;
     let scope = CommandScope {
         replica,
-        scope_local_id: row.scope_local_id,
+        scope_local_id: Some(row.scope_local_id),
         restore_count: row.restore_count,
         description: opened.scope.description,
     };
-    Ok(CommandStore::new(connection, scope, commands, adapters))
+    let tracking = ChangeTrackingModel::Decoupled;
+    Ok(CommandStore::new(
+        connection, scope, commands, adapters, tracking,
+    ))
 }

@@ -1,7 +1,7 @@
 //! What commands return: the order of their columns is asked for when a scope is opened, since `INSERT … EXEC` goes by position.
 
 use sync_metadata::{Size, SqlKind, SqlType};
-use sync_relational::commands::{CommandText, Parameter};
+use sync_relational::commands::{Command, Parameter};
 use tiberius::ColumnType;
 
 use crate::procedures::staged::held;
@@ -11,7 +11,9 @@ use crate::sql::join;
 /// A command that selects rows, with the columns that it returns.
 #[derive(Debug)]
 pub(super) struct Selects {
-    pub(super) command: CommandText,
+    pub(super) command: Command,
+    /// What runs in its place: the same, or the procedure that was made of its statement.
+    pub(super) runs: Command,
     /// In its order.
     pub(super) columns: Vec<Column>,
 }

@@ -10,7 +10,7 @@ use sync_relational::commands::{
 
 use crate::ddl::VERSION_COLUMNS;
 use crate::procedures::returned::Returned;
-use crate::procedures::staged::{Staged, held};
+use crate::procedures::staged::{Staged, held, passed};
 use crate::server_error::{Kind, give_up};
 use crate::sql::{join, object, text};
 
@@ -86,13 +86,30 @@ pub(super) fn execute(command: &Command, signature: &Signature, values: &[String
     }
 }
 
-/// Keeps what a command returns in a temporary table, and says how many rows are deletions and how many are not. `values` are those of
-/// its inputs, as literals.
+/// Makes a statement a procedure.
+pub(super) fn prepare(
+    name: &ObjectName,
+    command: &Command,
+    signature: &Signature,
+    statement: &str,
+) -> String {
+    let parameters = join(command.inputs(), ", ", |input| {
+        let sql_type = &signature.parameters()[input.argument].sql_type;
+        format!("@{} {}", input.name, passed(sql_type))
+    });
+    format!(
+        "CREATE PROCEDURE {} {parameters} AS\n{statement}",
+        object(name)
+    )
+}
+
+/// Keeps what a command returns in a temporary table, and says how many rows are deletions, as one of its columns tells, and how many are not.
+/// `values` are those of its inputs, as literals.
 pub(super) fn keep(
     table: usize,
     (command, signature): (&Command, &Signature),
     values: &[String],
-    returned: &Returned,
+    (returned, tombstone): (&Returned, &str),
 ) -> String {
     let columns = returned.columns();
     let names = returned.names();
@@ -104,7 +121,7 @@ pub(super) fn keep(
          INSERT INTO #sync_kept_{table} ({names}) SELECT {names} FROM #sync_one_{table};\n\
          DROP TABLE #sync_one_{table};\n\
          SELECT COALESCE(SUM(CASE WHEN {tombstone} = 0 THEN 0 ELSE 1 END), 0), COUNT(*) FROM #sync_kept_{table};\n",
-        tombstone = returned.column(TOMBSTONE),
+        tombstone = returned.column(tombstone),
     )
 }
 
@@ -114,18 +131,15 @@ pub(super) fn kept(
     deleted: bool,
     after: i64,
     most: usize,
-    returned: &Returned,
+    (returned, tombstone): (&Returned, &str),
 ) -> String {
     format!(
         "SELECT TOP ({most}) nr{} FROM #sync_kept_{table} WHERE nr > {after} AND {} {} 0 ORDER BY nr",
         returned.selected(),
-        returned.column(TOMBSTONE),
+        returned.column(tombstone),
         if deleted { "<>" } else { "=" },
     )
 }
-
-/// The column that tells deletions.
-const TOMBSTONE: &str = "sync_row_is_tombstone";
 
 /// Where failures are noted: the row, the step from 0, and the error, if it was one.
 const FAILED: &str = "DECLARE @failed TABLE (n int NOT NULL, step int NOT NULL, reason nvarchar(4000) NULL);\n\

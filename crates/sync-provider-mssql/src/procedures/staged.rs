@@ -191,7 +191,7 @@ impl Staged {
 
 /// The type under which a statement gets a value. What it compares with a key column is to be of the column's type, or the column's index is of no
 /// use; a text that the column cannot hold has been taken out before.
-fn passed(sql_type: &SqlType) -> String {
+pub(super) fn passed(sql_type: &SqlType) -> String {
     match (&sql_type.kind, sql_type.size) {
         (SqlKind::Char, Some(Size::Length(length))) => format!("varchar({length})"),
         (SqlKind::NChar, Some(Size::Length(length))) => format!("nvarchar({length})"),

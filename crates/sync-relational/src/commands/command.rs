@@ -1,10 +1,9 @@
 //! A command: what it runs, and which values it takes and gives.
 
-use sync_metadata::{ObjectName, SqlKind, SqlType};
+use sync_metadata::ObjectName;
 use sync_provider::ProviderError;
 
-use super::session_value::{NEW_TIMESTAMP, ROW_COUNT};
-use super::{Parameter, Signature};
+use super::{Parameter, SessionValue, Signature};
 
 /// What a command runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +12,90 @@ pub enum CommandText {
     Procedure(ObjectName),
     /// A statement, or several, in the database's own language; parameters are written `@name`.
     Statement(String),
+}
+
+/// Which way a parameter's value goes (`ParameterDirection`).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Into the command.
+    Input,
+    /// Out of it.
+    Output,
+}
+
+/// A command as somebody writes it, in the place of a `SqlCommand`: a text or a procedure, and its parameters by name.
+///
+/// A parameter is named after what it gets or gives: a column of its table, or a constant of the session
+/// ([`DbSyncSession`](super::DbSyncSession)). Whether a command takes and gives what its place needs is looked at when the adapter or the provider is
+/// built that it is given to.
+///
+/// ```
+/// use sync_relational::commands::{DbCommand, DbSyncSession};
+///
+/// let delete = DbCommand::statement("DELETE FROM Customer WHERE id = @id; SET @sync_row_count = @@ROWCOUNT")
+///     .input("@id")
+///     .output(DbSyncSession::SYNC_ROW_COUNT);
+/// assert_eq!(delete.parameters().len(), 2);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DbCommand {
+    text: CommandText,
+    parameters: Vec<(String, Direction)>,
+}
+
+impl DbCommand {
+    /// A command that runs statements.
+    pub fn statement(text: impl Into<String>) -> Self {
+        Self::new(CommandText::Statement(text.into()))
+    }
+
+    /// A command that calls a procedure.
+    pub fn procedure(name: ObjectName) -> Self {
+        Self::new(CommandText::Procedure(name))
+    }
+
+    fn new(text: CommandText) -> Self {
+        DbCommand {
+            text,
+            parameters: Vec::new(),
+        }
+    }
+
+    /// With a parameter that gets a value; its name with or without the `@`.
+    #[must_use]
+    pub fn input(mut self, name: impl Into<String>) -> Self {
+        self.parameters.push((name.into(), Direction::Input));
+        self
+    }
+
+    /// With several of them.
+    #[must_use]
+    pub fn inputs<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        names.into_iter().fold(self, Self::input)
+    }
+
+    /// With a parameter that gives a value back.
+    #[must_use]
+    pub fn output(mut self, name: impl Into<String>) -> Self {
+        self.parameters.push((name.into(), Direction::Output));
+        self
+    }
+
+    /// With several of them.
+    #[must_use]
+    pub fn outputs<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        names.into_iter().fold(self, Self::output)
+    }
+
+    /// What it runs.
+    pub fn text(&self) -> &CommandText {
+        &self.text
+    }
+
+    /// Its parameters, in the order in which they were named.
+    pub fn parameters(&self) -> &[(String, Direction)] {
+        &self.parameters
+    }
 }
 
 /// A parameter that a command takes.
@@ -27,6 +110,7 @@ pub struct Input {
 /// A command whose parameters are all known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Command {
+    object: String,
     text: CommandText,
     inputs: Vec<Input>,
     outputs: Vec<Parameter>,
@@ -34,54 +118,102 @@ pub struct Command {
 }
 
 impl Command {
-    /// A command with parameters of these names, with or without `@`. `sync_row_count` and `sync_new_timestamp` are outputs, everything else is an
-    /// input and named like a value of the signature.
+    /// A command whose inputs are values of the signature, and whose outputs are among those that it can give, or the row count where it `counts`.
+    /// `object` says whose command it is.
     ///
     /// # Errors
-    /// A name that the signature does not know; `object` says whose command it is.
-    pub fn new(
-        object: &str,
-        text: CommandText,
-        names: &[impl AsRef<str>],
+    /// A parameter that nothing is known for, that goes the other way, or that is there twice.
+    pub(crate) fn new(
+        object: String,
+        written: &DbCommand,
         signature: &Signature,
+        gives: &[SessionValue],
+        counts: bool,
     ) -> Result<Self, ProviderError> {
         let mut command = Command {
-            text,
+            text: written.text.clone(),
             inputs: Vec::new(),
             outputs: Vec::new(),
             counts: false,
+            object,
         };
-        for name in names {
-            let name = name.as_ref().trim_start_matches('@');
+        let mut seen: Vec<String> = Vec::new();
+        for (name, direction) in &written.parameters {
+            let name = name.trim_start_matches('@');
             // It becomes part of a statement, where nothing can be put round it.
             if name.is_empty() || !name.chars().all(is_of_a_name) {
-                return Err(ProviderError::refused(
-                    object,
+                return Err(command.refused(
                     format!("@{name:?} is no parameter's name"),
                     "use letters, digits and the underscore",
                 ));
             }
-            if name.eq_ignore_ascii_case(ROW_COUNT) {
-                command.counts = true;
-            } else if name.eq_ignore_ascii_case(NEW_TIMESTAMP) {
-                command.outputs.push(Parameter {
-                    name: name.to_owned(),
-                    sql_type: SqlType::new(SqlKind::BigInt),
-                });
-            } else if let Some(argument) = signature.find(name) {
-                command.inputs.push(Input {
-                    name: name.to_owned(),
-                    argument,
-                });
-            } else {
-                return Err(ProviderError::refused(
-                    object,
-                    format!("no value is known for parameter @{name}"),
-                    "name parameters after the table's columns and the session's constants",
+            let folded = name.to_lowercase();
+            if seen.contains(&folded) {
+                return Err(command.refused(
+                    format!("it has the parameter @{name} twice"),
+                    "name each parameter once, with one direction",
                 ));
+            }
+            seen.push(folded);
+            match direction {
+                Direction::Input => command.add_input(name, signature)?,
+                Direction::Output => command.add_output(name, gives, counts)?,
             }
         }
         Ok(command)
+    }
+
+    fn add_input(&mut self, name: &str, signature: &Signature) -> Result<(), ProviderError> {
+        let argument = signature.find(name).ok_or_else(|| {
+            self.refused(
+                format!("no value is known for parameter @{name}"),
+                "name parameters after the table's columns and the session's constants",
+            )
+        })?;
+        if signature
+            .value_at(argument)
+            .is_some_and(SessionValue::is_only_output)
+        {
+            return Err(self.refused(
+                format!("parameter @{name} is an input, and the session has no value for it"),
+                "make it an output",
+            ));
+        }
+        self.inputs.push(Input {
+            name: name.to_owned(),
+            argument,
+        });
+        Ok(())
+    }
+
+    fn add_output(
+        &mut self,
+        name: &str,
+        gives: &[SessionValue],
+        counts: bool,
+    ) -> Result<(), ProviderError> {
+        if counts && name.eq_ignore_ascii_case(SessionValue::RowCount.name()) {
+            self.counts = true;
+            return Ok(());
+        }
+        let mut given = gives.iter();
+        let given = given.find(|value| value.name().eq_ignore_ascii_case(name));
+        let Some(value) = given else {
+            return Err(self.refused(
+                format!("nothing is done with output @{name}"),
+                "make it an input, or leave it out",
+            ));
+        };
+        self.outputs.push(Parameter {
+            name: name.to_owned(),
+            sql_type: value.sql_type(),
+        });
+        Ok(())
+    }
+
+    /// Whose command it is, for errors: `InsertCommand of table [Customer]`.
+    pub fn object(&self) -> &str {
+        &self.object
     }
 
     /// What it runs.
@@ -94,7 +226,7 @@ impl Command {
         &self.inputs
     }
 
-    /// What it gives back besides rows and the row count.
+    /// What it gives back in parameters, besides the row count.
     pub fn outputs(&self) -> &[Parameter] {
         &self.outputs
     }
@@ -104,8 +236,27 @@ impl Command {
         self.counts
     }
 
+    /// The same, where a procedure was made of its statement.
+    #[must_use]
+    pub fn as_procedure(&self, name: ObjectName) -> Self {
+        Command {
+            text: CommandText::Procedure(name),
+            ..self.clone()
+        }
+    }
+
+    /// An error about it.
+    pub fn refused(&self, reason: impl Into<String>, remedy: impl Into<String>) -> ProviderError {
+        ProviderError::refused(&self.object, reason, remedy)
+    }
+
     pub(crate) fn takes(&self, argument: usize) -> bool {
         self.inputs.iter().any(|input| input.argument == argument)
+    }
+
+    pub(crate) fn gives(&self, value: SessionValue) -> bool {
+        let mut outputs = self.outputs.iter();
+        outputs.any(|output| output.name.eq_ignore_ascii_case(value.name()))
     }
 }
 

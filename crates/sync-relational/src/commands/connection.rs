@@ -30,7 +30,8 @@ pub struct Query<'a> {
     pub signature: &'a Signature,
     /// One row per call.
     pub arguments: &'a RowSet,
-    /// The columns to read, by name, whatever else the command returns. Where the command has outputs, those are read instead.
+    /// The columns to read, by name, whatever else the command returns; one that it does not return is a cell that cannot be read. Where the command
+    /// has outputs, those are read instead.
     pub result: &'a [Parameter],
 }
 

@@ -9,7 +9,7 @@ use sync_provider::{ProviderError, RowSet, TableShape};
 use super::connection::{CommandConnection, Query};
 use super::read::{ReadRow, fitted};
 use super::store::MOST_KEYS;
-use super::{CommandRole, CommandStore, SessionValue};
+use super::{CommandStore, SessionValue};
 use crate::appetite::Appetite;
 use crate::page::Needed;
 use crate::store::{Cursor, Fetch, Fetched, Page, Scan};
@@ -32,18 +32,16 @@ impl<C: CommandConnection> CommandStore<C> {
                 arguments
             })
             .collect();
-        let queries: Vec<(usize, Query<'_>)> = arguments
-            .iter()
-            .zip(&self.adapters)
-            .zip(&self.results)
-            .map(|((arguments, adapter), result)| Query {
-                command: adapter.command(CommandRole::SelectIncrementalChanges),
+        let mut queries: Vec<(usize, Query<'_>)> = Vec::new();
+        for (table, (arguments, adapter)) in arguments.iter().zip(&self.adapters).enumerate() {
+            let query = Query {
+                command: adapter.selecting_changes()?,
                 signature: adapter.signature(),
                 arguments,
-                result,
-            })
-            .enumerate()
-            .collect();
+                result: &adapter.result,
+            };
+            queries.push((table, query));
+        }
         let kept = self
             .connection
             .keep(&queries)

@@ -10,10 +10,15 @@
 //! are through; it never counts as a newcomer; and policies that need time or writer are refused.
 
 mod adapter;
+mod cleanup;
 mod command;
 mod connection;
 mod enumerate;
+mod program;
+mod provider;
 mod read;
+mod role;
+mod scope;
 mod session_value;
 mod signature;
 mod store;
@@ -21,11 +26,18 @@ mod store;
 mod tests;
 mod write;
 
-pub use adapter::{BulkCommand, BulkCommands, CommandRole, SyncAdapter};
-pub use command::{Command, CommandText, Input};
+pub use adapter::{
+    BulkCommand, BulkCommands, CreationVersion, DbSyncAdapter, DbSyncAdapterBuilder,
+};
+pub use cleanup::MetadataCleanup;
+pub use command::{Command, CommandText, DbCommand, Direction, Input};
 pub use connection::{
     BulkCall, CallError, CallFailure, Cells, CommandConnection, Program, Query, Step, Transaction,
 };
-pub use session_value::SessionValue;
+pub use program::ChangeTrackingModel;
+pub use provider::{CommandConnections, CommandSet, DbSyncProvider, DbSyncProviderBuilder};
+pub use role::CommandRole;
+pub use scope::{ScopeCommands, WrittenScopeCommands};
+pub use session_value::{DbSyncSession, SessionValue};
 pub use signature::{Parameter, Signature};
-pub use store::{CommandScope, CommandStore, ScopeCommands};
+pub use store::{CommandScope, CommandStore};

@@ -1,40 +1,12 @@
 //! What commands that select return: rows with the versions that the scope sees.
 
 use sync_knowledge::{ReplicaKey, Version};
-use sync_metadata::{SqlKind, SqlType, Value, ValueRef, fit};
+use sync_metadata::{Value, ValueRef, fit};
 use sync_provider::{ProviderError, RowFacts, RowSet, TableShape};
 
+use super::adapter::VERSIONS;
 use super::connection::Cells;
-use super::{Parameter, SessionValue};
 use crate::page::Needed;
-
-/// The columns that follow those of the table, in the order in which they are read.
-const VERSIONS: [SessionValue; 6] = [
-    SessionValue::RowIsTombstone,
-    SessionValue::RowTimestamp,
-    SessionValue::UpdatePeerTimestamp,
-    SessionValue::UpdatePeerKey,
-    SessionValue::CreatePeerTimestamp,
-    SessionValue::CreatePeerKey,
-];
-
-/// The columns to read of a row of a table.
-pub(super) fn result(shape: &TableShape) -> Vec<Parameter> {
-    let columns = shape.columns.iter().zip(&shape.types);
-    let columns = columns.map(|(name, sql_type)| Parameter {
-        name: name.clone(),
-        sql_type: sql_type.clone(),
-    });
-    let versions = VERSIONS.into_iter().map(|value| Parameter {
-        name: value.name().to_owned(),
-        // A tracking row's tick is a rowversion; whoever reads it makes a number of it.
-        sql_type: match value {
-            SessionValue::RowTimestamp => SqlType::new(SqlKind::Timestamp),
-            other => other.sql_type(),
-        },
-    });
-    columns.chain(versions).collect()
-}
 
 /// A row as a command gave it.
 #[derive(Clone, Debug)]

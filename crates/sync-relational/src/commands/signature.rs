@@ -63,6 +63,12 @@ impl Signature {
         self.columns + value as usize
     }
 
+    /// The session's value at a place, where it is none of a column.
+    pub fn value_at(&self, place: usize) -> Option<SessionValue> {
+        let place = place.checked_sub(self.columns)?;
+        SessionValue::ALL.get(place).copied()
+    }
+
     /// Where the value of this name is; names are compared as SQL Server compares those of parameters.
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
         let name = name.trim_start_matches('@');

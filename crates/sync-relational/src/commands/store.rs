@@ -1,15 +1,19 @@
 //! The store: what a session asks for, as calls of commands.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_knowledge::{ReplicaId, Tick};
-use sync_metadata::{ScopeDescription, Size, SqlKind, SqlType, Value, ValueRef};
-use sync_provider::{ProviderError, RowRef, RowSet, TableShape};
+use sync_metadata::{ScopeDescription, SqlKind, SqlType, Value, ValueRef};
+use sync_provider::{NormalKey, ProviderError, RowRef, RowSet, TableShape};
+use uuid::Uuid;
 
 use super::connection::{CallError, CommandConnection, Program, Query, Step, Transaction};
-use super::read::{ReadRow, fitted, result};
-use super::{Command, CommandRole, Parameter, SessionValue, Signature, SyncAdapter};
+use super::program::ChangeTrackingModel;
+use super::read::{ReadRow, fitted};
+use super::scope::{ScopeCommands, ScopeRow, wanted};
+use super::{Command, CommandRole, DbSyncAdapter, Parameter, SessionValue, Signature};
 use crate::store::{
     Attempt, Begun, Commit, Fetch, Fetched, Learned, LocalEntry, LocalSlice, Page, Patience,
     RowFailure, Scan, Scope, ScopeState, Slice, Store, Waiting, Write, Written, scope_row_changed,
@@ -20,78 +24,56 @@ use crate::store::{
 pub struct CommandScope {
     /// The replica id (`scope_id`).
     pub replica: ReplicaId,
-    /// The scope's number in its database.
-    pub scope_local_id: i32,
+    /// The scope's number in its database, where it has one.
+    pub scope_local_id: Option<i32>,
     /// How often the database was restored.
     pub restore_count: i32,
     /// Its tables.
     pub description: ScopeDescription,
 }
 
-/// The commands about the scope itself, with [`Signature::of_scope`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct ScopeCommands {
-    /// `SelectNewTimestampCommand`: gives `sync_new_timestamp`, a tick at or below which every change is committed.
-    pub select_new_timestamp: Command,
-    /// `SelectScopeInfoCommand`: returns `scope_sync_knowledge`, `scope_tombstone_cleanup_knowledge` and `scope_timestamp`.
-    pub select_scope_info: Command,
-    /// `UpdateScopeInfoCommand`: stores knowledge under the guard of `sync_scope_timestamp`.
-    pub update_scope_info: Command,
-}
-
 /// A [`Store`] over named commands.
 #[derive(Debug)]
 pub struct CommandStore<C> {
     pub(super) connection: C,
-    scope: Scope,
+    pub(super) scope: Scope,
     pub(super) shapes: Vec<TableShape>,
-    pub(super) adapters: Vec<SyncAdapter>,
-    pub(super) results: Vec<Vec<Parameter>>,
-    commands: ScopeCommands,
-    signature: Signature,
-    pub(super) scope_local_id: i32,
+    pub(super) adapters: Vec<DbSyncAdapter>,
+    pub(super) commands: ScopeCommands,
+    pub(super) signature: Signature,
+    pub(super) tracking: ChangeTrackingModel,
+    pub(super) scope_local_id: Option<i32>,
     restore_count: i32,
     /// A snapshot is open.
     reading: bool,
     /// The mark of the transaction under way.
     pub(super) mark: i64,
     /// What the scope row was like when the apply transaction began: what was decided rests on it.
-    row: ScopeInfo,
-}
-
-/// What a write of the scope row needs of the row as it was.
-#[derive(Clone, Debug, Default)]
-struct ScopeInfo {
-    forgotten: Option<Vec<u8>>,
-    stamp: i64,
+    pub(super) row: ScopeRow,
 }
 
 impl<C: CommandConnection> CommandStore<C> {
-    /// A store for a scope; one adapter for each table, in its order.
+    /// A store for a scope that is known already; one adapter for each table, in its order.
     pub fn new(
         connection: C,
         scope: CommandScope,
         commands: ScopeCommands,
-        adapters: Vec<SyncAdapter>,
+        adapters: Vec<DbSyncAdapter>,
+        tracking: ChangeTrackingModel,
     ) -> Self {
-        let shapes: Vec<TableShape> = scope
-            .description
-            .tables
-            .iter()
-            .map(TableShape::of)
-            .collect();
+        let tables = scope.description.tables.iter();
         CommandStore {
             connection,
-            results: shapes.iter().map(result).collect(),
-            shapes,
+            shapes: tables.map(TableShape::of).collect(),
             adapters,
             commands,
             signature: Signature::of_scope(),
+            tracking,
             scope_local_id: scope.scope_local_id,
             restore_count: scope.restore_count,
             reading: false,
             mark: 0,
-            row: ScopeInfo::default(),
+            row: ScopeRow::default(),
             scope: Scope {
                 replica: scope.replica,
                 description: scope.description,
@@ -100,48 +82,106 @@ impl<C: CommandConnection> CommandStore<C> {
         }
     }
 
+    /// A store for a scope of which its commands tell who it is.
+    ///
+    /// # Errors
+    /// The database fails; there is no such scope, or it has no id; a command asks for a `sync_scope_local_id` that the scope does not have.
+    pub async fn open(
+        connection: C,
+        description: ScopeDescription,
+        commands: ScopeCommands,
+        adapters: Vec<DbSyncAdapter>,
+        tracking: ChangeTrackingModel,
+    ) -> Result<Self, ProviderError> {
+        let nobody = CommandScope {
+            replica: ReplicaId::from_uuid(Uuid::nil()),
+            scope_local_id: None,
+            restore_count: 0,
+            description,
+        };
+        let mut store = Self::new(connection, nobody, commands, adapters, tracking);
+        let (_, row) = store.read_scope().await?;
+        let info = &store.commands.select_scope_info;
+        let replica = row.id.ok_or_else(|| {
+            info.refused(
+                "it gives no sync_scope_id",
+                "give the scope a GUID of its own, which says who this replica is",
+            )
+        })?;
+        store.scope.replica = replica;
+        store.scope_local_id = row.local_id;
+        store.restore_count = row.restore_count.unwrap_or(0);
+        if row.local_id.is_none() {
+            store.check_without_local_id()?;
+        }
+        Ok(store)
+    }
+
+    /// Nobody asks for a number that the scope does not have.
+    fn check_without_local_id(&self) -> Result<(), ProviderError> {
+        let asks = |signature: &Signature, command: &Command| {
+            command.takes(signature.place(SessionValue::ScopeLocalId))
+        };
+        let of_tables = self.adapters.iter().flat_map(|adapter| {
+            let commands = CommandRole::ALL.into_iter();
+            let commands = commands.filter_map(|role| adapter.command(role));
+            commands.filter(|command| asks(adapter.signature(), command))
+        });
+        let of_scope = self.commands.all().skip(2);
+        let mut asking = of_tables.chain(of_scope.filter(|command| asks(&self.signature, command)));
+        match asking.next() {
+            None => Ok(()),
+            Some(command) => Err(command.refused(
+                "it asks for @sync_scope_local_id, which the SelectScopeInfoCommand does not give",
+                "return scope_local_id there",
+            )),
+        }
+    }
+
     /// What every command may ask for.
-    pub(super) fn session_values(&self) -> [(SessionValue, ValueRef<'_>); 3] {
+    pub(super) fn session_values(&self) -> [(SessionValue, ValueRef<'_>); 6] {
+        let local_id = self.scope_local_id.map(i64::from);
+        let ScopeDescription { name, .. } = &self.scope.description;
         [
             (
                 SessionValue::ScopeLocalId,
-                ValueRef::Integer(self.scope_local_id.into()),
+                local_id.map_or(ValueRef::Null, ValueRef::Integer),
             ),
             (
                 SessionValue::ScopeRestoreCount,
                 ValueRef::Integer(self.restore_count.into()),
             ),
+            (SessionValue::ScopeName, ValueRef::Text(name)),
             (
-                SessionValue::ScopeName,
-                ValueRef::Text(&self.scope.description.name),
+                SessionValue::ScopeId,
+                (self.scope.replica.as_uuid()).map_or(ValueRef::Null, ValueRef::Guid),
             ),
+            (SessionValue::Initialize, ValueRef::Integer(0)),
+            (SessionValue::MetadataOnly, ValueRef::Integer(0)),
         ]
     }
 
     /// The scope row and the mark: one round trip.
-    async fn read_state(&mut self) -> Result<(ScopeState, ScopeInfo), ProviderError> {
+    pub(super) async fn read_scope(&mut self) -> Result<(i64, ScopeRow), ProviderError> {
         let mut arguments = self.signature.arguments();
         self.signature
             .push(&mut arguments, [], &self.session_values());
-        let info = [
-            ("scope_sync_knowledge", blob()),
-            ("scope_tombstone_cleanup_knowledge", blob()),
-            ("scope_timestamp", SqlType::new(SqlKind::Timestamp)),
-        ];
-        let info = info.map(|(name, sql_type)| Parameter {
-            name: name.to_owned(),
-            sql_type,
-        });
         let query = |command, result| Query {
             command,
             signature: &self.signature,
             arguments: &arguments,
             result,
         };
-        let queries = [
-            query(&self.commands.select_new_timestamp, &[]),
-            query(&self.commands.select_scope_info, &info),
-        ];
+        let (time, info) = (
+            &self.commands.select_new_timestamp,
+            &self.commands.select_scope_info,
+        );
+        let new_timestamp = [Parameter {
+            name: SessionValue::NewTimestamp.name().to_owned(),
+            sql_type: SqlType::new(SqlKind::Timestamp),
+        }];
+        let wanted = wanted();
+        let queries = [query(time, &new_timestamp), query(info, &wanted)];
         let (mut mark, mut row) = (None, None);
         self.connection
             .query(&queries, &mut |query, _, cells| match query {
@@ -149,36 +189,41 @@ impl<C: CommandConnection> CommandStore<C> {
                 _ => row = Some(cells),
             })
             .await?;
-        let object = || format!("scope {}", self.scope.description.name);
         let mark = mark.ok_or_else(|| {
-            ProviderError::refused(
-                object(),
-                "its SelectNewTimestampCommand gave no sync_new_timestamp",
-                "make the command set this output",
+            time.refused(
+                "it gave no number as sync_new_timestamp",
+                "make the command set this output, or return it in a row",
             )
         })?;
-        let row = row.ok_or_else(|| {
-            ProviderError::refused(
-                object(),
-                "the database does not hold it any more",
-                "provision the database for it again",
+        let no_scope = || {
+            info.refused(
+                "the database does not hold the scope",
+                "insert its row, with a GUID of its own as id and no knowledge",
             )
-        })?;
-        let info = ScopeInfo {
-            forgotten: bytes(row.get(1))?,
-            stamp: integer(row.get(2)).unwrap_or(0),
         };
-        let state = ScopeState {
-            knowledge: bytes(row.first())?,
-            forgotten: info.forgotten.clone(),
-            mark: u64::try_from(mark).unwrap_or(0),
-            // Nothing says whether it was; one that was and takes itself for a newcomer would strand versions.
-            was_source: true,
-        };
-        Ok((state, info))
+        let row = ScopeRow::of(info, row.ok_or_else(no_scope)?)?;
+        // Outputs that nothing was assigned to look like a row of NULLs.
+        if row.id.is_none() && info.gives(SessionValue::ScopeId) {
+            return Err(no_scope());
+        }
+        Ok((mark, row))
     }
 
-    /// Runs the command that selects single rows for these keys, and hands over what it finds: the number of the key and the row.
+    async fn read_state(&mut self) -> Result<(ScopeState, ScopeRow), ProviderError> {
+        let (mark, mut row) = self.read_scope().await?;
+        let replica = &self.scope.replica;
+        if row.id.as_ref().is_some_and(|id| id != replica) {
+            return Err(self.commands.select_scope_info.refused(
+                "the scope has another id than when the session began",
+                "run it again",
+            ));
+        }
+        Ok((row.state(replica, mark)?, row))
+    }
+
+    /// Selects the rows under these keys, and hands over what it finds: the number of the key and the row.
+    ///
+    /// A source that has no command for single rows selects all of its changes, and picks these.
     pub(super) async fn select_rows(
         &mut self,
         table: usize,
@@ -186,18 +231,34 @@ impl<C: CommandConnection> CommandStore<C> {
     ) -> Result<Vec<(usize, ReadRow)>, ProviderError> {
         let shape = &self.shapes[table];
         let adapter = &self.adapters[table];
-        let mut arguments = adapter.signature().arguments();
-        for (_, key) in keys {
-            let cells = shape.key.iter().copied().zip(key.iter().copied());
-            adapter
-                .signature()
-                .push(&mut arguments, cells, &self.session_values());
-        }
+        let signature = adapter.signature();
+        let mut arguments = signature.arguments();
+        let command = match &adapter.select_row {
+            Some(command) => {
+                for (_, key) in keys {
+                    let cells = shape.key.iter().copied().zip(key.iter().copied());
+                    signature.push(&mut arguments, cells, &self.session_values());
+                }
+                command
+            }
+            None if keys.is_empty() => return Ok(Vec::new()),
+            None => {
+                let mut values = self.session_values().to_vec();
+                values.extend(FROM_THE_BEGINNING);
+                signature.push(&mut arguments, [], &values);
+                adapter.selecting_changes()?
+            }
+        };
+        let places: BTreeMap<NormalKey, usize> = keys
+            .iter()
+            .filter(|_| adapter.select_row.is_none())
+            .map(|(number, key)| (shape.normal_key(key.iter().copied()), *number))
+            .collect();
         let query = Query {
-            command: adapter.command(CommandRole::SelectRow),
-            signature: adapter.signature(),
+            command,
+            signature,
             arguments: &arguments,
-            result: &self.results[table],
+            result: &adapter.result,
         };
         let mut found = Vec::new();
         let mut refused = None;
@@ -205,15 +266,23 @@ impl<C: CommandConnection> CommandStore<C> {
             .query(
                 &[query],
                 &mut |_, nr, cells| match ReadRow::of(shape, cells) {
+                    Ok(row) if adapter.select_row.is_none() => {
+                        let key = row.key.as_ref().ok();
+                        let key = key.map(|key| shape.normal_key(key.row(0).values()));
+                        let number = key.and_then(|key| places.get(&key).copied());
+                        found.extend(number.map(|number| (number, row)));
+                    }
                     Ok(row) => found.extend(keys.get(nr).map(|(key, _)| (*key, row))),
                     Err(error) => refused = Some(error),
                 },
             )
             .await?;
-        match refused {
-            Some(error) => Err(error),
-            None => Ok(found),
+        if let Some(error) = refused {
+            return Err(error);
         }
+        // Rows are cut into batches in the order of their keys.
+        found.sort_by_key(|(number, _)| *number);
+        Ok(found)
     }
 
     /// Which of these rows, told by their keys, are not in the base table.
@@ -321,11 +390,18 @@ impl<C: CommandConnection> CommandStore<C> {
         Ok(local)
     }
 
-    async fn store_knowledge(&mut self, knowledge: &[u8]) -> Result<(), ProviderError> {
-        let forgotten = self.row.forgotten.as_deref();
+    /// Writes the scope row, if it still is what this transaction found.
+    pub(super) async fn store_scope(
+        &mut self,
+        knowledge: Option<&[u8]>,
+        forgotten: Option<&[u8]>,
+    ) -> Result<(), ProviderError> {
         let mut values = self.session_values().to_vec();
         values.extend([
-            (SessionValue::ScopeKnowledge, ValueRef::Blob(knowledge)),
+            (
+                SessionValue::ScopeKnowledge,
+                knowledge.map_or(ValueRef::Null, ValueRef::Blob),
+            ),
             (
                 SessionValue::ScopeCleanupKnowledge,
                 forgotten.map_or(ValueRef::Null, ValueRef::Blob),
@@ -360,6 +436,12 @@ impl<C: CommandConnection> CommandStore<C> {
     }
 }
 
+/// Arguments with which the command that selects changes gives all rows that there are metadata of.
+const FROM_THE_BEGINNING: [(SessionValue, ValueRef<'static>); 2] = [
+    (SessionValue::MinTimestamp, ValueRef::Integer(-1)),
+    (SessionValue::UpdatePeerKey, ValueRef::Integer(-1)),
+];
+
 /// Keys that are looked up together.
 pub(super) const MOST_KEYS: usize = 1_000;
 
@@ -387,22 +469,10 @@ pub(super) fn fitted_cells<'v>(
     Ok(row)
 }
 
-fn blob() -> SqlType {
-    SqlType::sized(SqlKind::VarBinary, Size::Max)
-}
-
 fn integer(cell: Option<&Result<Value, String>>) -> Option<i64> {
     match cell {
         Some(Ok(Value::Integer(number))) => Some(*number),
         _ => None,
-    }
-}
-
-fn bytes(cell: Option<&Result<Value, String>>) -> Result<Option<Vec<u8>>, ProviderError> {
-    match cell {
-        Some(Ok(Value::Blob(bytes))) => Ok(Some(bytes.to_vec())),
-        Some(Err(reason)) => Err(ProviderError::malformed("scope row", reason.clone())),
-        _ => Ok(None),
     }
 }
 
@@ -417,10 +487,17 @@ impl<C: CommandConnection> Store for CommandStore<C> {
     }
 
     async fn state(&mut self) -> Result<(ScopeState, Vec<Waiting>), ProviderError> {
+        // Asked as a destination: what it lacks for that is better told before anything moves.
+        for adapter in &self.adapters {
+            adapter.writing()?;
+        }
         Ok((self.read_state().await?.0, Vec::new()))
     }
 
     async fn begin_enumeration(&mut self, floors: &[Tick]) -> Result<Begun, ProviderError> {
+        for adapter in &self.adapters {
+            adapter.selecting_changes()?;
+        }
         self.rollback().await?;
         // The mark first: whatever was committed then is in a snapshot that begins after it.
         let (state, _) = self.read_state().await?;
@@ -496,7 +573,9 @@ impl<C: CommandConnection> Store for CommandStore<C> {
 
     async fn commit(&mut self, learned: &Learned) -> Result<Commit, ProviderError> {
         if let Some(knowledge) = &learned.knowledge {
-            self.store_knowledge(knowledge).await?;
+            let forgotten = self.row.forgotten.clone();
+            self.store_scope(Some(knowledge), forgotten.as_deref())
+                .await?;
         }
         self.connection.commit().await?;
         Ok(Commit::Done)

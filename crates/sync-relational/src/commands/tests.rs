@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use sync_knowledge::{ReplicaId, ReplicaKey, Version};
-use sync_metadata::{
-    ColumnDescription, ObjectName, ScopeDescription, TableDescription, TableName, Value, ValueRef,
-};
+use sync_metadata::{ObjectName, ScopeDescription, Value, ValueRef};
 use sync_provider::{Outcome, ProviderError, RowFacts, RowSet};
 use uuid::Uuid;
 
@@ -17,7 +15,10 @@ use crate::store::{
     Attempt, Learned, LocalEntry, LocalSlice, Patience, Slice, Store as _, Write, Written,
 };
 
+mod cleaning;
 mod reading;
+mod refusals;
+mod ways;
 
 /// Remembers what was run and fails as it is told.
 #[derive(Debug, Default)]
@@ -31,12 +32,18 @@ struct Fake {
     done: BTreeSet<i64>,
     /// Rows that were selected as changes.
     kept: Vec<Vec<Value>>,
+    /// Metadata that a clean-up selects.
+    old: Vec<Vec<Value>>,
+    /// Commands that write nothing.
+    silent: BTreeSet<&'static str>,
     /// How many of them, or of single rows, were asked for, call by call.
     asked: Vec<usize>,
     /// What `scope_timestamp` is; higher after each time it is read.
     stamp: i64,
     /// Which one a write of the scope row compares.
     compared: Option<Value>,
+    /// What a write of the scope row says is forgotten.
+    forgotten: Option<Value>,
 }
 
 fn name(command: &Command) -> String {
@@ -77,8 +84,27 @@ impl CommandConnection for Fake {
                 "time" => take(nr, 0, vec![Ok(Value::Integer(MARK))]),
                 "scope" => {
                     self.stamp += 1;
-                    let cells = [Value::Null, Value::Null, Value::Integer(self.stamp)];
-                    take(nr, 0, cells.map(Ok).to_vec());
+                    let cells = query
+                        .result
+                        .iter()
+                        .map(|wanted| match wanted.name.as_str() {
+                            "scope_timestamp" => Ok(Value::Integer(self.stamp)),
+                            "scope_id" => Ok(Value::Text(Uuid::from_u128(1).to_string())),
+                            "scope_sync_knowledge" => Ok(Value::Null),
+                            "scope_tombstone_cleanup_knowledge" => Ok(Value::Null),
+                            other => Err(format!("there is no {other}")),
+                        });
+                    take(nr, 0, cells.collect());
+                }
+                "changes" => {
+                    for row in &self.kept {
+                        take(nr, 0, row.iter().cloned().map(Ok).collect());
+                    }
+                }
+                "old" => {
+                    for row in &self.old {
+                        take(nr, 0, row.iter().cloned().map(Ok).collect());
+                    }
                 }
                 "row" => {
                     self.asked.push(query.arguments.len());
@@ -139,6 +165,10 @@ impl CommandConnection for Fake {
             let stamp = signature.place(SessionValue::ScopeTimestamp);
             let cells = arguments.iter().next();
             self.compared = cells.and_then(|cells| Some(cells.values().nth(stamp)?.to_owned()));
+            let forgotten = signature.place(SessionValue::ScopeCleanupKnowledge);
+            let cells = arguments.iter().next();
+            self.forgotten =
+                cells.and_then(|cells| Some(cells.values().nth(forgotten)?.to_owned()));
             return Ok(Vec::new());
         }
         let mut failures = Vec::new();
@@ -151,7 +181,19 @@ impl CommandConnection for Fake {
             self.ran.push(steps.collect::<Vec<_>>().join(" "));
             let key = first(cells);
             let must_wait = |(child, parent)| key == child && !self.done.contains(&parent);
-            if self.waits_for.is_some_and(must_wait) {
+            let steps = &programs[program_of[row]].steps;
+            let wrote_nothing = |step: &Step<'_>| {
+                let commands = [Some(step.command), step.otherwise];
+                let mut commands = commands.into_iter().flatten();
+                commands.all(|command| self.silent.contains(name(command).as_str()))
+            };
+            if let Some(step) = steps.iter().position(wrote_nothing) {
+                failures.push(CallFailure {
+                    row,
+                    step,
+                    reason: None,
+                });
+            } else if self.waits_for.is_some_and(must_wait) {
                 failures.push(CallFailure {
                     row,
                     step: 0,
@@ -200,14 +242,6 @@ impl CommandConnection for Fake {
 
 const MARK: i64 = 100;
 
-fn table() -> TableDescription {
-    let columns = vec![
-        ColumnDescription::key("Id", "int".parse().unwrap()),
-        ColumnDescription::new("Name", "nvarchar(20)".parse().unwrap()),
-    ];
-    TableDescription::new(TableName::parse("T").unwrap(), "[T]", columns).unwrap()
-}
-
 /// What each command is called and takes.
 fn commands(role: CommandRole) -> (&'static str, Vec<String>) {
     let (text, names) = match role {
@@ -219,6 +253,7 @@ fn commands(role: CommandRole) -> (&'static str, Vec<String>) {
         CommandRole::InsertMetadata => ("insertmeta", VERSION),
         CommandRole::UpdateMetadata => ("updatemeta", VERSION),
         CommandRole::DeleteMetadata => ("deletemeta", "Id sync_row_count"),
+        CommandRole::SelectMetadataForCleanup => ("old", "metadata_aging_in_days"),
     };
     (
         text,
@@ -229,23 +264,64 @@ fn commands(role: CommandRole) -> (&'static str, Vec<String>) {
 const VERSION: &str = "Id sync_row_is_tombstone sync_create_peer_key sync_create_peer_timestamp sync_update_peer_key \
      sync_update_peer_timestamp sync_row_count";
 
-fn signature() -> Signature {
-    Signature::of_table(&table(), &["@Id".to_owned(), "@Name".to_owned()])
+/// A command of these parameters; those whose names are of outputs only are outputs.
+fn written<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) -> DbCommand {
+    let outputs = ["sync_row_count", "sync_new_timestamp"];
+    let command = DbCommand::statement(text);
+    names.into_iter().fold(command, |command, name| {
+        match outputs.contains(&name.trim_start_matches('@')) {
+            true => command.output(name),
+            false => command.input(name),
+        }
+    })
 }
 
-fn adapter() -> SyncAdapter {
-    let made = SyncAdapter::new(&table(), signature(), |role| {
-        let (text, names) = commands(role);
-        Some((CommandText::Statement(text.to_owned()), names))
-    });
-    made.unwrap()
+/// Two versions of the adapter's table in one: with the commands of these roles, of which one may lack a parameter.
+fn adapter_of(roles: &[CommandRole], lacking: Option<(CommandRole, &str)>) -> DbSyncAdapterBuilder {
+    let table = DbSyncAdapter::builder("T")
+        .column("Id", "int")
+        .column("Name", "nvarchar(20)")
+        .row_id_columns(["Id"]);
+    roles.iter().fold(table, |builder, &role| {
+        let (text, mut names) = commands(role);
+        names.retain(|name| lacking != Some((role, name)));
+        builder.command(role, written(text, names.iter().map(String::as_str)))
+    })
 }
 
-fn store(bulk: bool, fake: Fake) -> CommandStore<Fake> {
-    let command = |text: &str, names: &[&str]| {
-        let text = CommandText::Statement(text.to_owned());
-        Command::new("scope", text, names, &Signature::of_scope()).unwrap()
+fn adapter() -> DbSyncAdapterBuilder {
+    adapter_of(&CommandRole::ALL, None).existence_command(written("exists", ["@Id"]))
+}
+
+fn scope_commands() -> WrittenScopeCommands {
+    let update =
+        "sync_scope_knowledge sync_scope_cleanup_knowledge sync_scope_timestamp sync_row_count";
+    WrittenScopeCommands {
+        select_new_timestamp: Some(written("time", ["sync_new_timestamp"])),
+        select_scope_info: Some(written("scope", ["sync_scope_name"])),
+        update_scope_info: Some(written("store", update.split(' '))),
+        ..WrittenScopeCommands::default()
+    }
+}
+
+fn store_of(
+    fake: Fake,
+    adapter: DbSyncAdapterBuilder,
+    tracking: ChangeTrackingModel,
+) -> CommandStore<Fake> {
+    let adapter = adapter.build().unwrap();
+    let scope = CommandScope {
+        replica: ReplicaId::from_uuid(Uuid::from_u128(1)),
+        scope_local_id: Some(1),
+        restore_count: 0,
+        description: ScopeDescription::new("s", vec![adapter.table().clone()]).unwrap(),
     };
+    let commands = ScopeCommands::new("s", &scope_commands()).unwrap();
+    CommandStore::new(fake, scope, commands, vec![adapter], tracking)
+}
+
+/// A store of commands such as Sync Framework's procedures.
+fn store(bulk: bool, fake: Fake) -> CommandStore<Fake> {
     let many = |name: &str| BulkCommand {
         procedure: ObjectName {
             schema: None,
@@ -256,26 +332,15 @@ fn store(bulk: bool, fake: Fake) -> CommandStore<Fake> {
             name: "type".to_owned(),
         },
     };
-    let adapter = match bulk {
-        false => adapter(),
-        true => adapter().with_bulk(BulkCommands {
+    let mut adapter = adapter().creation_version(CreationVersion::ByInsertMetadata);
+    if bulk {
+        adapter = adapter.bulk_commands(BulkCommands {
             insert: many("inserts"),
             update: many("updates"),
             delete: many("deletes"),
-        }),
-    };
-    let scope = CommandScope {
-        replica: ReplicaId::from_uuid(Uuid::from_u128(1)),
-        scope_local_id: 1,
-        restore_count: 0,
-        description: ScopeDescription::new("s", vec![table()]).unwrap(),
-    };
-    let commands = ScopeCommands {
-        select_new_timestamp: command("time", &["sync_new_timestamp"]),
-        select_scope_info: command("scope", &["sync_scope_name"]),
-        update_scope_info: command("store", &["sync_scope_knowledge", "sync_row_count"]),
-    };
-    CommandStore::new(fake, scope, commands, vec![adapter])
+        });
+    }
+    store_of(fake, adapter, ChangeTrackingModel::Decoupled)
 }
 
 /// Polls a future that never waits.
@@ -476,66 +541,6 @@ fn rows_that_fail_together_go_alone_and_are_tried_while_others_get_through() {
 }
 
 #[test]
-fn commands_that_lack_something_are_refused_by_name() {
-    let check = |role: CommandRole, left_out: &str, expected: [&str; 2]| {
-        let made = SyncAdapter::new(&table(), signature(), |other| {
-            let (text, mut names) = commands(other);
-            if other == role {
-                names.retain(|name| name != left_out);
-            }
-            let text = CommandText::Statement(text.to_owned());
-            (other != role || !left_out.is_empty()).then_some((text, names))
-        });
-        let message = made.expect_err("it lacks something").to_string();
-        for part in expected {
-            assert!(message.contains(part), "{message}");
-        }
-        assert!(
-            message.contains("[T]") && message.contains(role.name()),
-            "{message}"
-        );
-    };
-    use CommandRole as R;
-    check(
-        R::SelectIncrementalChanges,
-        "@sync_min_timestamp",
-        ["parameter", "@sync_min_timestamp"],
-    );
-    check(R::SelectRow, "@Id", ["parameter", "@Id"]);
-    check(R::Insert, "@Name", ["parameter", "@Name"]);
-    check(
-        R::Update,
-        "@sync_min_timestamp",
-        ["parameter", "@sync_min_timestamp"],
-    );
-    check(
-        R::UpdateMetadata,
-        "@sync_update_peer_key",
-        ["parameter", "@sync_update_peer_key"],
-    );
-    for role in [
-        R::Insert,
-        R::Update,
-        R::Delete,
-        R::InsertMetadata,
-        R::UpdateMetadata,
-        R::DeleteMetadata,
-    ] {
-        check(role, "@sync_row_count", ["output", "@sync_row_count"]);
-    }
-    for role in CommandRole::ALL {
-        check(role, "", ["there is none", "command"]);
-    }
-    let unknown = Command::new(
-        "InsertCommand of table [T]",
-        CommandText::Statement(String::new()),
-        &["@Id", "@Nmae"],
-        &signature(),
-    );
-    assert!(unknown.unwrap_err().to_string().contains("@Nmae"));
-}
-
-#[test]
 fn the_scope_row_is_compared_with_what_was_decided_upon() {
     let mut store = store(false, Fake::default());
     now(store.begin_apply(Patience::Full)).unwrap();
@@ -547,34 +552,4 @@ fn the_scope_row_is_compared_with_what_was_decided_upon() {
     };
     now(store.commit(&learned)).unwrap();
     assert_eq!(store.connection.compared, Some(Value::Integer(1)));
-}
-
-#[test]
-fn names_of_parameters_are_names() {
-    let check = |name: &str, accepted: bool| {
-        let columns = ["@Id".to_owned(), name.to_owned()];
-        let signature = Signature::of_table(&table(), &columns);
-        let text = CommandText::Statement(String::new());
-        let made = Command::new("InsertCommand", text, &[name], &signature);
-        assert_eq!(made.is_ok(), accepted, "{name}");
-        if let Err(error) = made {
-            assert!(error.to_string().contains("InsertCommand"), "{error}");
-        }
-    };
-    check("@P_2", true);
-    check("P_2", true);
-    check("@größe", true);
-    check("@a#b$c@d", true);
-    for hostile in [
-        "@P 2",
-        "@P_2; DROP TABLE T",
-        "@P_2=1,@x",
-        "@",
-        "",
-        "@a'b",
-        "@a]",
-        "@a\n",
-    ] {
-        check(hostile, false);
-    }
 }

@@ -3,98 +3,34 @@
 //! What the session decided is stored, so each write is guarded by what the decision saw: a row goes through only while its tracking row has the
 //! tick that was read. Rows whose tick is at or below the session's mark can be written together, since any later change has a tick above
 //! it; the others, and those that were refused together, one by one.
+//!
+//! A command that wrote nothing is looked into, as Sync Framework does it: the row is selected once more. Where it is not what was decided upon,
+//! it comes again and is decided anew, as a conflict for example. Where it is, its table and its metadata tell different things, and the command that
+//! the metadata ask for is tried; or a constraint keeps the row out.
 
 use std::collections::BTreeSet;
 
 use sync_metadata::{ValueRef, VersionColumns};
 use sync_provider::{ProviderError, RowSet};
 
-use super::connection::{BulkCall, CallError, CallFailure, CommandConnection, Program, Step};
+use super::connection::{BulkCall, CallError, CallFailure, CommandConnection, Program};
+use super::program::{Base, Metadata, Work};
 use super::read::fitted;
 use super::store::fitted_cells;
-use super::{CommandRole, CommandStore, SessionValue, SyncAdapter};
-use crate::store::{LocalEntry, LocalSlice, RowFailure, Slice, Write};
+use super::{CommandStore, SessionValue};
+use crate::store::{LocalSlice, RowFailure, Slice, Write};
 
 /// How often rows that were refused are tried again while others get through: a parent may have come meanwhile.
 const MOST_ROUNDS: usize = 8;
 
-/// What becomes of a row.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Work {
-    Delete,
-    /// As `Delete`, with a creation version that is not the one stored.
-    DeleteAnew,
-    Update,
-    UpdateAnew,
-    /// A row whose key was never seen.
-    Insert,
-    /// A row whose tracking row is there.
-    Reinsert,
-    /// Only the version.
-    Version,
-    VersionAnew,
-}
-
-impl Work {
-    const ALL: [Work; 8] = [
-        Work::Delete,
-        Work::DeleteAnew,
-        Work::Update,
-        Work::UpdateAnew,
-        Work::Insert,
-        Work::Reinsert,
-        Work::Version,
-        Work::VersionAnew,
-    ];
-
-    fn of(write: &Write, entry: Option<&LocalEntry>, deleted: bool) -> Self {
-        let live = entry.is_some_and(|entry| entry.cells.is_some());
-        let anew = entry.is_none_or(|entry| entry.facts.create != write.outcome.create);
-        match (write.outcome.base, deleted, live) {
-            (true, true, true) if anew => Work::DeleteAnew,
-            (true, true, true) => Work::Delete,
-            (true, false, true) if anew => Work::UpdateAnew,
-            (true, false, true) => Work::Update,
-            (true, false, false) if entry.is_none() => Work::Insert,
-            (true, false, false) => Work::Reinsert,
-            _ if anew => Work::VersionAnew,
-            _ => Work::Version,
-        }
-    }
-
-    /// One row. A version is updated, and inserted where there was none to update: Sync Framework's fall-back.
-    fn program(self, adapter: &SyncAdapter) -> Program<'_> {
-        use CommandRole as C;
-        let only = |role| Step {
-            command: adapter.command(role),
-            otherwise: None,
-        };
-        let update_version = Step {
-            command: adapter.command(C::UpdateMetadata),
-            otherwise: Some(adapter.command(C::InsertMetadata)),
-        };
-        // Updating leaves the creation version; inserting writes both.
-        let both_versions = only(C::InsertMetadata);
-        let steps = match self {
-            Work::Delete => vec![only(C::Delete), update_version],
-            Work::DeleteAnew => vec![only(C::Delete), both_versions],
-            Work::Update => vec![only(C::Update), update_version],
-            Work::UpdateAnew => vec![only(C::Update), both_versions],
-            Work::Insert => vec![only(C::Insert), both_versions],
-            // A row is inserted only where nothing is tracked.
-            Work::Reinsert => vec![only(C::DeleteMetadata), only(C::Insert), both_versions],
-            Work::Version => vec![update_version],
-            Work::VersionAnew => vec![both_versions],
-        };
-        Program { steps }
-    }
-}
-
 /// A row on its way in.
+#[derive(Debug)]
 struct Planned {
     /// In its slice.
     row: usize,
     work: Work,
+    /// The tick of the metadata that were decided upon.
+    tick: Option<i64>,
     /// Whether the commands for many rows may take it.
     together: bool,
 }
@@ -121,7 +57,8 @@ impl<C: CommandConnection> CommandStore<C> {
                 }),
             }
         }
-        let named = |error| name_row(error, |row| planned.get(row).map(|planned| planned.row));
+        let rows: Vec<usize> = planned.iter().map(|planned| planned.row).collect();
+        let named = |error| name_row(error, |row| rows.get(row).copied());
         let mut left: Vec<usize> = match slice.apart {
             true => (0..planned.len()).collect(),
             false => self
@@ -130,27 +67,34 @@ impl<C: CommandConnection> CommandStore<C> {
                 .map_err(named)?,
         };
         let mut round = 0;
+        let mut silent = Vec::new();
         while !left.is_empty() {
             let failed = self
                 .write_each(slice.table, &planned, &arguments, &left)
                 .await
                 .map_err(named)?;
-            let refused: Vec<usize> = failed
-                .iter()
-                .filter(|failure| failure.reason.is_some())
-                .map(|failure| failure.row)
-                .collect();
+            let tried = left.len();
+            let (refused, nothing): (Vec<_>, Vec<_>) = failed
+                .into_iter()
+                .partition(|failure| failure.reason.is_some());
             round += 1;
-            let again = failed.len() < left.len() && !refused.is_empty() && round < MOST_ROUNDS;
-            let over = |failure: &&CallFailure| !again || failure.reason.is_none();
-            failures.extend(
-                failed
-                    .iter()
-                    .filter(over)
-                    .map(|failure| failure_of(failure, &planned)),
-            );
-            left = if again { refused } else { Vec::new() };
+            let came_through = refused.len() + nothing.len() < tried;
+            let again = came_through && !refused.is_empty() && round < MOST_ROUNDS;
+            silent.extend(nothing);
+            left = match again {
+                true => refused.iter().map(|failure| failure.row).collect(),
+                false => {
+                    let refused = refused.iter();
+                    failures.extend(refused.map(|failure| failure_of(failure, &planned)));
+                    Vec::new()
+                }
+            };
         }
+        failures.extend(
+            self.write_instead(slice.table, &mut planned, &arguments, silent)
+                .await
+                .map_err(named)?,
+        );
         Ok(failures)
     }
 
@@ -165,7 +109,6 @@ impl<C: CommandConnection> CommandStore<C> {
         let shape = &self.shapes[slice.table];
         let signature = self.adapters[slice.table].signature();
         let entry = local.entries.get(write.row).and_then(Option::as_ref);
-        let work = Work::of(write, entry, slice.deleted);
         let row = slice.rows.row(write.row);
         let cells = match fitted_cells(shape, slice.deleted, row.values()) {
             Ok(cells) => cells,
@@ -176,19 +119,23 @@ impl<C: CommandConnection> CommandStore<C> {
             && row.values().enumerate().any(|(column, value)| {
                 fitted(shape, column, value).is_ok_and(|(_, rounded)| rounded)
             });
+        let work = Work::of(write, entry, slice.deleted, rounded);
         let columns = |version| {
-            VersionColumns::through_scope(version, self.scope_local_id).map_err(|error| {
-                ProviderError::malformed(format!("table {}", shape.global_name), error.to_string())
-            })
+            VersionColumns::through_scope(version, self.scope_local_id.unwrap_or(0)).map_err(
+                |error| {
+                    ProviderError::malformed(
+                        format!("table {}", shape.global_name),
+                        error.to_string(),
+                    )
+                },
+            )
         };
         let (update, create) = (
             columns(write.outcome.update)?,
             columns(write.outcome.create)?,
         );
-        // What was rounded to fit is a change made here, so that the others get what is stored.
-        let scope = update.scope_local_id.filter(|_| !rounded);
         let tick = entry.map(|entry| entry.local_tick);
-        let only_version = matches!(work, Work::Version | Work::VersionAnew);
+        let only_version = work.base == Base::Keep;
         let whole = |number: Option<i64>| number.map_or(ValueRef::Null, ValueRef::Integer);
         let small = |number: Option<i32>| whole(number.map(i64::from));
         signature.push(
@@ -199,7 +146,7 @@ impl<C: CommandConnection> CommandStore<C> {
                     SessionValue::MinTimestamp,
                     ValueRef::Integer(tick.unwrap_or(self.mark)),
                 ),
-                (SessionValue::ScopeLocalId, small(scope)),
+                (SessionValue::ScopeLocalId, small(update.scope_local_id)),
                 (SessionValue::ForceWrite, ValueRef::Integer(0)),
                 // Once its row is written, the tracking row has another tick. One that was not there has none.
                 (
@@ -229,6 +176,7 @@ impl<C: CommandConnection> CommandStore<C> {
         Ok(Ok(Planned {
             row: write.row,
             work,
+            tick,
             together: !rounded && tick.is_none_or(|tick| tick <= self.mark),
         }))
     }
@@ -245,16 +193,21 @@ impl<C: CommandConnection> CommandStore<C> {
         let Some(bulk) = &adapter.bulk else {
             return Ok(all.collect());
         };
-        let of = |works: &[Work]| -> Vec<usize> {
+        // Deleting and updating many leaves creation versions; inserting writes both.
+        let of = |bases: &[Base], metadata: Metadata| -> Vec<usize> {
+            let fits = |work: Work| bases.contains(&work.base) && work.metadata == metadata;
             let rows = all.clone();
-            rows.filter(|&row| planned[row].together && works.contains(&planned[row].work))
+            rows.filter(|&row| planned[row].together && fits(planned[row].work))
                 .collect()
         };
         // Updates first: they may free a value that an insert wants.
         let groups = [
-            (&bulk.delete, of(&[Work::Delete])),
-            (&bulk.update, of(&[Work::Update])),
-            (&bulk.insert, of(&[Work::Insert, Work::Reinsert])),
+            (&bulk.delete, of(&[Base::Delete], Metadata::Version)),
+            (&bulk.update, of(&[Base::Update], Metadata::Version)),
+            (
+                &bulk.insert,
+                of(&[Base::Insert, Base::Reinsert], Metadata::Anew),
+            ),
         ];
         let calls = groups.iter().filter(|(_, rows)| !rows.is_empty());
         let calls: Vec<BulkCall<'_>> = calls
@@ -291,11 +244,14 @@ impl<C: CommandConnection> CommandStore<C> {
         rows: &[usize],
     ) -> Result<Vec<CallFailure>, CallError> {
         let adapter = &self.adapters[table];
-        let programs = Work::ALL.map(|work| work.program(adapter));
+        let writing = adapter.writing()?;
+        let programs: Vec<Program<'_>> = Work::all()
+            .map(|work| work.program(writing, self.tracking))
+            .collect();
         let mut some = adapter.signature().arguments();
         rows.iter()
             .for_each(|&row| some.push_row(arguments.row(row)));
-        let program_of: Vec<usize> = rows.iter().map(|&row| planned[row].work as usize).collect();
+        let program_of: Vec<usize> = rows.iter().map(|&row| planned[row].work.number()).collect();
         let failures = self
             .connection
             .run(
@@ -313,7 +269,74 @@ impl<C: CommandConnection> CommandStore<C> {
         });
         Ok(named.collect())
     }
+
+    /// Looks at rows for which a command wrote nothing, and does what Sync Framework does then; gives those that are not written after all.
+    async fn write_instead(
+        &mut self,
+        table: usize,
+        planned: &mut [Planned],
+        arguments: &RowSet,
+        silent: Vec<CallFailure>,
+    ) -> Result<Vec<RowFailure>, CallError> {
+        let (looked_at, final_ones): (Vec<_>, Vec<_>) = silent.into_iter().partition(|failure| {
+            let work = planned[failure.row].work;
+            work.base != Base::Keep && !work.failed_at_metadata(failure)
+        });
+        let mut failures: Vec<RowFailure> = final_ones
+            .iter()
+            .map(|failure| failure_of(failure, planned))
+            .collect();
+        if looked_at.is_empty() {
+            return Ok(failures);
+        }
+        let here = self.ticks_of(table, arguments, &looked_at).await?;
+        let mut again = Vec::new();
+        for (failure, here) in looked_at.iter().zip(here) {
+            let Planned { work, tick, .. } = planned[failure.row];
+            match work.instead() {
+                _ if here != tick => failures.push(failure_of(failure, planned)),
+                Some(instead) => {
+                    planned[failure.row].work = instead;
+                    again.push(failure.row);
+                }
+                None => failures.push(RowFailure {
+                    row: planned[failure.row].row,
+                    reason: CONSTRAINT.to_owned(),
+                    metadata: false,
+                }),
+            }
+        }
+        if !again.is_empty() {
+            let failed = self.write_each(table, planned, arguments, &again).await?;
+            failures.extend(failed.iter().map(|failure| failure_of(failure, planned)));
+        }
+        Ok(failures)
+    }
+
+    /// The ticks of the metadata that are there now under the keys of rows, in their order.
+    async fn ticks_of(
+        &mut self,
+        table: usize,
+        arguments: &RowSet,
+        rows: &[CallFailure],
+    ) -> Result<Vec<Option<i64>>, ProviderError> {
+        let key = self.shapes[table].key.clone();
+        let keys = rows.iter().enumerate().map(|(number, failure)| {
+            let cells: Vec<ValueRef<'_>> = arguments.row(failure.row).values().collect();
+            (number, key.iter().map(|&column| cells[column]).collect())
+        });
+        let keys: Vec<(usize, Vec<ValueRef<'_>>)> = keys.collect();
+        let mut ticks = vec![None; rows.len()];
+        for (number, row) in self.select_rows(table, &keys).await? {
+            ticks[number] = Some(row.tick);
+        }
+        Ok(ticks)
+    }
 }
+
+/// Why a row is not there that nothing is known of and that was not inserted (`InsertCommand` with a row count of 0, `SelectRowCommand` without a row).
+const CONSTRAINT: &str =
+    "its command wrote no row and there is none to be in conflict with: a constraint keeps it out";
 
 /// The row that undid the transaction, under another number.
 fn name_row(error: CallError, number: impl Fn(usize) -> Option<usize>) -> CallError {
@@ -327,18 +350,18 @@ fn name_row(error: CallError, number: impl Fn(usize) -> Option<usize>) -> CallEr
 }
 
 fn failure_of(failure: &CallFailure, planned: &[Planned]) -> RowFailure {
-    let row = &planned[failure.row];
-    let wrote_row = failure.step > 0 && row.work != Work::Reinsert;
+    let Planned { row, work, .. } = planned[failure.row];
+    let metadata = work.failed_at_metadata(failure);
     let reason = failure.reason.clone().unwrap_or_else(|| {
-        match wrote_row {
+        match metadata {
             true => "its version could not be written",
             false => "it was changed here meanwhile",
         }
         .to_owned()
     });
     RowFailure {
-        row: row.row,
+        row,
         reason,
-        metadata: wrote_row,
+        metadata,
     }
 }

@@ -8,7 +8,7 @@ use crate::appetite::Appetite;
 use crate::store::{Fetch, Scan};
 
 /// A row as the commands that select give it.
-fn changed(id: i64, name: Value, tick: i64, update: Version) -> Vec<Value> {
+pub(super) fn changed(id: i64, name: Value, tick: i64, update: Version) -> Vec<Value> {
     let number = |number: u64| Value::Integer(number.try_into().unwrap());
     let [key, at] = [number(update.replica.0.into()), number(update.tick)];
     vec![
@@ -132,13 +132,35 @@ fn rows_that_may_be_gone_are_looked_for_some_at_a_time() {
         kept: rows.collect(),
         ..Fake::default()
     };
-    let mut store = store(false, fake);
-    let exists = CommandText::Statement("exists".to_owned());
-    let adapter = store.adapters.remove(0);
-    let with = adapter.with_existence(&table(), exists, &["@Id".to_owned()]);
-    store.adapters.push(with.unwrap());
-    let (pages, asked) = scan(store, 1 << 20);
+    let (pages, asked) = scan(store(false, fake), 1 << 20);
     let even: Vec<i64> = (1..=1_250).map(|half| 2 * half).collect();
     assert_eq!(pages.concat(), even);
     assert_eq!(asked, [Appetite::MOST_ROWS, 1_000, 1_000, 500]);
+}
+
+#[test]
+fn a_source_without_a_command_for_single_rows_finds_them_among_its_changes() {
+    let rows = (1..=9).map(|id| changed(id, text(1), MARK, Version::new(ReplicaKey(1), 5)));
+    let fake = Fake {
+        kept: rows.collect(),
+        ..Fake::default()
+    };
+    let adapter = adapter_of(&CommandRole::SOURCE, None);
+    let mut store = store_of(fake, adapter, ChangeTrackingModel::Decoupled);
+    let mut keys = RowSet::new(1);
+    [7, 99, 3].map(|id| keys.push([ValueRef::Integer(id)]));
+    let selection = selection();
+    let fetched = now(store.fetch(Fetch {
+        table: 0,
+        keys: &keys,
+        first: 0,
+        selection: &selection,
+        budget: 1 << 20,
+    }));
+    let Ok(Attempt::Done(fetched)) = fetched else {
+        panic!("nobody is in the way")
+    };
+    assert_eq!(fetched.end, 3);
+    let came: Vec<i64> = fetched.live.rows.iter().map(first).collect();
+    assert_eq!(came, [7, 3]);
 }
