@@ -39,6 +39,7 @@
 
 mod answer;
 mod catalog;
+mod commands;
 mod connection;
 mod ddl;
 mod deprovision;
@@ -59,10 +60,12 @@ mod sql;
 mod staging;
 mod store;
 
+pub use commands::MssqlCommands;
 pub use connection::{ConnectionFactory, DirectConnections, TdsClient};
 pub use deprovision::Deprovisioning;
 pub use error::MssqlError;
 pub use inspect::{MssqlReader, describe, scope_names, status};
+pub use procedures::ProcedureConnection;
 pub use provider::{Execution, MssqlProvider};
 pub use provision::{CreationOption, CreationOptions, Provisioning, Tables, Template};
 pub use settings::{

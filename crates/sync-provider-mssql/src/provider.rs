@@ -107,19 +107,7 @@ impl MssqlProvider {
     }
 
     async fn open(&self, options: Options) -> Result<Box<dyn Store>, ProviderError> {
-        let mut retries = Retries::default();
-        loop {
-            let error = match self.try_to_open(options).await {
-                Ok(store) => return Ok(store),
-                Err(error) => error,
-            };
-            let pause = error.is_transient().then(|| retries.pause()).flatten();
-            let Some(pause) = pause else {
-                return Err(error);
-            };
-            tracing::warn!(%error, ?pause, "trying again over a fresh connection");
-            tokio::time::sleep(pause).await;
-        }
+        again_while_transient(|| self.try_to_open(options)).await
     }
 
     async fn try_to_open(&self, options: Options) -> Result<Box<dyn Store>, ProviderError> {
@@ -146,8 +134,28 @@ impl MssqlProvider {
     }
 }
 
+/// Opens something over a connection, and tries again after pauses where the server is too busy for the moment or the connection is lost.
+pub(crate) async fn again_while_transient<T, F>(open: impl Fn() -> F) -> Result<T, ProviderError>
+where
+    F: Future<Output = Result<T, ProviderError>>,
+{
+    let mut retries = Retries::default();
+    loop {
+        let error = match open().await {
+            Ok(opened) => return Ok(opened),
+            Err(error) => error,
+        };
+        let pause = error.is_transient().then(|| retries.pause()).flatten();
+        let Some(pause) = pause else {
+            return Err(error);
+        };
+        tracing::warn!(%error, ?pause, "trying again over a fresh connection");
+        tokio::time::sleep(pause).await;
+    }
+}
+
 /// A task per session: the connection waits on a socket.
-struct Task;
+pub(crate) struct Task;
 
 impl Owner for Task {
     fn spawn(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) -> Result<(), ProviderError> {

@@ -21,6 +21,7 @@
 
 mod catalog;
 mod cells;
+mod commands;
 mod connection;
 mod create;
 mod ddl;
@@ -29,6 +30,7 @@ mod error;
 mod ident;
 mod index_columns;
 mod inspect;
+mod locks;
 mod metadata;
 mod names;
 mod plan;
@@ -43,6 +45,7 @@ mod tokens;
 mod triggers;
 mod types;
 
+pub use commands::{SqliteCommandConnection, SqliteCommands};
 pub use connection::DEFAULT_BUSY_TIMEOUT;
 pub use deprovision::Deprovisioning;
 pub use error::SqliteError;

@@ -77,7 +77,7 @@ impl SqliteProvider {
 }
 
 /// A thread of its own per session: SQLite blocks.
-struct Thread;
+pub(crate) struct Thread;
 
 impl Owner for Thread {
     fn spawn(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) -> Result<(), ProviderError> {

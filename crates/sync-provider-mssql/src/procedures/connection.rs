@@ -28,9 +28,9 @@ use crate::staging::Packed;
 use crate::store::Options;
 use crate::store::keys::{respelled, spelled_otherwise};
 
-/// The connection behind a store of procedures.
+/// A connection that runs the commands of a store: procedures, and statements with parameters.
 #[derive(Debug)]
-pub(crate) struct ProcedureConnection {
+pub struct ProcedureConnection {
     connections: Arc<dyn ConnectionFactory>,
     connection: Connection,
     settled: Settled,
@@ -43,20 +43,20 @@ pub(crate) struct ProcedureConnection {
 
 /// What holds for all transactions of a session.
 #[derive(Debug)]
-pub(super) struct Settled {
+pub(crate) struct Settled {
     /// Names the lock that keeps other sessions of the scope out.
-    pub(super) lock: String,
+    pub(crate) lock: String,
     /// What the owner chose; snapshots only where the database allows them.
-    pub(super) options: Options,
+    pub(crate) options: Options,
     /// The scope's name.
-    pub(super) scope: String,
+    pub(crate) scope: String,
     /// Where round trips are counted when the session ends.
-    pub(super) counter: Arc<AtomicU64>,
+    pub(crate) counter: Arc<AtomicU64>,
 }
 
 /// What a connection knows of a table besides its commands.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     shape: TableShape,
     /// The types that its columns have today.
     today: Vec<Parameter>,
@@ -69,7 +69,7 @@ pub(super) struct Table {
 
 impl Table {
     /// A table that is as it is described.
-    pub(super) fn described(described: &TableDescription) -> Self {
+    pub(crate) fn described(described: &TableDescription) -> Self {
         Table {
             shape: TableShape::of(described),
             today: Vec::new(),
@@ -120,7 +120,7 @@ impl Table {
 
 impl ProcedureConnection {
     /// Asks the commands of all tables what they return: one round trip, and one for each of them that is a statement.
-    pub(super) async fn over(
+    pub(crate) async fn over(
         (connections, mut connection): (Arc<dyn ConnectionFactory>, Connection),
         settled: Settled,
         mut tables: Vec<Table>,

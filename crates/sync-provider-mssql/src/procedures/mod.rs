@@ -20,8 +20,10 @@ use sync_relational::commands::{ChangeTrackingModel, CommandScope, CommandStore}
 
 use crate::connection::{Connection, ConnectionFactory};
 use crate::opened::open_scope;
-use crate::procedures::connection::{ProcedureConnection, Settled, Table};
 use crate::store::Options;
+
+pub use connection::ProcedureConnection;
+pub(crate) use connection::{Settled, Table};
 
 /// Opens a scope whose rows go through its procedures: as [`open_scope`], and one round trip in which the procedures say which columns they return.
 pub(crate) async fn open(

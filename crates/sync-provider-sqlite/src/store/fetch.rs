@@ -1,10 +1,10 @@
 //! Rows by key, for a destination that asks for them.
 
 use sync_provider::{ProviderError, RowSet};
-use sync_relational::{Attempt, Fetch, Fetched, Needed, Page};
+use sync_relational::{Attempt, Fetch, Fetched, Needed, Page, Patience};
 
+use crate::locks::is_busy;
 use crate::store::SqliteStore;
-use crate::store::lock::is_busy;
 use crate::store::readable::push_cells;
 use crate::store::scan::{bind_key, tracking_row};
 
@@ -17,7 +17,7 @@ impl SqliteStore {
         if !self.db().is_autocommit() {
             return self.look_up(fetch).map(Attempt::Done);
         }
-        let found = match self.snapshot_soon() {
+        let found = match self.locks.snapshot(self.db(), Patience::Part) {
             Ok(()) => self.look_up(fetch).map(Attempt::Done),
             Err(error) if is_busy(&error) => Ok(Attempt::Busy(self.fail(&error))),
             Err(error) => Err(self.fail(&error)),

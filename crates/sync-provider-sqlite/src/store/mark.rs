@@ -28,7 +28,7 @@ impl SqliteStore {
         self.db().execute_batch("ROLLBACK")?;
         self.db().busy_timeout(PATIENCE)?;
         let moved = self.move_tick();
-        self.db().busy_timeout(self.busy_timeout)?;
+        self.locks.wait(self.db())?;
         match moved {
             Ok(()) => {}
             Err(error) if can_wait(&error) => {
@@ -56,7 +56,7 @@ impl SqliteStore {
             .execute_batch("BEGIN IMMEDIATE")
             .and_then(|()| self.note_source())
             .and_then(|()| self.db().execute_batch("COMMIT"));
-        self.db().busy_timeout(self.busy_timeout)?;
+        self.locks.wait(self.db())?;
         match noted {
             Ok(()) => self.unnoted = false,
             Err(error) if can_wait(&error) => {

@@ -6,7 +6,6 @@ mod fetch;
 mod foreign_keys;
 mod guard;
 mod local;
-mod lock;
 mod mark;
 mod orphans;
 mod park;
@@ -38,6 +37,7 @@ use crate::catalog::{self, TableInfo};
 use crate::connection::{Access, Database};
 use crate::error::{self, At, SqliteError};
 use crate::ident::ident;
+use crate::locks::{Locks, is_busy};
 use crate::metadata::{self, StoredScope};
 use crate::names::{self, TableObjects};
 use crate::store::foreign_keys::References;
@@ -55,7 +55,7 @@ pub(crate) struct SqliteStore {
     names: names::Store,
     scope_local_id: i32,
     lens: Lens,
-    busy_timeout: Duration,
+    locks: Locks,
     /// Triggers do not fire on this connection: all that there were when it was opened are this store's, and they would leave the
     /// rows alone that it writes.
     triggers_off: bool,
@@ -188,7 +188,7 @@ impl SqliteStore {
                 scope_local_id: stored.row.scope_local_id,
                 restore_count: stored.row.restore_count,
             },
-            busy_timeout,
+            locks: Locks { busy_timeout },
             triggers_off,
             schema_version,
             foreign_keys: !keys.is_empty(),
@@ -341,7 +341,7 @@ fn fire_triggers(db: &Connection, fire: bool) -> rusqlite::Result<()> {
 }
 
 /// Moves with every change of the schema.
-fn schema_version(db: &Connection) -> rusqlite::Result<i64> {
+pub(crate) fn schema_version(db: &Connection) -> rusqlite::Result<i64> {
     db.pragma_query_value(None, "schema_version", |row| row.get(0))
 }
 
@@ -412,9 +412,9 @@ impl Store for SqliteStore {
         patience: Patience,
     ) -> Result<Attempt<ScopeState>, ProviderError> {
         self.undo()?;
-        match self.lock(patience) {
+        match self.locks.lock(self.db(), patience) {
             Ok(()) => {}
-            Err(error) if lock::is_busy(&error) => return Ok(Attempt::Busy(self.fail(&error))),
+            Err(error) if is_busy(&error) => return Ok(Attempt::Busy(self.fail(&error))),
             Err(error) => return Err(self.fail(&error)),
         }
         let state = self.open_apply().map_err(|error| self.fail(&error))?;
@@ -468,7 +468,8 @@ impl SqliteStore {
         if !self.db().is_autocommit() {
             self.execute("ROLLBACK")?;
         }
-        self.wait_for_locks().map_err(|error| self.fail(&error))
+        let waiting = self.locks.wait(self.db());
+        waiting.map_err(|error| self.fail(&error))
     }
 
     fn read_state(&self) -> rusqlite::Result<ScopeState> {
@@ -549,7 +550,8 @@ impl SqliteStore {
             self.write_waiting(learned)
         };
         store().map_err(|error| self.fail(&error))?;
-        self.wait_for_locks().map_err(|error| self.fail(&error))?;
+        let waiting = self.locks.wait(self.db());
+        waiting.map_err(|error| self.fail(&error))?;
         match self.db().execute_batch("COMMIT") {
             Ok(()) => {
                 self.apply = None;

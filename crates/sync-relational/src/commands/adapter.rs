@@ -116,6 +116,11 @@ impl DbSyncAdapter {
         }
     }
 
+    /// The command that tells whether the base table has a row, if there is one.
+    pub fn existence(&self) -> Option<&Command> {
+        self.exists.as_ref()
+    }
+
     /// What the command of a role returns, where it returns rows of the table: columns by name.
     pub fn returns(&self, role: CommandRole) -> Vec<Parameter> {
         match role {
