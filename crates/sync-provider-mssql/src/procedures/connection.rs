@@ -1,5 +1,6 @@
 //! A connection that runs procedures and statements with named values.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -126,11 +127,12 @@ impl ProcedureConnection {
         mut tables: Vec<Table>,
         adapters: &[DbSyncAdapter],
     ) -> Result<Self, ProviderError> {
-        let preparations = preparations(adapters);
+        let tag = format!("{:x}", RandomState::new().hash_one(&settled.lock));
+        let preparations = preparations(adapters, &tag);
         for batch in &preparations {
             connection.batch(batch).await?;
         }
-        let selects = described(&mut connection, adapters).await?;
+        let selects = described(&mut connection, adapters, &tag).await?;
         for (table, selects) in tables.iter_mut().zip(selects) {
             table.selects = selects;
         }

@@ -24,13 +24,14 @@ const SELECTS: [CommandRole; 3] = [
 /// Names, with its number, the empty result that a description follows.
 const DESCRIBED: &str = "sync_described_";
 
-/// The batches that make procedures of statements; a connection that takes this one's place runs them, too.
-pub(super) fn preparations(adapters: &[DbSyncAdapter]) -> Vec<String> {
+/// The batches that make procedures of statements; a connection that takes this one's place runs them, too. The `tag` tells them from those of an
+/// earlier session: a connection may come from a pool.
+pub(super) fn preparations(adapters: &[DbSyncAdapter], tag: &str) -> Vec<String> {
     let mut batches = Vec::new();
     for (signature, command, number) in selecting(adapters) {
         if let CommandText::Statement(statement) = command.text() {
             batches.push(sql::prepare(
-                &prepared(number),
+                &prepared(number, tag),
                 command,
                 signature,
                 statement,
@@ -44,12 +45,13 @@ pub(super) fn preparations(adapters: &[DbSyncAdapter]) -> Vec<String> {
 pub(super) async fn described(
     connection: &mut Connection,
     adapters: &[DbSyncAdapter],
+    tag: &str,
 ) -> Result<Vec<Vec<Selects>>, ProviderError> {
     let asked: Vec<(&Signature, &Command, Command)> = selecting(adapters)
         .map(|(signature, command, number)| {
             let runs = match command.text() {
                 CommandText::Procedure(_) => command.clone(),
-                CommandText::Statement(_) => command.as_procedure(prepared(number)),
+                CommandText::Statement(_) => command.as_procedure(prepared(number, tag)),
             };
             (signature, command, runs)
         })
@@ -105,10 +107,10 @@ fn selecting(adapters: &[DbSyncAdapter]) -> impl Iterator<Item = (&Signature, &C
         .map(|(number, (signature, command))| (signature, command, number))
 }
 
-fn prepared(number: usize) -> ObjectName {
+fn prepared(number: usize, tag: &str) -> ObjectName {
     ObjectName {
         schema: None,
-        name: format!("#sync_command_{number}"),
+        name: format!("#sync_command_{tag}_{number}"),
     }
 }
 

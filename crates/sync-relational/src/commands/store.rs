@@ -487,10 +487,6 @@ impl<C: CommandConnection> Store for CommandStore<C> {
     }
 
     async fn state(&mut self) -> Result<(ScopeState, Vec<Waiting>), ProviderError> {
-        // Asked as a destination: what it lacks for that is better told before anything moves.
-        for adapter in &self.adapters {
-            adapter.writing()?;
-        }
         Ok((self.read_state().await?.0, Vec::new()))
     }
 
@@ -539,6 +535,9 @@ impl<C: CommandConnection> Store for CommandStore<C> {
         &mut self,
         patience: Patience,
     ) -> Result<Attempt<ScopeState>, ProviderError> {
+        for adapter in &self.adapters {
+            adapter.writing()?;
+        }
         self.rollback().await?;
         match self.connection.begin(Transaction::Apply, patience).await? {
             Attempt::Busy(error) => Ok(Attempt::Busy(error)),

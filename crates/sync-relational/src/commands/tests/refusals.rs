@@ -65,7 +65,9 @@ fn a_half_is_missed_when_it_is_needed() {
             ChangeTrackingModel::Decoupled,
         )
     };
-    let error = now(source().state()).unwrap_err().to_string();
+    let error = now(source().begin_apply(Patience::Full))
+        .unwrap_err()
+        .to_string();
     check(&error, &["table [T]", "source alone", "destination"]);
     assert!(now(source().begin_enumeration(&[0])).is_ok());
     let mut destination = store_of(
@@ -77,7 +79,7 @@ fn a_half_is_missed_when_it_is_needed() {
         .unwrap_err()
         .to_string();
     check(&error, &["table [T]", "destination alone"]);
-    assert!(now(destination.state()).is_ok());
+    assert!(now(destination.begin_apply(Patience::Full)).is_ok());
 }
 
 #[test]
