@@ -5,7 +5,8 @@
     reason = "a test that cannot go on panics"
 )]
 
-use sync_tests::conformance::{Engine, Memory, Problem, SCENARIOS, Sqlite, run};
+use sync_relational::commands::ChangeTrackingModel::{Coupled, Decoupled};
+use sync_tests::conformance::{Commands, Engine, Memory, Problem, SCENARIOS, Sqlite, run};
 
 fn check(local: &dyn Engine, remote: &dyn Engine) {
     let failed: Vec<String> = SCENARIOS
@@ -39,6 +40,31 @@ fn sqlite_with_memory() {
 #[test]
 fn sqlite_with_sqlite() {
     check(&Sqlite, &Sqlite);
+}
+
+#[test]
+fn memory_with_commands() {
+    check(&Memory, &Commands(Decoupled));
+}
+
+#[test]
+fn commands_with_sqlite() {
+    check(&Commands(Decoupled), &Sqlite);
+}
+
+#[test]
+fn sqlite_with_commands() {
+    check(&Sqlite, &Commands(Decoupled));
+}
+
+#[test]
+fn coupled_commands_with_sqlite() {
+    check(&Commands(Coupled), &Sqlite);
+}
+
+#[test]
+fn sqlite_with_coupled_commands() {
+    check(&Sqlite, &Commands(Coupled));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! An [`Engine`] makes replicas of a neutral schema; a scenario is a function over two of them, local and remote. Scenarios look
 //! at rows, versions and knowledge through [`TestReplica::state`], which reads them back past the code under test.
 
+mod commands;
 mod engine;
 pub mod grid;
 pub mod hooked;
@@ -15,6 +16,7 @@ mod state;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use commands::Commands;
 pub use engine::{Engine, Lacking, Layout, TestReplica};
 pub use hooked::{Call, Hooked};
 pub use memory::Memory;
@@ -24,6 +26,7 @@ pub use scenarios::{SCENARIOS, Scenario, Verdict};
 pub use sqlite::Sqlite;
 pub use state::{Entry, State};
 use sync_provider_mssql::Execution;
+use sync_relational::commands::ChangeTrackingModel;
 
 /// What makes the replicas of a provider, or why nothing can here.
 pub type Available = Result<Box<dyn Engine>, String>;
@@ -39,6 +42,14 @@ pub fn engines() -> Vec<(&'static str, Available)> {
     vec![
         ("memory", Ok(Box::new(Memory))),
         ("sqlite", Ok(Box::new(Sqlite))),
+        (
+            "commands",
+            Ok(Box::new(Commands(ChangeTrackingModel::Decoupled))),
+        ),
+        (
+            "commands (coupled)",
+            Ok(Box::new(Commands(ChangeTrackingModel::Coupled))),
+        ),
         ("mssql", of_server(Making::Ours)),
         ("msf", of_server(Making::Msf(Execution::Slices))),
         (
@@ -48,13 +59,18 @@ pub fn engines() -> Vec<(&'static str, Available)> {
     ]
 }
 
-/// The ordered pairs of providers that are tried. Two databases as Sync Framework provisioned them differ in nothing that one of them and
-/// another provider would not show.
+/// The ordered pairs of providers that are tried. Two databases as Sync Framework provisioned them, or with commands that somebody wrote, differ in
+/// nothing that one of them and another provider would not show.
 pub fn pairs<E>(engines: &[(&'static str, E)]) -> Vec<[usize; 2]> {
-    let as_msf = |engine: usize| engines[engine].0.starts_with("msf");
+    let special = ["msf", "commands"];
+    let is_special = |engine: usize| {
+        let name = engines[engine].0;
+        special.iter().any(|special| name.starts_with(special))
+    };
     let all = 0..engines.len();
     let all = all.clone().flat_map(|a| all.clone().map(move |b| [a, b]));
-    all.filter(|&[a, b]| !(as_msf(a) && as_msf(b))).collect()
+    all.filter(|&[a, b]| !(is_special(a) && is_special(b)))
+        .collect()
 }
 
 /// Why tests that need a server cannot run.

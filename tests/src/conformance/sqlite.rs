@@ -64,7 +64,8 @@ impl Engine for Sqlite {
 /// How the declaration of a key column ends.
 const KEY: &str = " NOT NULL";
 
-fn create(table: &TableSpec, layout: Layout) -> String {
+/// The statement that makes a table.
+pub(super) fn create(table: &TableSpec, layout: Layout) -> String {
     let mut columns: Vec<String> = (table.columns.iter())
         .map(|(name, declared, _, key)| format!("{name} {declared}{}", if *key { KEY } else { "" }))
         .collect();
@@ -89,11 +90,13 @@ fn create(table: &TableSpec, layout: Layout) -> String {
     )
 }
 
-fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+/// Names in a list.
+pub(super) fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-fn key_is(table: &TableSpec, key: &[Value]) -> String {
+/// The condition that finds a key.
+pub(super) fn key_is(table: &TableSpec, key: &[Value]) -> String {
     let terms = table.key().zip(key).map(|(column, value)| {
         let literal = match value {
             Value::Integer(number) => number.to_string(),
@@ -103,6 +106,75 @@ fn key_is(table: &TableSpec, key: &[Value]) -> String {
         format!("{} = {literal}", table.columns[column].0)
     });
     terms.collect::<Vec<_>>().join(" AND ")
+}
+
+/// Inserts or updates a row as an application would.
+pub(super) fn write_row(db: &Connection, spec: &TableSpec, row: &[Value]) {
+    let key = spec.key_of(row);
+    let columns = names(spec.columns.iter().map(|column| column.0));
+    let holders = (1..=row.len())
+        .map(|n| format!("?{n}"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let exists = format!(
+        "SELECT EXISTS (SELECT 1 FROM {} WHERE {})",
+        spec.name,
+        key_is(spec, &key)
+    );
+    let exists: bool = db.query_row(&exists, [], |row| row.get(0)).unwrap();
+    let sql = if exists {
+        format!(
+            "UPDATE {} SET ({columns}) = ({holders}) WHERE {}",
+            spec.name,
+            key_is(spec, &key)
+        )
+    } else {
+        format!("INSERT INTO {} ({columns}) VALUES ({holders})", spec.name)
+    };
+    let cells = rusqlite::params_from_iter(row.iter().map(Bound));
+    assert_eq!(db.execute(&sql, cells).expect(&sql), 1);
+}
+
+/// Deletes a row as an application would.
+pub(super) fn delete_row(db: &Connection, spec: &TableSpec, key: &[Value]) {
+    let sql = format!("DELETE FROM {} WHERE {}", spec.name, key_is(spec, key));
+    assert_eq!(db.execute(&sql, []).unwrap(), 1, "there was a row");
+}
+
+/// Gives a row another key, and other cells, as an application would.
+pub(super) fn rekey_row(db: &Connection, spec: &TableSpec, key: &[Value], row: &[Value]) {
+    let columns = names(spec.columns.iter().map(|column| column.0));
+    let holders = (1..=row.len()).map(|n| format!("?{n}")).collect::<Vec<_>>();
+    let sql = format!(
+        "UPDATE {} SET ({columns}) = ({}) WHERE {}",
+        spec.name,
+        holders.join(", "),
+        key_is(spec, key)
+    );
+    let cells = rusqlite::params_from_iter(row.iter().map(Bound));
+    assert_eq!(db.execute(&sql, cells).expect(&sql), 1, "there was a row");
+}
+
+/// Makes every write of a row by a session fail, or lets it succeed again.
+pub(super) fn reject_row(db: &Connection, spec: &TableSpec, key: &[Value], rejected: bool) {
+    for (event, row) in [("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")] {
+        let name = format!("\"reject {event} {} {key:?}\"", spec.name.to_lowercase());
+        let name = format!("\"{}\"", name.replace('"', ""));
+        let sql = if rejected {
+            let qualified = key_is(spec, key)
+                .split(" AND ")
+                .map(|term| format!("{row}.{term}"))
+                .collect::<Vec<_>>();
+            format!(
+                "CREATE TRIGGER {name} BEFORE {event} ON {} WHEN {} BEGIN SELECT RAISE(ABORT, 'rejected'); END",
+                spec.name,
+                qualified.join(" AND ")
+            )
+        } else {
+            format!("DROP TRIGGER {name}")
+        };
+        db.execute_batch(&sql).expect(&sql);
+    }
 }
 
 /// A cell to be bound.
@@ -121,7 +193,8 @@ impl ToSql for Bound<'_> {
     }
 }
 
-fn value(row: &Row<'_>, column: usize) -> Value {
+/// A cell as it was stored.
+pub(super) fn value(row: &Row<'_>, column: usize) -> Value {
     match row.get(column).expect("the column is there") {
         Cell::Null => Value::Null,
         Cell::Integer(number) => Value::Integer(number),
@@ -159,52 +232,21 @@ impl TestReplica for File {
         let spec = &TABLES[table];
         let key = spec.key_of(row);
         let db = self.db.lock().unwrap();
-        let columns = names(spec.columns.iter().map(|column| column.0));
-        let holders = (1..=row.len())
-            .map(|n| format!("?{n}"))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let exists = format!(
-            "SELECT EXISTS (SELECT 1 FROM {} WHERE {})",
-            spec.name,
-            key_is(spec, &key)
-        );
-        let exists: bool = db.query_row(&exists, [], |row| row.get(0)).unwrap();
-        let sql = if exists {
-            format!(
-                "UPDATE {} SET ({columns}) = ({holders}) WHERE {}",
-                spec.name,
-                key_is(spec, &key)
-            )
-        } else {
-            format!("INSERT INTO {} ({columns}) VALUES ({holders})", spec.name)
-        };
-        let cells = rusqlite::params_from_iter(row.iter().map(Bound));
-        assert_eq!(db.execute(&sql, cells).expect(&sql), 1);
+        write_row(&db, spec, row);
         self.set_time(&db, spec, &key, time);
     }
 
     fn delete(&self, table: usize, key: &[Value], time: i64) {
         let spec = &TABLES[table];
         let db = self.db.lock().unwrap();
-        let sql = format!("DELETE FROM {} WHERE {}", spec.name, key_is(spec, key));
-        assert_eq!(db.execute(&sql, []).unwrap(), 1, "there was a row");
+        delete_row(&db, spec, key);
         self.set_time(&db, spec, key, time);
     }
 
     fn rekey(&self, table: usize, key: &[Value], row: &[Value], time: i64) {
         let spec = &TABLES[table];
         let db = self.db.lock().unwrap();
-        let columns = names(spec.columns.iter().map(|column| column.0));
-        let holders = (1..=row.len()).map(|n| format!("?{n}")).collect::<Vec<_>>();
-        let sql = format!(
-            "UPDATE {} SET ({columns}) = ({}) WHERE {}",
-            spec.name,
-            holders.join(", "),
-            key_is(spec, key)
-        );
-        let cells = rusqlite::params_from_iter(row.iter().map(Bound));
-        assert_eq!(db.execute(&sql, cells).expect(&sql), 1, "there was a row");
+        rekey_row(&db, spec, key, row);
         self.set_time(&db, spec, key, time);
         self.set_time(&db, spec, &spec.key_of(row), time);
     }
@@ -223,26 +265,7 @@ impl TestReplica for File {
     }
 
     fn reject(&self, table: usize, key: &[Value], rejected: bool) {
-        let spec = &TABLES[table];
-        let db = self.db.lock().unwrap();
-        for (event, row) in [("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")] {
-            let name = format!("\"reject {event} {} {key:?}\"", spec.name.to_lowercase());
-            let name = format!("\"{}\"", name.replace('"', ""));
-            let sql = if rejected {
-                let qualified = key_is(spec, key)
-                    .split(" AND ")
-                    .map(|term| format!("{row}.{term}"))
-                    .collect::<Vec<_>>();
-                format!(
-                    "CREATE TRIGGER {name} BEFORE {event} ON {} WHEN {} BEGIN SELECT RAISE(ABORT, 'rejected'); END",
-                    spec.name,
-                    qualified.join(" AND ")
-                )
-            } else {
-                format!("DROP TRIGGER {name}")
-            };
-            db.execute_batch(&sql).expect(&sql);
-        }
+        reject_row(&self.db.lock().unwrap(), &TABLES[table], key, rejected);
     }
 
     fn state(&self) -> State {
