@@ -18,9 +18,9 @@
 )]
 
 #[path = "getting_started/sql_server.rs"]
-mod sql_server;
+pub mod sql_server;
 #[path = "getting_started/sqlite.rs"]
-mod sqlite;
+pub mod sqlite;
 
 use std::error::Error;
 use std::io::Write;
@@ -61,6 +61,8 @@ pub trait Database: Send + Sync {
 /// The statements of the walk-through in one language.
 #[derive(Debug)]
 pub struct Texts {
+    /// Where versions are kept: here in a table of their own.
+    pub tracking: ChangeTrackingModel,
     /// Steps 2 and 3: the scope row, the metadata table and three triggers, each a batch.
     pub schema: &'static [&'static str],
     pub select_new_timestamp: &'static str,
@@ -88,7 +90,8 @@ const VERSIONS: [&str; 5] = [
     DbSyncSession::SYNC_UPDATE_PEER_TIMESTAMP,
 ];
 
-fn customer() -> DbSyncAdapterBuilder {
+/// The table.
+pub fn customer() -> DbSyncAdapterBuilder {
     DbSyncAdapter::builder("Customer")
         .column("id", "int")
         .column("name", "nvarchar(100)")
@@ -142,9 +145,9 @@ pub fn provider<C: CommandConnections + 'static>(
     texts: &Texts,
     connections: C,
     customer: DbSyncAdapter,
-) -> Outcome<Arc<dyn SyncProvider>> {
+) -> Outcome<Arc<DbSyncProvider<C>>> {
     let provider = DbSyncProvider::builder(SCOPE, connections)
-        .change_tracking(ChangeTrackingModel::Decoupled)
+        .change_tracking(texts.tracking)
         .select_new_timestamp_command(
             DbCommand::statement(texts.select_new_timestamp)
                 .output(DbSyncSession::SYNC_NEW_TIMESTAMP),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sync_provider::SyncProvider;
 use sync_provider_mssql::MssqlCommands;
-use sync_relational::commands::DbSyncAdapter;
+use sync_relational::commands::{ChangeTrackingModel, DbSyncAdapter};
 use sync_tests::support::blocking::value;
 use sync_tests::support::sql_server::ServerDatabase;
 
@@ -40,9 +40,15 @@ impl SqlServer {
         }
         Ok(Some(made))
     }
+
+    /// Connections for a provider.
+    pub fn commands(&self) -> MssqlCommands {
+        MssqlCommands::with_connections(Arc::new(self.database.connections.clone()))
+    }
 }
 
 pub const TEXTS: Texts = Texts {
+    tracking: ChangeTrackingModel::Decoupled,
     schema: &[
         "CREATE TABLE scope_info (
              sync_scope_id uniqueidentifier NOT NULL DEFAULT NEWID(), sync_scope_name nvarchar(100) NOT NULL PRIMARY KEY,
@@ -145,11 +151,6 @@ impl Database for SqlServer {
     }
 
     fn provider(&self, customer: DbSyncAdapter) -> Outcome<Arc<dyn SyncProvider>> {
-        let connections = Arc::new(self.database.connections.clone());
-        provider(
-            self.texts(),
-            MssqlCommands::with_connections(connections),
-            customer,
-        )
+        Ok(provider(self.texts(), self.commands(), customer)?)
     }
 }

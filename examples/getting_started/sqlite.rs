@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use sync_provider::SyncProvider;
 use sync_provider_sqlite::SqliteCommands;
-use sync_relational::commands::DbSyncAdapter;
+use sync_relational::commands::{ChangeTrackingModel, DbSyncAdapter};
 
 use super::{Database, Outcome, Texts, provider};
 
@@ -28,9 +28,15 @@ impl Sqlite {
         let path = folder.join(name).with_extension("db");
         Sqlite { name, path }
     }
+
+    /// Connections for a provider.
+    pub fn commands(&self) -> SqliteCommands {
+        SqliteCommands::new(&self.path)
+    }
 }
 
 pub const TEXTS: Texts = Texts {
+    tracking: ChangeTrackingModel::Decoupled,
     schema: &[
         "CREATE TABLE scope_info (
              sync_scope_id TEXT NOT NULL, sync_scope_name TEXT PRIMARY KEY, sync_scope_knowledge BLOB, sync_scope_cleanup_knowledge BLOB,
@@ -124,6 +130,6 @@ impl Database for Sqlite {
     }
 
     fn provider(&self, customer: DbSyncAdapter) -> Outcome<Arc<dyn SyncProvider>> {
-        provider(self.texts(), SqliteCommands::new(&self.path), customer)
+        Ok(provider(self.texts(), self.commands(), customer)?)
     }
 }

@@ -111,11 +111,7 @@ impl SqliteCommandConnection {
             let prepared = self.db().prepare_cached(statement);
             let mut prepared = prepared.map_err(|error| self.failed(&error))?;
             bind_all(&mut prepared, command, signature, arguments).map_err(Failed::Row)?;
-            let columns: Vec<String> = prepared
-                .column_names()
-                .into_iter()
-                .map(str::to_owned)
-                .collect();
+            let columns: Vec<String> = prepared.column_names().map(str::to_owned).collect();
             let writes = !prepared.readonly();
             if columns.is_empty() {
                 let done = prepared.raw_execute();

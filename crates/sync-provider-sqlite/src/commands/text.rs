@@ -66,11 +66,7 @@ pub(super) fn check(db: &Connection, command: &Command) -> Result<Text, Provider
             }
         }
         if prepared.column_count() > 0 {
-            columns = prepared
-                .column_names()
-                .into_iter()
-                .map(str::to_owned)
-                .collect();
+            columns = prepared.column_names().map(str::to_owned).collect();
         }
     }
     Ok(Text {

@@ -1,7 +1,7 @@
 //! A store whose reading and writing is done by named commands, as Sync Framework's `DbSyncProvider` does it: row by row, with its parameters and
 //! row counts, and many rows at a time where there are commands for that.
 //!
-//! The commands of a table ([`SyncAdapter`]) may be the procedures that Sync Framework made for it, or statements that somebody wrote.
+//! The commands of a table ([`DbSyncAdapter`]) may be the procedures that Sync Framework made for it, or statements that somebody wrote.
 //! [`CommandStore`] knows which of them to run for a row and in what order; a [`CommandConnection`] runs them. What is decided about a row is decided
 //! where it always is, so a community does not care which way its members take.
 //!

@@ -148,7 +148,9 @@ fn a_source_without_a_command_for_single_rows_finds_them_among_its_changes() {
     let adapter = adapter_of(&CommandRole::SOURCE, None);
     let mut store = store_of(fake, adapter, ChangeTrackingModel::Decoupled);
     let mut keys = RowSet::new(1);
-    [7, 99, 3].map(|id| keys.push([ValueRef::Integer(id)]));
+    for id in [7, 99, 3] {
+        keys.push([ValueRef::Integer(id)]);
+    }
     let selection = selection();
     let fetched = now(store.fetch(Fetch {
         table: 0,
