@@ -5,7 +5,7 @@ use sync_orchestrator::SyncDirectionOrder;
 use super::random::Random;
 
 /// Contents from this one on hold a value that only one row of a database can have.
-pub(super) const FIRST_UNIQUE: u8 = 4;
+pub(super) const FIRST_UNIQUE: u8 = 3;
 /// Contents that there are.
 const CONTENTS: usize = 6;
 /// Calls to a database within which faults and writers come.
