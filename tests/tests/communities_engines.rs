@@ -10,14 +10,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sync_knowledge::{Knowledge, ReplicaId, ReplicaKey};
+use sync_knowledge::ReplicaId;
 use sync_metadata::{Value, ValueRef};
 use sync_orchestrator::SyncDirectionOrder;
 use sync_provider::memory::Direction;
 use sync_provider::{ConflictRecord, Position, RowSet};
-use sync_tests::communities::{Member, Names, Row, View, replay_histories};
+use sync_tests::communities::{Member, Names, View, replay_histories};
 use sync_tests::support::engines::{Database, Engine, server};
 use sync_tests::support::faulty::{Countdown, FaultyProvider, Refused};
+use sync_tests::support::member::view;
 use sync_tests::support::session::Session;
 
 use Engine::{SqlServer, Sqlite};
@@ -94,27 +95,6 @@ impl Replica {
         ));
     }
 
-    fn waiting(&self) -> Vec<usize> {
-        let rows = self
-            .db()
-            .query("SELECT row_key FROM sync_waiting")
-            .into_iter();
-        let item = |row: Vec<Value>| {
-            let Value::Blob(packed) = &row[0] else {
-                panic!("{row:?} is no key")
-            };
-            let mut key = RowSet::new(1);
-            assert!(key.push_encoded(packed));
-            match key.row(0).values().next() {
-                Some(ValueRef::Integer(item)) => item as usize,
-                other => panic!("{other:?} is no item"),
-            }
-        };
-        let mut items: Vec<usize> = rows.map(item).collect();
-        items.sort_unstable();
-        items
-    }
-
     fn provider(&self) -> Arc<FaultyProvider> {
         self.db().settle(&["t"]);
         let provider = FaultyProvider::new(self.db().opens("s"), &Countdown::never());
@@ -174,80 +154,7 @@ impl Member for Replica {
     }
 
     fn view(&self) -> View {
-        let db = self.db();
-        let stored = db.query("SELECT scope_sync_knowledge FROM scope_info");
-        let mut knowledge = match &stored[0][0] {
-            Value::Blob(bytes) => Knowledge::from_bytes(bytes).unwrap(),
-            _ => Knowledge::new(self.own.clone()),
-        };
-        let own = knowledge.key_map().own().clone();
-        assert_eq!(own, self.own);
-        let id = |key: i64| match u32::try_from(key).expect("a key is no negative number") {
-            0 => own.clone(),
-            key => {
-                let id = knowledge.key_map().id(ReplicaKey(key));
-                id.expect("the key is in the map").clone()
-            }
-        };
-        let time = db.engine().either(
-            "CASE WHEN update_scope_local_id IS NULL THEN last_change_datetime ELSE sync_write_time END",
-            "sync_write_time",
-        );
-        // A change of this replica has its own tick, what came through the scope the scope's key and tick.
-        let version = |kind: &str| {
-            format!(
-                "CASE WHEN {kind}_scope_local_id IS NULL THEN 0 ELSE scope_{kind}_peer_key END, \
-                 CASE WHEN {kind}_scope_local_id IS NULL THEN CAST(local_{kind}_peer_timestamp AS bigint) ELSE scope_{kind}_peer_timestamp END"
-            )
-        };
-        let sql = format!(
-            "SELECT t_tracking.id, v, {}, {}, {time}, CASE WHEN update_scope_local_id IS NOT NULL THEN sync_writer END, \
-             CAST(local_update_peer_timestamp AS bigint) FROM t_tracking LEFT JOIN t ON t.id = t_tracking.id",
-            version("update"),
-            version("create"),
-        );
-        let mut greatest = 0;
-        let mut rows = Vec::new();
-        for row in db.query(&sql) {
-            let number = |column: usize| match row[column] {
-                Value::Integer(number) => Some(number),
-                _ => None,
-            };
-            let version = |first: usize| {
-                let tick = number(first + 1).expect("a version has a tick");
-                let key = number(first).expect("a version has a key");
-                (id(key), tick as u64)
-            };
-            greatest = greatest.max(number(8).expect("a tracking row has a tick"));
-            let content = match &row[1] {
-                Value::Text(text) => Names::content_of(text),
-                _ => None,
-            };
-            let update = version(2);
-            rows.push((
-                number(0).expect("an item is a number") as usize,
-                Row {
-                    content,
-                    create: version(4),
-                    time: number(6),
-                    writer: Some(number(7).map_or_else(|| update.0.clone(), id)),
-                    update,
-                },
-            ));
-        }
-        // What a source would claim of itself now: all that is stamped, and the mark that it claimed last or would claim.
-        let mark = db.number(db.engine().either(
-            "SELECT tick - 1 FROM sync_tick",
-            "SELECT CONVERT(bigint, MIN_ACTIVE_ROWVERSION()) - 1",
-        ));
-        knowledge.set_local_tick(mark.max(greatest) as u64);
-        let sources = "SELECT count(*) FROM sync_scope WHERE was_source = 1";
-        View {
-            rows,
-            newcomer: db.number(sources) == 0 && knowledge.max_tick_where(|id| *id != own) == 0,
-            knowledge,
-            waiting: self.waiting(),
-        }
+        view(self.db(), "s", &self.own)
     }
 }
 

@@ -21,6 +21,7 @@ mod session;
 mod tally;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use tally::Tally;
 
@@ -77,13 +78,20 @@ pub fn check(seed: u64, server: bool) -> Result<Tally, Box<Failure>> {
 }
 
 fn carry_out(plan: &Plan) -> Result<Run<'_>, Box<Failure>> {
-    let mut run = Run::new(plan);
-    match run.all() {
+    let made =
+        catch_unwind(|| Run::new(plan)).map_err(|_| "it panicked before the first step".to_owned());
+    let failure = |what, trace| Failure {
+        seed: plan.seed,
+        what,
+        trace,
+    };
+    let mut run = made.map_err(|what| failure(what, Vec::new()))?;
+    let done = catch_unwind(AssertUnwindSafe(|| run.all()));
+    match done.unwrap_or_else(|_| Err("it panicked; the message is above".to_owned())) {
         Ok(()) => Ok(run),
-        Err(what) => Err(Box::new(Failure {
-            seed: plan.seed,
-            what,
-            trace: run.trace.split_off(run.trace.len().saturating_sub(SHOWN)),
-        })),
+        Err(what) => {
+            let trace = run.trace.split_off(run.trace.len().saturating_sub(SHOWN));
+            Err(Box::new(failure(what, trace)))
+        }
     }
 }

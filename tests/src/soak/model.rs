@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use sync_provider::ConflictRecord;
 
-use super::database::view;
+use super::database::scope_name;
 use super::plan::{FIRST_UNIQUE, Seat};
 use crate::communities::{Names, State, Transfer, Who, check_community, quiet};
 use crate::support::engines::Database;
+use crate::support::member::view;
 
 /// The community as it was last seen.
 #[derive(Debug)]
@@ -203,7 +204,8 @@ impl Model {
 
     fn look(&self, seat: usize) -> Result<State, String> {
         let Seat { database, scope } = self.seats[seat];
-        let view = view(&self.databases[database], scope, &self.names.replicas[seat]);
+        let (database, own) = (&self.databases[database], &self.names.replicas[seat]);
+        let view = view(database, &scope_name(scope), own);
         State::of(&self.names, seat as u8, &view)
     }
 

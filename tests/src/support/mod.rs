@@ -4,6 +4,7 @@ pub mod blocking;
 pub mod dump;
 pub mod engines;
 pub mod faulty;
+pub mod member;
 // Shared with the tests of the provider itself, which need more of it.
 #[allow(dead_code, reason = "only the provider's own tests use all of it")]
 #[path = "../../../crates/sync-provider-mssql/tests/it/msf.rs"]
