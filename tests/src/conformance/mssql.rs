@@ -52,6 +52,8 @@ struct Replica {
     /// `None` only when it is being dropped.
     db: Option<Arc<BlockingDatabase>>,
     id: ReplicaId,
+    /// Rows that are rejected at the moment: the next scenario is not to meet that.
+    rejected: Mutex<Vec<(usize, Vec<Value>)>>,
 }
 
 impl Mssql {
@@ -99,6 +101,7 @@ impl Engine for Mssql {
             layout,
             db: Some(Arc::new(db)),
             id: ReplicaId::from_uuid(id.parse().unwrap()),
+            rejected: Mutex::default(),
         })
     }
 
@@ -312,6 +315,12 @@ impl Replica {
 
 impl Drop for Replica {
     fn drop(&mut self) {
+        let rejected = std::mem::take(&mut *self.rejected.lock().unwrap());
+        if !std::thread::panicking() {
+            rejected
+                .iter()
+                .for_each(|(table, key)| self.reject(*table, key, false));
+        }
         let Some(db) = self.db.take() else { return };
         // What a failing scenario leaves behind is not worth keeping.
         if let Ok(db) = Arc::try_unwrap(db)
@@ -447,6 +456,13 @@ impl TestReplica for Replica {
     fn reject(&self, table: usize, key: &[Value], rejected: bool) {
         let spec = &TABLES[table];
         let name = spec.name;
+        let row = (table, key.to_vec());
+        let mut all = self.rejected.lock().unwrap();
+        all.retain(|other| *other != row);
+        if rejected {
+            all.push(row);
+        }
+        drop(all);
         let hash = key_is(spec, key).bytes().fold(0_u64, |hash, byte| {
             hash.wrapping_mul(31).wrapping_add(byte.into())
         });

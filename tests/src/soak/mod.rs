@@ -1,6 +1,6 @@
 //! Random communities over real databases: chaos first, then calm, and the laws of communities at every step.
 //!
-//! A seed is a [plan](plan::Plan): who takes part, what everybody writes and when, which sessions there are, and what goes wrong in them. It is
+//! A seed is a plan: who takes part, what everybody writes and when, which sessions there are, and what goes wrong in them. It is
 //! carried out twice, and both times the same must happen. What is looked at is read past the code under test, with statements of our own;
 //! what has to hold are the [laws](crate::communities) that the enumerated communities have to keep, too:
 //!

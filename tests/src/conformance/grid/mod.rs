@@ -1,7 +1,7 @@
 //! The conflict grid: everything that can have happened to a row on two sides, under each policy, whoever initiates, in each direction.
 //!
 //! A [`Cell`] is what happened to one row, a [`Run`] the session that follows; both are data. The rows of all cells of one [`World`] go
-//! through a run together, and each is held against a model of the rules ([`model`]) that calls nothing of the code under test: rows, versions, knowledge,
+//! through a run together, and each is held against a model of the rules (`model.rs`) that calls nothing of the code under test: rows, versions, knowledge,
 //! conflict records, statistics, and a second session that must have nothing to do.
 
 mod cell;
