@@ -184,7 +184,7 @@ impl<'p> Run<'p> {
             // Records are told as soon as the commit is answered, and that is when a direction is complete.
             Some(seat) => is_done || directions[usize::from(seat != meeting.sides[1])].is_some(),
         };
-        self.tally.unanswered += u64::from(!told);
+        self.tally.unanswered += u64::from(!told || ended.unanswered);
         Ok((moved, told))
     }
 

@@ -27,6 +27,8 @@ pub(super) struct Ended {
     pub(super) meanwhile: [Vec<(usize, Written)>; 2],
     /// Whether the fault came.
     pub(super) failed: bool,
+    /// A commit was carried out and its answer lost for good.
+    pub(super) unanswered: bool,
 }
 
 /// What both sides of a session share.
@@ -37,6 +39,8 @@ struct Stage {
     databases: Arc<Vec<Database>>,
     model: Arc<Mutex<Model>>,
     told: Told,
+    /// A commit has no answer, and never will have one: nobody is told its records.
+    unanswered: AtomicBool,
     /// The first law that was broken.
     broken: Mutex<Option<String>>,
     cut: Notify,
@@ -50,6 +54,7 @@ struct Side {
     stage: Arc<Stage>,
     side: usize,
     database: usize,
+    countdown: Countdown,
     calls: AtomicUsize,
     open: AtomicI64,
     written: Mutex<Vec<(usize, Written)>>,
@@ -71,6 +76,7 @@ pub(super) fn run(
         databases: Arc::clone(databases),
         model: Arc::clone(model),
         told: Told::default(),
+        unanswered: AtomicBool::new(false),
         broken: Mutex::default(),
         cut: Notify::new(),
         was_cut: AtomicBool::new(false),
@@ -82,18 +88,18 @@ pub(super) fn run(
             stage: Arc::clone(&stage),
             side,
             database: seats[side].database,
+            countdown: countdown(meeting.fault, side),
             calls: AtomicUsize::new(0),
             open: AtomicI64::new(0),
             written: Mutex::default(),
         })
     });
-    let countdowns = [0, 1].map(|side| countdown(meeting.fault, side));
     let provider = |side: usize| -> Arc<dyn SyncProvider> {
         let database = &databases[seats[side].database];
         database.settle(&["t"]);
         let opens = database.opens(&scope_name(seats[side].scope));
         let watcher = Arc::clone(&sides[side]);
-        Arc::new(FaultyProvider::new(opens, &countdowns[side]).watched(watcher))
+        Arc::new(FaultyProvider::new(opens, &sides[side].countdown).watched(watcher))
     };
     let heard = Arc::clone(&stage.told);
     let mut orchestrator = SyncOrchestrator::new(provider(0), provider(1))
@@ -135,13 +141,14 @@ pub(super) fn run(
         return Err(broken);
     }
     let meanwhile = sides.each_ref().map(|side| lock(&side.written).clone());
-    let failed =
-        countdowns.iter().any(Countdown::has_failed) || stage.was_cut.load(Ordering::SeqCst);
+    let failed = sides.iter().any(|side| side.countdown.has_failed())
+        || stage.was_cut.load(Ordering::SeqCst);
     Ok(Ended {
         result,
         told: Arc::clone(&stage.told),
         meanwhile,
         failed,
+        unanswered: stage.unanswered.load(Ordering::SeqCst),
     })
 }
 
@@ -169,12 +176,17 @@ impl Side {
         }
     }
 
+    /// The records of a commit are told before anybody asks a database again, if they ever are.
+    fn account(&self, model: &mut Model) -> Result<(), String> {
+        let told = !self.stage.unanswered.load(Ordering::SeqCst);
+        model.account(&self.stage.told, told)
+    }
+
     fn act(&self, call: usize) {
         let edits = self.stage.meeting.meanwhile.iter();
         for one in edits.filter(|one| one.side == self.side && one.call == call) {
             let mut model = lock(&self.stage.model);
-            // The records of a commit are told before anybody asks this database again.
-            let accounted = model.account(&self.stage.told, true);
+            let accounted = self.account(&mut model);
             let written = write(&self.stage.databases[self.database], one.edit);
             lock(&self.written).push((call, written));
             self.note(accounted.and_then(|()| match written {
@@ -213,10 +225,17 @@ impl Watcher for Side {
         let seat = self.stage.rules.sides[self.side];
         match call {
             Call::BeginEnumeration => {
-                let accounted = model.account(&self.stage.told, true);
+                let accounted = self.account(&mut model);
                 self.note(accounted.and_then(|()| model.enumerating(self.side, seat)));
             }
-            Call::Commit => self.note(model.committed(self.side, self.stage.rules)),
+            Call::Commit => {
+                // A lost connection is made anew, and the commit then found.
+                let is_last = matches!(self.stage.meeting.fault, Fault::Fails { .. });
+                if is_last && self.countdown.has_failed() {
+                    self.stage.unanswered.store(true, Ordering::SeqCst);
+                }
+                self.note(model.committed(self.side, self.stage.rules));
+            }
             _ => {}
         }
     }
