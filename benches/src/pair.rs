@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sync_orchestrator::{SyncDirectionOrder, SyncOperationStatistics, SyncOrchestrator};
+use sync_provider::ConflictPolicy;
 use sync_provider_sqlite::{
     DEFAULT_BUSY_TIMEOUT, Provisioning, SqliteProvider, TableChoice, Tables, describe,
 };
@@ -47,6 +48,7 @@ impl Pair {
         Provisioning::new(SCOPE, Tables::Listed(vec![choice])).apply(&pair.source())?;
         let (scope, templates) = describe(&pair.source(), None, DEFAULT_BUSY_TIMEOUT)?;
         Provisioning::new(SCOPE, Tables::Like(scope, templates)).apply(&pair.file("empty.db"))?;
+        copy(&pair.source(), &pair.file("filled.db"))?;
         Ok(pair)
     }
 
@@ -73,6 +75,15 @@ impl Pair {
         copy(&self.file("empty.db"), &self.destination())
     }
 
+    /// Makes both as they were at first: who met a destination before would take a new one of its name for that.
+    ///
+    /// # Errors
+    /// The files cannot be written.
+    pub fn renew(&self) -> Result<()> {
+        copy(&self.file("filled.db"), &self.source())?;
+        self.empty_destination()
+    }
+
     /// As [`empty_destination`](Self::empty_destination), without the triggers: what work by hand would start from.
     ///
     /// # Errors
@@ -91,12 +102,33 @@ impl Pair {
             .block_on(session(&self.source(), &self.destination(), one_way))
     }
 
+    /// The same under a policy, with somebody who hears of conflicts.
+    ///
+    /// # Errors
+    /// The session fails.
+    pub fn synchronize_under(&self, policy: ConflictPolicy) -> Result<SyncOperationStatistics> {
+        let session = orchestrator(&self.source(), &self.destination())
+            .policy(policy)
+            .on_conflict(|record| {
+                std::hint::black_box(record);
+            });
+        Ok(self.runtime.block_on(session.synchronize())?)
+    }
+
     /// Changes `count` rows of the source, spread over `rows`.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn change(&self, count: u64, rows: u64, round: u64) -> Result<()> {
-        let mut db = rusqlite::Connection::open(self.source())?;
+        self.change_in(&self.source(), count, rows, round)
+    }
+
+    /// The same in one of the files.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn change_in(&self, file: &Path, count: u64, rows: u64, round: u64) -> Result<()> {
+        let mut db = rusqlite::Connection::open(file)?;
         let transaction = db.transaction()?;
         {
             let mut update =
@@ -133,17 +165,22 @@ async fn session(
     destination: &Path,
     one_way: bool,
 ) -> Result<SyncOperationStatistics> {
-    let [local, remote] =
-        [source, destination].map(|path| Arc::new(SqliteProvider::new(path, SCOPE)));
     let direction = if one_way {
         SyncDirectionOrder::Upload
     } else {
         SyncDirectionOrder::UploadAndDownload
     };
-    Ok(SyncOrchestrator::new(local, remote)
+    Ok(orchestrator(source, destination)
         .direction(direction)
         .synchronize()
         .await?)
+}
+
+/// Both ways, unless it is told otherwise.
+fn orchestrator(source: &Path, destination: &Path) -> SyncOrchestrator {
+    let [local, remote] =
+        [source, destination].map(|path| Arc::new(SqliteProvider::new(path, SCOPE)));
+    SyncOrchestrator::new(local, remote).direction(SyncDirectionOrder::UploadAndDownload)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

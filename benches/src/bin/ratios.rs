@@ -1,6 +1,6 @@
 //! Measures what `docs/benchmarks.md` reports, each thing against its floor in turns, and prints the tables.
 //!
-//! `ratios [first|quiet|changes|tracking|all] [ROWS] [TURNS]`
+//! `ratios [first|quiet|changes|conflicts|tracking|all] [ROWS] [TURNS]`
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use sync_benches::pair::Pair;
 use sync_benches::sample::Keys;
 use sync_benches::stopwatch::{Contestant, race};
 use sync_benches::tracking::{Application, Tracked, Write};
+use sync_provider::ConflictPolicy;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -33,6 +34,9 @@ fn main() -> Result<()> {
     }
     if all || what == "changes" {
         changes(rows, turns.max(21))?;
+    }
+    if all || what == "conflicts" {
+        conflicts(rows / 10, turns)?;
     }
     Ok(())
 }
@@ -159,6 +163,67 @@ fn changes(rows: u64, turns: usize) -> Result<()> {
             "| {} | {} | {:.2} |",
             contestant.name,
             milliseconds(race.wall(index)),
+            race.ratio(index, 0)
+        )?;
+    }
+    Ok(())
+}
+
+/// A session in which all rows were changed on one side, and one in which they were changed on both.
+fn conflicts(rows: u64, turns: usize) -> Result<()> {
+    let sessions = [
+        ("changed on one side", None),
+        (
+            "on both, destination wins",
+            Some(ConflictPolicy::DestinationWins),
+        ),
+        ("on both, source wins", Some(ConflictPolicy::SourceWins)),
+        (
+            "on both, last writer wins",
+            Some(ConflictPolicy::LastWriterWins),
+        ),
+        ("on both, deferred", Some(ConflictPolicy::Defer)),
+    ];
+    let pairs = sessions.each_ref().map(|_| Pair::new(Keys::Integer, rows));
+    let mut contestants = Vec::new();
+    for (pair, (name, policy)) in pairs.iter().zip(sessions) {
+        let pair = pair.as_ref().map_err(ToString::to_string)?;
+        let mut round = 0;
+        let in_conflict = policy.is_some();
+        let prepare = move || {
+            round += 2;
+            pair.renew()?;
+            pair.synchronize(false)?;
+            if in_conflict {
+                pair.change_in(&pair.destination(), rows, rows, round)?;
+            }
+            pair.change(rows, rows, round + 1)
+        };
+        let run = move || {
+            let policy = policy.clone().unwrap_or_default();
+            let done = pair.synchronize_under(policy)?.upload;
+            let met = done.map(|upload| upload.conflicts);
+            match met == Some(if in_conflict { rows } else { 0 }) {
+                true => Ok(()),
+                false => Err(format!("{name}: {done:?}").into()),
+            }
+        };
+        contestants.push(Contestant::new(name, prepare, run));
+    }
+    let race = race(&mut contestants, turns)?;
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "\n{rows} rows that were changed, both ways, {turns} turns\n\n| | ms | processor ms | ratio |\n|---|--:|--:|--:|"
+    )?;
+    for (index, contestant) in contestants.iter().enumerate() {
+        let times = [race.wall(index), race.processor(index)].map(milliseconds);
+        writeln!(
+            out,
+            "| {} | {} | {} | {:.2} |",
+            contestant.name,
+            times[0],
+            times[1],
             race.ratio(index, 0)
         )?;
     }
