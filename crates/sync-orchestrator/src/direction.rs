@@ -22,8 +22,8 @@ pub(crate) struct Direction<'a> {
     pub(crate) on_row: Option<&'a (dyn Fn(&RowEffect) + Send + Sync)>,
 }
 
-/// How often a direction may start again before something must be wrong.
-const MOST_RESTARTS: u32 = 64;
+/// How often a direction may start again before something must be wrong. A destination may leave out a row each time, many of them in each table.
+const MOST_RESTARTS: u32 = 16_384;
 
 impl Direction<'_> {
     pub(crate) async fn run(&self) -> Result<DirectionStatistics, ProviderError> {
