@@ -22,14 +22,15 @@ pub(crate) struct Direction<'a> {
     pub(crate) on_row: Option<&'a (dyn Fn(&RowEffect) + Send + Sync)>,
 }
 
-/// How often a direction may start again before something must be wrong. A destination may leave out a row each time, many of them in each table.
-const MOST_RESTARTS: u32 = 16_384;
+/// How often a direction may start again before something must be wrong. A destination may have to a few times, for each of many tables.
+const MOST_RESTARTS: u32 = 1_024;
 
 impl Direction<'_> {
     pub(crate) async fn run(&self) -> Result<DirectionStatistics, ProviderError> {
         let mut restarts = 0;
+        let mut kept = DirectionStatistics::default();
         loop {
-            if let Some(statistics) = self.attempt().await? {
+            if let Some(statistics) = self.attempt(&mut kept).await? {
                 return Ok(statistics);
             }
             restarts += 1;
@@ -42,9 +43,12 @@ impl Direction<'_> {
         }
     }
 
-    /// `None` when the destination asks for the direction to start again.
-    async fn attempt(&self) -> Result<Option<DirectionStatistics>, ProviderError> {
-        let mut statistics = DirectionStatistics::default();
+    /// `None` when the destination asks for the direction to start again. `kept` counts what it has committed.
+    async fn attempt(
+        &self,
+        kept: &mut DirectionStatistics,
+    ) -> Result<Option<DirectionStatistics>, ProviderError> {
+        let mut statistics = *kept;
         // Conflicts of an attempt that is rolled back have not happened, so they wait for the commit.
         let mut conflicts = ConflictLog::default();
         let parameters = self
@@ -96,7 +100,21 @@ impl Direction<'_> {
                     return Ok(None);
                 }
                 (Next::Rows(keys), None) => self.source.rows_by_key(self.session, keys).await?,
-                (Next::Rows(_), Some(_)) => {
+                (Next::CommittedSoFar(keys), None) => {
+                    *kept = statistics;
+                    let conflicts = std::mem::take(&mut conflicts);
+                    if let Some(listen) = self.on_conflict {
+                        conflicts.show(&|record| listen(record))?;
+                    }
+                    self.source.rows_by_key(self.session, keys).await?
+                }
+                // Batches that were still to come of what was asked for before are not wanted any more.
+                (Next::UndoneSince(keys), _) => {
+                    statistics = *kept;
+                    conflicts = ConflictLog::default();
+                    self.source.rows_by_key(self.session, keys).await?
+                }
+                (Next::Rows(_) | Next::CommittedSoFar(_), Some(_)) => {
                     return Err(ProviderError::malformed(
                         "destination",
                         "it asked for rows by key before the last batch",

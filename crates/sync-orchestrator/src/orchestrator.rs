@@ -192,7 +192,8 @@ impl SyncOrchestrator {
     /// Runs a session.
     ///
     /// # Errors
-    /// [`SyncFailure`] says what went wrong and which direction was completed before. The direction under way leaves no trace.
+    /// [`SyncFailure`] says what went wrong and which direction was completed before. The direction under way leaves no trace, unless some of its rows
+    /// had to be tried in transactions of their own ([`Next::CommittedSoFar`](sync_provider::Next::CommittedSoFar)): then the others stay, and those wait.
     ///
     /// The same holds when the future is dropped, by a time limit for example, except that nobody says then whether a commit under way
     /// came through; a [`Cancellation`] tells.

@@ -210,9 +210,15 @@ pub enum Next {
     Changes,
     /// These rows by key ([`crate::SyncProvider::rows_by_key`]), in as many batches as it takes, after which the direction goes on.
     Rows(Vec<TableKeys>),
-    /// The direction once more from its first batch, nothing of it being left: rows turned out, at the end, to break a constraint, and they
-    /// are known now; or another writer is in the way, and the source must not keep its snapshot while that one is waited for. The counts of
-    /// the direction start again.
+    /// What came so far is committed, together with what it taught. These rows may undo the transaction that they are written in, so they have
+    /// one of their own: they are asked for by key, as with [`Next::Rows`]. What happens from now on changes nothing of what is committed.
+    CommittedSoFar(Vec<TableKeys>),
+    /// A row undid the transaction since the last [`Next::CommittedSoFar`]: the counts are again what they were then, and these rows are asked for by
+    /// key, instead of those of the last request that have not come yet.
+    UndoneSince(Vec<TableKeys>),
+    /// The direction once more from its first batch, nothing of it being left since the last [`Next::CommittedSoFar`]: rows turned out, at the end, to break a constraint, and they
+    /// are known now; or another writer is in the way, and the source must not keep its snapshot while that one is waited for. The counts
+    /// are again what they were then.
     Restart,
     /// Nothing: the direction is committed together with what it taught.
     Committed,

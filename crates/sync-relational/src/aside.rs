@@ -6,8 +6,8 @@ use sync_knowledge::Version;
 
 use crate::row_key::RowKey;
 
-/// Rows of one table that are remembered by key; beyond that the whole table stays unlearned instead.
-const MOST_REMEMBERED: usize = 10_000;
+/// Rows of one table that are set aside by key; beyond that the whole table stays unlearned, and the others are only counted.
+const MOST_SET_ASIDE: usize = 10_000;
 
 /// The rows left aside, table by table.
 #[derive(Debug, Default)]
@@ -28,48 +28,53 @@ pub(crate) struct Failed {
     pub(crate) enumerated: Option<Version>,
 }
 
-#[derive(Debug)]
-enum OfTable {
-    /// By key: rows that failed and why, and rows whose conflict is deferred.
-    Remembered {
-        failed: BTreeMap<RowKey, Failed>,
-        deferred: BTreeSet<RowKey>,
-    },
-    /// Too many: the table stays unlearned, and only the failures are counted.
-    Unlearned { failed: u64 },
-}
-
-impl Default for OfTable {
-    fn default() -> Self {
-        OfTable::Remembered {
-            failed: BTreeMap::new(),
-            deferred: BTreeSet::new(),
-        }
-    }
+/// What is set aside of a table.
+#[derive(Debug, Default)]
+struct OfTable {
+    /// Rows that failed and why.
+    failed: BTreeMap<RowKey, Failed>,
+    /// Rows whose conflict is deferred.
+    deferred: BTreeSet<RowKey>,
+    /// How many failed beyond those.
+    more: u64,
+    /// There were too many: the table stays unlearned.
+    unlearned: bool,
 }
 
 impl Aside {
-    /// Sets a row aside that failed. `key` is made only where the row is remembered.
+    /// Sets a row aside that failed. `key` is made only where there is room for it.
     pub(crate) fn fail(&mut self, table: usize, key: impl FnOnce() -> RowKey, row: Failed) {
         let of_table = self.tables.entry(table).or_default();
-        match of_table {
-            OfTable::Remembered { failed, .. } => {
-                failed.insert(key(), row);
+        match of_table.has_room() {
+            true => drop(of_table.failed.insert(key(), row)),
+            false => {
+                of_table.more += 1;
+                of_table.unlearned = true;
             }
-            OfTable::Unlearned { failed } => *failed += 1,
         }
-        of_table.limit();
+    }
+
+    /// Sets a row aside once more that was asked for by key.
+    pub(crate) fn put_back(&mut self, table: usize, key: RowKey, row: Failed) {
+        self.tables
+            .entry(table)
+            .or_default()
+            .failed
+            .insert(key, row);
     }
 
     /// Sets a row aside whose conflict is deferred, and says whether that is news.
     pub(crate) fn defer(&mut self, table: usize, key: impl FnOnce() -> RowKey) -> bool {
         let of_table = self.tables.entry(table).or_default();
-        let new = match of_table {
-            OfTable::Remembered { deferred, .. } => deferred.insert(key()),
-            OfTable::Unlearned { .. } => true,
-        };
-        of_table.limit();
-        new
+        let key = key();
+        if of_table.deferred.contains(&key) {
+            return false;
+        }
+        match of_table.has_room() {
+            true => drop(of_table.deferred.insert(key)),
+            false => of_table.unlearned = true,
+        }
+        true
     }
 
     /// Takes note of rows whose keys cannot be read: the table stays unlearned.
@@ -85,13 +90,18 @@ impl Aside {
         tables.map(|(table, (_, reason))| (*table, reason.as_str()))
     }
 
-    /// Takes the failed rows that are remembered out, for they are asked for by key now, and gives their tables and keys.
-    pub(crate) fn expect_failed(&mut self) -> impl Iterator<Item = (usize, &RowKey)> {
+    /// Takes failed rows out whose keys are known, for they are asked for by key now, and gives all that are asked for.
+    pub(crate) fn expect_failed(
+        &mut self,
+        wanted: impl Fn(&(usize, RowKey)) -> bool,
+    ) -> impl Iterator<Item = (usize, &RowKey)> {
         for (table, of_table) in &mut self.tables {
-            if let OfTable::Remembered { failed, .. } = of_table {
-                let rows = std::mem::take(failed).into_iter();
-                self.expected
-                    .extend(rows.map(|(key, row)| ((*table, key), row)));
+            for (key, row) in std::mem::take(&mut of_table.failed) {
+                let key = (*table, key);
+                match wanted(&key) {
+                    true => drop(self.expected.insert(key, row)),
+                    false => drop(of_table.failed.insert(key.1, row)),
+                }
             }
         }
         self.expected.keys().map(|(table, key)| (*table, key))
@@ -105,70 +115,52 @@ impl Aside {
     /// All that was asked for has come: a failed row that did not come has not got through.
     pub(crate) fn all_came(&mut self) {
         for ((table, key), row) in std::mem::take(&mut self.expected) {
-            self.fail(table, || key, row);
+            self.put_back(table, key, row);
         }
     }
 
-    /// The failed rows that are remembered: table, key and reason.
-    pub(crate) fn failed(&self) -> impl Iterator<Item = (usize, &RowKey, &str)> {
+    /// The failed rows whose keys are known: table, key and what is known of them.
+    pub(crate) fn failed(&self) -> impl Iterator<Item = (usize, &RowKey, &Failed)> {
         self.tables.iter().flat_map(|(table, of_table)| {
-            let failed = match of_table {
-                OfTable::Remembered { failed, .. } => Some(failed),
-                OfTable::Unlearned { .. } => None,
-            };
-            let rows = failed.into_iter().flatten();
-            rows.map(|(key, row)| (*table, key, row.reason.as_str()))
+            let failed = of_table.failed.iter();
+            failed.map(|(key, row)| (*table, key, row))
         })
     }
 
-    /// The deferred rows that are remembered: table and key.
+    /// The deferred rows whose keys are known: table and key.
     pub(crate) fn deferred(&self) -> impl Iterator<Item = (usize, &RowKey)> {
-        self.tables.iter().flat_map(|(table, of_table)| {
-            let deferred = match of_table {
-                OfTable::Remembered { deferred, .. } => Some(deferred),
-                OfTable::Unlearned { .. } => None,
-            };
-            deferred.into_iter().flatten().map(|key| (*table, key))
-        })
+        self.tables
+            .iter()
+            .flat_map(|(table, of_table)| of_table.deferred.iter().map(|key| (*table, key)))
     }
 
     /// How many rows failed, remembered or not.
     pub(crate) fn failures(&self) -> u64 {
-        let named: u64 = self.tables.values().map(OfTable::failures).sum();
+        let named = self.tables.values();
+        let named = named.map(|of_table| of_table.failed.len() as u64 + of_table.more);
         let nameless = self.nameless.values().map(|(rows, _)| rows);
-        named + nameless.sum::<u64>()
+        named.sum::<u64>() + nameless.sum::<u64>()
+    }
+
+    /// Whether more rows of a table were set aside than are remembered.
+    pub(crate) fn is_beyond(&self, table: usize) -> bool {
+        let of_table = self.tables.get(&table);
+        of_table.is_some_and(|of_table| of_table.unlearned)
     }
 
     /// The tables that stay unlearned as a whole.
     pub(crate) fn unlearned(&self) -> impl Iterator<Item = usize> {
         self.tables
-            .iter()
-            .filter(|(_, of_table)| matches!(of_table, OfTable::Unlearned { .. }))
-            .map(|(table, _)| *table)
+            .keys()
+            .copied()
+            .filter(|table| self.is_beyond(*table))
             .chain(self.nameless.keys().copied())
     }
 }
 
 impl OfTable {
-    fn failures(&self) -> u64 {
-        match self {
-            OfTable::Remembered { failed, .. } => failed.len() as u64,
-            OfTable::Unlearned { failed } => *failed,
-        }
-    }
-
-    fn limit(&mut self) {
-        if let OfTable::Remembered { failed, deferred } = self
-            && failed.len() + deferred.len() > MOST_REMEMBERED
-        {
-            self.unlearn();
-        }
-    }
-
-    fn unlearn(&mut self) {
-        *self = OfTable::Unlearned {
-            failed: self.failures(),
-        };
+    fn has_room(&self) -> bool {
+        self.failed.len() + self.deferred.len() < MOST_SET_ASIDE
     }
 }
 
@@ -177,7 +169,7 @@ mod tests {
     use super::*;
     use crate::row_key::number;
 
-    const KEYS: u32 = MOST_REMEMBERED as u32;
+    const KEYS: u32 = MOST_SET_ASIDE as u32;
 
     fn key(number: u32) -> impl FnOnce() -> RowKey {
         move || self::number(number.into())
@@ -201,10 +193,16 @@ mod tests {
         aside.fail(1, key(1), no());
         assert_eq!(aside.unlearned().count(), 0);
         assert!(aside.defer(0, key(u32::MAX)));
+        assert!(!aside.defer(0, key(KEYS)), "it is known still");
         assert_eq!(aside.unlearned().collect::<Vec<_>>(), [0]);
-        assert_eq!((aside.failed().count(), aside.deferred().count()), (1, 0));
+        let half = MOST_SET_ASIDE / 2;
+        assert_eq!(
+            (aside.failed().count(), aside.deferred().count()),
+            (half + 1, half)
+        );
         aside.fail(0, key(0), no());
         assert_eq!(aside.failures(), u64::from(KEYS) / 2 + 2);
+        assert!(aside.is_beyond(0) && !aside.is_beyond(1));
     }
 
     #[test]
@@ -213,7 +211,7 @@ mod tests {
         for _ in 0..2 {
             (0..KEYS).for_each(|number| aside.fail(0, key(number), no()));
             assert_eq!(aside.failures(), u64::from(KEYS));
-            assert_eq!(aside.expect_failed().count(), MOST_REMEMBERED);
+            assert_eq!(aside.expect_failed(|_| true).count(), MOST_SET_ASIDE);
             assert_eq!(aside.failures(), 0);
             (0..KEYS).for_each(|number| assert_eq!(aside.came(0, key(number)()), None));
             aside.all_came();
@@ -231,7 +229,7 @@ mod tests {
         assert_eq!(aside.failures(), 4);
         assert_eq!(aside.unlearned().collect::<Vec<_>>(), [0]);
         assert_eq!(aside.nameless().collect::<Vec<_>>(), [(0, "unreadable")]);
-        assert_eq!(aside.expect_failed().count(), 1);
+        assert_eq!(aside.expect_failed(|_| true).count(), 1);
     }
 
     #[test]
@@ -243,13 +241,21 @@ mod tests {
             enumerated: Some(version),
         };
         (0..3).for_each(|number| aside.fail(0, key(number), row("at first")));
-        assert_eq!(aside.expect_failed().count(), 3);
+        assert_eq!(aside.expect_failed(|_| true).count(), 3);
+        assert_eq!(
+            aside.expect_failed(|_| false).count(),
+            3,
+            "they are expected still"
+        );
         assert_eq!(aside.came(0, key(0)()), Some(version));
         assert_eq!(aside.came(0, key(1)()), Some(version));
         assert_eq!(aside.came(0, key(9)()), None, "it was not asked for");
         aside.fail(0, key(1), row("again"));
         aside.all_came();
-        let left: Vec<_> = aside.failed().map(|(_, _, reason)| reason).collect();
+        let left: Vec<_> = aside
+            .failed()
+            .map(|(_, _, row)| row.reason.as_str())
+            .collect();
         assert_eq!(left, ["again", "at first"]);
     }
 }

@@ -8,21 +8,26 @@ use sync_provider::TableShape;
 use crate::row_key::RowKey;
 use crate::store::Breach;
 
+/// A row: its table and its key.
+pub(crate) type Row = (usize, RowKey);
+
 /// Kept from one attempt of a direction to the next.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Caution {
-    /// Rows that have to wait until the end: (table, key) and why.
-    withheld: BTreeMap<(usize, RowKey), String>,
+    /// Rows that have to wait until the end, and why.
+    withheld: BTreeMap<Row, String>,
     /// What the user's triggers do is checked row by row.
     guarded: bool,
-    /// Rows that were written together when the transaction was undone, by one of them.
-    suspects: BTreeSet<(usize, RowKey)>,
-    /// Rows that undid the transaction: they are not tried again in this direction, unless the handler wants them written all the same.
-    banned: BTreeMap<(usize, RowKey), Ban>,
-    /// How often rows of a table undid the transaction.
-    undone: BTreeMap<usize, u32>,
-    /// Tables whose rows did too often: none of them is written in this direction.
-    closed: BTreeMap<usize, Ban>,
+    /// How often the transaction was undone by rows that were not suspects yet.
+    undone: u32,
+    /// Rows one of which undid the transaction.
+    suspects: BTreeSet<Row>,
+    /// Tables whose rows are all suspects.
+    closed: BTreeSet<usize>,
+    /// Rows that undid a transaction in which they were written by themselves.
+    banned: BTreeMap<Row, Ban>,
+    /// Tables of which no other row is tried.
+    given_up: BTreeMap<usize, Ban>,
 }
 
 /// Why a row is not to be written.
@@ -32,82 +37,95 @@ pub(crate) struct Ban {
     pub(crate) reason: String,
     /// Nobody is asked about it any more.
     pub(crate) is_final: bool,
+    /// It was told of, and is not tried any more.
+    pub(crate) told: bool,
 }
 
-/// How often a table's rows may undo a direction before all of them wait for a later one. Each time costs what was written up to then.
-const MOST_UNDONE: u32 = 1_000;
+/// How often a direction starts again for suspects, before every row is one of a table that goes on like this. Each time costs what was written up
+/// to then.
+const MOST_UNDONE: u32 = 8;
 
 impl Caution {
-    /// Whether no row is held back, so that a caller need not give its key.
+    /// Whether no row is held back.
     pub(crate) fn withholds_none(&self) -> bool {
         self.withheld.is_empty()
     }
 
-    /// Whether no row may undo the transaction as far as is known, so that a caller need not give its key.
-    pub(crate) fn bans_none(&self) -> bool {
-        self.banned.is_empty() && self.closed.is_empty()
-    }
-
-    /// Why a row is not to be written at all, if it is not.
-    pub(crate) fn bans(&self, table: usize, key: RowKey) -> Option<&Ban> {
-        let closed = self.closed.get(&table);
-        closed.or_else(|| self.banned.get(&(table, key)))
-    }
-
-    /// Whether no row has to be written by itself, so that a caller need not give its key.
+    /// Whether no row may undo the transaction as far as is known.
     pub(crate) fn suspects_none(&self) -> bool {
-        self.suspects.is_empty()
+        self.suspects.is_empty() && self.closed.is_empty()
     }
 
-    /// Whether a row has to be written by itself.
-    pub(crate) fn suspects(&self, table: usize, key: RowKey) -> bool {
-        self.suspects.contains(&(table, key))
+    /// Whether some rows are not written like all others, so that a caller has to give their keys.
+    pub(crate) fn is_needed(&self) -> bool {
+        !(self.withholds_none() && self.suspects_none())
     }
 
-    /// What to do more carefully next time, now that a row undid the transaction: this one, or one of those that were written together.
+    /// Whether a row may undo the transaction.
+    pub(crate) fn suspects(&self, row: &Row) -> bool {
+        self.closed.contains(&row.0) || self.suspects.contains(row)
+    }
+
+    /// Why a row that undid a transaction by itself is not to be written, if it did.
+    pub(crate) fn bans(&self, row: &Row) -> Option<&Ban> {
+        let given_up = self.given_up.get(&row.0);
+        self.banned.get(row).or(given_up)
+    }
+
+    /// How many rows did.
+    pub(crate) fn banned(&self) -> usize {
+        self.banned.len()
+    }
+
+    /// Takes note of rows of a table, one of which undid the transaction.
     ///
-    /// Each answer writes fewer rows of the table than the one before, or the same ones apart; so there is an end.
-    pub(crate) fn after_undone(
-        mut self,
-        table: usize,
-        culprit: Option<RowKey>,
-        together: impl Iterator<Item = RowKey>,
-        reason: &str,
-    ) -> Caution {
-        let times = self.undone.entry(table).or_default();
-        *times += 1;
-        let reason = format!("writing it undoes the whole transaction: {reason}");
-        if *times > MOST_UNDONE {
-            let reason = format!("one of the table's rows: {reason}");
-            let is_final = true;
-            self.closed.insert(table, Ban { reason, is_final });
-            return self;
+    /// Each time there are more suspects, and those are not written together with others; so there is an end.
+    pub(crate) fn suspect(&mut self, table: usize, rows: Vec<RowKey>) {
+        self.undone += 1;
+        if self.undone > MOST_UNDONE {
+            self.closed.insert(table);
         }
-        match culprit {
-            Some(key) => self.ban((table, key), &reason),
-            None => {
-                let (again, first): (Vec<_>, Vec<_>) = together
-                    .map(|key| (table, key))
-                    .partition(|row| self.suspects.contains(row));
-                // Written apart, and still nobody can tell which.
-                if first.is_empty() {
-                    again.into_iter().for_each(|row| self.ban(row, &reason));
-                }
-                self.suspects.extend(first);
-            }
-        }
-        self
+        self.suspects
+            .extend(rows.into_iter().map(|key| (table, key)));
     }
 
-    fn ban(&mut self, row: (usize, RowKey), reason: &str) {
-        let is_final = self.banned.contains_key(&row);
-        let reason = reason.to_owned();
-        self.banned.insert(row, Ban { reason, is_final });
+    /// Takes note of a row that undid the transaction by itself. `is_final` where the handler wanted it written in spite of that.
+    pub(crate) fn ban(&mut self, row: Row, reason: &str, is_final: bool) {
+        let reason = undoing(reason);
+        self.suspects.insert(row.clone());
+        let told = false;
+        self.banned.insert(
+            row,
+            Ban {
+                reason,
+                is_final,
+                told,
+            },
+        );
+    }
+
+    /// Takes note of a row that was told of, if it undid the transaction by itself.
+    pub(crate) fn tell(&mut self, row: &Row) {
+        if let Some(ban) = self.banned.get_mut(row) {
+            ban.told = true;
+        }
+    }
+
+    /// Bans all suspects of a table, for the reason that the last of its rows gave.
+    pub(crate) fn give_up(&mut self, table: usize, reason: &str) {
+        let reason = format!("one of the table's rows: {}", undoing(reason));
+        let ban = Ban {
+            reason,
+            is_final: true,
+            told: false,
+        };
+        self.closed.insert(table);
+        self.given_up.insert(table, ban);
     }
 
     /// Why a row has to wait until the end, if it has to.
-    pub(crate) fn withholds(&self, table: usize, key: RowKey) -> Option<&str> {
-        self.withheld.get(&(table, key)).map(String::as_str)
+    pub(crate) fn withholds(&self, row: &Row) -> Option<&str> {
+        self.withheld.get(row).map(String::as_str)
     }
 
     /// Whether what the user's triggers do is checked.
@@ -138,6 +156,11 @@ impl Caution {
     }
 }
 
+/// What is said of a row whose writing undid the transaction, in the database's words.
+pub(crate) fn undoing(reason: &str) -> String {
+    format!("writing it undoes the whole transaction: {reason}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,9 +182,9 @@ mod tests {
         for triggers in [false, true] {
             let first = Caution::default().after(breach(&[1], triggers), &[shape()]);
             let first = first.expect("a row to hold back");
-            assert_eq!(first.withholds(0, number(1)), Some("no"));
+            assert_eq!(first.withholds(&(0, number(1))), Some("no"));
             assert_eq!(
-                (first.withholds(0, number(2)), first.guarded()),
+                (first.withholds(&(0, number(2))), first.guarded()),
                 (None, false)
             );
             let second = first.after(breach(&[1, 2], triggers), &[shape()]);
@@ -169,7 +192,7 @@ mod tests {
             let third = second.clone().after(breach(&[1, 2], triggers), &[shape()]);
             assert_eq!(third.is_some(), triggers);
             let Some(third) = third else { continue };
-            assert!(third.guarded() && third.withholds(0, number(2)).is_some());
+            assert!(third.guarded() && third.withholds(&(0, number(2))).is_some());
             let fourth = third.clone().after(breach(&[3], true), &[shape()]);
             assert!(fourth.is_some(), "another row still helps");
             assert!(third.after(breach(&[], true), &[shape()]).is_none());
@@ -182,32 +205,52 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_undoes_the_transaction_is_found_and_left_out() {
-        let caution = Caution::default().after_undone(0, None, (1..4).map(number), "no");
-        assert!(caution.suspects(0, number(2)) && !caution.suspects(0, number(4)));
-        assert!(!caution.suspects(1, number(2)) && caution.bans_none());
-        let caution = caution.after_undone(0, Some(number(2)), (1..4).map(number), "no");
-        let why = caution.bans(0, number(2)).expect("it is banned");
-        assert_eq!(why.reason, "writing it undoes the whole transaction: no");
-        assert!(!why.is_final);
-        assert_eq!(caution.bans(0, number(1)), None);
-        let caution = caution.after_undone(0, None, [1, 3].map(number).into_iter(), "no");
-        let banned = |caution: &Caution| {
-            (1..6)
-                .filter(|key| caution.bans(0, number(*key)).is_some())
-                .count()
-        };
-        assert_eq!(banned(&caution), 3, "nobody can tell which");
-        let caution = caution.after_undone(0, Some(number(2)), [].into_iter(), "no");
-        let why = caution.bans(0, number(2)).expect("it is banned");
-        assert!(why.is_final, "somebody wanted it written all the same");
-        let mut caution = caution;
-        for key in 10..=i64::from(MOST_UNDONE) + 5 {
-            assert_eq!(banned(&caution), 3);
-            caution = caution.after_undone(0, Some(number(key)), [].into_iter(), "no");
+    fn a_table_that_undoes_too_often_is_suspected_as_a_whole() {
+        let mut caution = Caution::default();
+        assert!(caution.suspects_none());
+        caution.suspect(1, vec![number(1)]);
+        caution.suspect(0, vec![number(1), number(2)]);
+        assert!(caution.suspects(&(0, number(2))) && !caution.suspects(&(0, number(3))));
+        assert!(!caution.suspects(&(1, number(2))));
+        for time in 3..=MOST_UNDONE + 1 {
+            assert!(!caution.suspects(&(0, number(99))), "{time}");
+            caution.suspect(0, vec![number(i64::from(time))]);
         }
-        caution = caution.after_undone(0, Some(number(9_999)), [].into_iter(), "no");
-        assert_eq!(banned(&caution), 5, "the table is closed");
-        assert_eq!(caution.bans(1, number(1)), None);
+        assert!(caution.suspects(&(0, number(99))));
+        assert!(!caution.suspects(&(1, number(99))), "the others are not");
+    }
+
+    #[test]
+    fn a_row_that_undoes_the_transaction_by_itself_says_why_and_whether_anybody_is_asked() {
+        let mut caution = Caution::default();
+        let row = (0, number(7));
+        assert_eq!(caution.bans(&row), None);
+        for is_final in [false, true] {
+            caution.ban(row.clone(), "no", is_final);
+            let reason = "writing it undoes the whole transaction: no".to_owned();
+            let told = false;
+            let ban = Ban {
+                reason,
+                is_final,
+                told,
+            };
+            assert_eq!(caution.bans(&row), Some(&ban));
+        }
+        caution.tell(&row);
+        caution.tell(&(0, number(8)));
+        assert!(caution.bans(&row).is_some_and(|ban| ban.told));
+        assert!(caution.suspects(&row) && caution.banned() == 1);
+        caution.give_up(0, "no");
+        let why = |key| {
+            caution
+                .bans(&(0, number(key)))
+                .map(|ban| ban.reason.as_str())
+        };
+        assert_eq!(why(7), Some("writing it undoes the whole transaction: no"));
+        assert_eq!(
+            why(8),
+            Some("one of the table's rows: writing it undoes the whole transaction: no")
+        );
+        assert_eq!(caution.bans(&(1, number(8))), None);
     }
 }

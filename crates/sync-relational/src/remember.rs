@@ -28,7 +28,10 @@ impl Remembered {
         let mut without_id = BTreeSet::new();
         let deferred = aside.deferred();
         let deferred = deferred.map(|(table, key)| (table, key, "conflict deferred"));
-        for (table, key, reason) in aside.failed().chain(deferred) {
+        let failed = aside.failed();
+        let failed = failed.map(|(table, key, row)| (table, key, row.reason.as_str()));
+        let all = failed.chain(deferred);
+        for (table, key, reason) in all.filter(|(table, ..)| !aside.is_beyond(*table)) {
             let Some(id) = item_id_of_packed(&shapes[table], key.spelled()) else {
                 without_id.insert(table);
                 continue;

@@ -1,6 +1,7 @@
 //! The destination's side of a direction: one transaction that takes batches in and ends with what they taught.
 
 mod slice;
+mod trials;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,15 +13,24 @@ use sync_provider::{
     settlement_replica, worth_storing,
 };
 
-use self::slice::Went;
+use self::slice::{Undone, Went};
+use self::trials::Trials;
 use crate::aside::Aside;
-use crate::caution::Caution;
+use crate::caution::{Ban, Caution, Row, undoing};
 use crate::failures::Failures;
 use crate::meeting::{Meeting, source_key};
 use crate::remember::{Remembered, forget, key_of_waiting};
 use crate::row_key::RowKey;
 use crate::store::{Attempt, Commit, Learned, Patience, Store, Waiting};
 use crate::unanswered::Unanswered;
+
+/// How many rows that undo the transaction by themselves a rehearsal tells apart in all; then the rest of the table is taken for such rows, since each
+/// costs a rehearsal the whole direction.
+const MOST_REHEARSED: usize = 256;
+
+/// Why a row waits that is to be tried by itself.
+const SUSPECT: &str =
+    "rows that it was written together with undid the transaction; it is to be written by itself";
 
 /// Who settles what the decisions leave open.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +47,8 @@ pub(crate) struct Settling {
 pub(crate) struct Applying {
     rules: Settling,
     position: Position,
+    /// The source's made-with knowledge as it came.
+    sent_with: Vec<u8>,
     /// The scope row's knowledge as it is stored.
     stored: Option<Vec<u8>>,
     /// Knowledge as the scope row holds it, re-keyed for the source's replicas.
@@ -56,6 +68,12 @@ pub(crate) struct Applying {
     /// Waiting rows to ask for: (table, key). One that came and was decided in this direction is not asked for again.
     overdue: BTreeSet<(usize, RowKey)>,
     caution: Caution,
+    /// Where the other rows are committed: those that may undo the transaction they are written in.
+    trials: Option<Trials>,
+    /// The apply transaction is open.
+    open: bool,
+    /// All is committed, and the direction is to start once more for rows that there was no room for.
+    again: bool,
     /// Rows to try again after all others, and rows for a later direction.
     aside: Aside,
     /// Rows that failed when they came again: records of those that will have failed for good if none of them comes once more.
@@ -95,6 +113,18 @@ impl Applying {
             true => Patience::Part,
             false => Patience::Full,
         };
+        let sent_with = first.made_with.clone();
+        Self::open(store, sent_with, patience, rules, position, caution).await
+    }
+
+    async fn open(
+        store: &mut dyn Store,
+        sent_with: Vec<u8>,
+        patience: Patience,
+        rules: Settling,
+        position: Position,
+        caution: Caution,
+    ) -> Result<Attempt<Box<Self>>, ProviderError> {
         let state = match store.begin_apply(patience).await? {
             Attempt::Done(state) => state,
             Attempt::Busy(error) => return Ok(Attempt::Busy(error)),
@@ -105,7 +135,7 @@ impl Applying {
             known,
             made_with,
             mapping,
-        } = Meeting::of(store.scope(), &state, &first.made_with)?;
+        } = Meeting::of(store.scope(), &state, &sent_with)?;
         let newcomer = !state.was_source && is_alone(&stored);
         let settlement = settlement_replica(known.key_map().own());
         let mut known_and_own = known.clone();
@@ -126,6 +156,7 @@ impl Applying {
         Ok(Attempt::Done(Box::new(Applying {
             rules,
             position,
+            sent_with,
             stamper: Stamper::new(Rules::SOUND, key, &known, &made_with),
             stored: state.knowledge,
             known,
@@ -140,6 +171,9 @@ impl Applying {
             waited,
             waiting,
             caution,
+            trials: None,
+            open: true,
+            again: false,
             aside: Aside::default(),
             failures: Failures::default(),
             nameless: Vec::new(),
@@ -156,13 +190,22 @@ impl Applying {
         batch: &ChangeBatch,
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Step, ProviderError> {
+        if self.again {
+            return Ok(Step::Again(self.caution));
+        }
+        if !self.open {
+            self = match self.open_again(store).await? {
+                Ok(opened) => opened,
+                Err(caution) => return Ok(Step::Again(caution)),
+            };
+        }
         let mut outcome = BatchOutcome::default();
         self.examined = self.examined.saturating_add(batch.examined);
         let repeats = batch.kind.is_repeated();
         for changes in &batch.tables {
             let went = self.apply_changes(store, changes, repeats, &mut outcome, cancelled);
-            if let Went::Undone(caution) = went.await? {
-                return Ok(Step::Again(caution));
+            if let Went::Undone(undone) = went.await? {
+                return self.without(store.shapes(), undone);
             }
         }
         for unsent in &batch.unsent {
@@ -191,6 +234,105 @@ impl Applying {
         self.finish(store, outcome).await
     }
 
+    /// The transaction for rows by themselves. None is opened where somebody else has taught the scope something since the last commit: then the keys of
+    /// replicas may be others than those that rows are remembered with.
+    async fn open_again(
+        self: Box<Self>,
+        store: &mut dyn Store,
+    ) -> Result<Result<Box<Self>, Caution>, ProviderError> {
+        let (rules, caution) = (self.rules, self.caution);
+        let attempt = Self::open(
+            store,
+            self.sent_with,
+            Patience::Full,
+            rules,
+            self.position,
+            caution,
+        );
+        let opened = match attempt.await? {
+            Attempt::Done(opened) => opened,
+            Attempt::Busy(error) => return Err(error),
+        };
+        if opened.stored != self.stored {
+            store.rollback().await?;
+            return Ok(Err(opened.caution));
+        }
+        Ok(Ok(Box::new(Applying {
+            newcomer: self.newcomer,
+            waited: self.waited,
+            overdue: BTreeSet::new(),
+            trials: self.trials,
+            aside: self.aside,
+            asked: true,
+            ..*opened
+        })))
+    }
+
+    /// How the direction goes on without rows that undid its transaction.
+    fn without(
+        mut self: Box<Self>,
+        shapes: &[TableShape],
+        undone: Undone,
+    ) -> Result<Step, ProviderError> {
+        let Undone {
+            table,
+            rows,
+            reason,
+            apart,
+            forced,
+        } = undone;
+        if !apart {
+            self.caution.suspect(table, rows);
+            return Ok(Step::Again(self.caution));
+        }
+        let rows: Vec<Row> = rows.into_iter().map(|key| (table, key)).collect();
+        for row in &rows {
+            self.caution.ban(row.clone(), &reason, forced);
+        }
+        let Some(trials) = &mut self.trials else {
+            if self.caution.banned() > MOST_REHEARSED {
+                self.caution.give_up(table, &reason);
+            }
+            return Ok(Step::Again(self.caution));
+        };
+        trials.undone(&rows, &undoing(&reason));
+        self.aside.all_came();
+        for ((table, key), row) in trials.rows() {
+            self.aside.put_back(*table, key.clone(), row.clone());
+        }
+        self.failures.take();
+        self.open = false;
+        let outcome = BatchOutcome {
+            next: Next::UndoneSince(self.wanted(shapes)),
+            ..BatchOutcome::default()
+        };
+        Ok(Step::Going(self, outcome))
+    }
+
+    /// Whether there is one transaction only, in which rows that may undo it are written by themselves: in a rehearsal nothing is committed, and where a
+    /// failure ends the session nothing may be committed before it is known that there is none.
+    fn in_one_transaction(&self) -> bool {
+        self.rules.rehearsal || self.rules.errors == ErrorPolicy::Abort
+    }
+
+    /// What is to be done with a row that is to be written.
+    fn stance(&self, row: &Row, repeated: bool) -> Stance<'_> {
+        let reason = self.caution.withholds(row).filter(|_| !repeated);
+        if let Some(reason) = reason {
+            return Stance::Later(reason);
+        }
+        let only_one = self.in_one_transaction();
+        match (&self.trials, self.caution.bans(row)) {
+            (Some(trials), Some(ban)) if trials.is_telling() => Stance::Banned(ban),
+            (Some(_), _) => Stance::Write,
+            (None, None) if only_one || !self.caution.suspects(row) => Stance::Write,
+            (None, None) => Stance::Later(SUSPECT),
+            (None, Some(ban)) if only_one && repeated => Stance::Banned(ban),
+            (None, Some(ban)) if only_one || ban.told => Stance::Later(&ban.reason),
+            (None, Some(_)) => Stance::Later(SUSPECT),
+        }
+    }
+
     /// What ends a direction in which rows cannot be written: the first of them, where they are not too many to be told apart.
     fn refusal(&mut self, store: &dyn Store) -> ProviderError {
         let records = self.failures.take().into_iter();
@@ -205,18 +347,29 @@ impl Applying {
     }
 
     fn wants_rows(&self) -> bool {
-        let failed = self.aside.failed().next().is_some();
+        let mut failed = self.aside.failed();
+        let failed = failed.any(|(table, key, _)| self.comes_again(&(table, key.clone())));
         let first = !self.asked && (failed || !self.overdue.is_empty());
         first || self.progress && failed
     }
 
+    /// Whether a row that failed is tried again in this transaction.
+    fn comes_again(&self, row: &Row) -> bool {
+        match &self.trials {
+            Some(trials) => trials.now().contains_key(row),
+            None => self.in_one_transaction() || !self.caution.suspects(row),
+        }
+    }
+
     fn wanted(&mut self, shapes: &[TableShape]) -> Vec<TableKeys> {
+        let mut aside = std::mem::take(&mut self.aside);
+        let failed = aside.expect_failed(|row| self.comes_again(row));
         let overdue = self
             .overdue
             .iter()
             .filter(|_| !self.asked)
             .map(|(table, key)| (*table, key));
-        let keys: BTreeSet<(usize, &RowKey)> = self.aside.expect_failed().chain(overdue).collect();
+        let keys: BTreeSet<(usize, &RowKey)> = failed.chain(overdue).collect();
         let mut wanted: BTreeMap<usize, TableKeys> = BTreeMap::new();
         for (table, key) in keys {
             let shape = &shapes[table];
@@ -227,6 +380,7 @@ impl Applying {
             });
             entry.keys.push_encoded(key.spelled());
         }
+        self.aside = aside;
         wanted.into_values().collect()
     }
 
@@ -235,22 +389,15 @@ impl Applying {
         store: &mut dyn Store,
         mut outcome: BatchOutcome,
     ) -> Result<Step, ProviderError> {
-        let failed = self.aside.failures();
-        outcome.offered += failed;
-        outcome.failed += failed;
-        outcome.deferred += failed;
-        outcome.repeated += self
-            .aside
-            .failed()
-            .filter(|(table, key, _)| self.waited.contains(&(*table, (*key).clone())))
-            .count() as u64;
-        self.moved += failed;
+        let wrote = self.moved > 0;
+        self.moved += self.aside.failures();
         let shapes = store.shapes().to_vec();
         let Remembered {
-            rows: remember,
+            rows: mut remember,
             rejected,
             ranges,
         } = Remembered::of(&self.aside, &shapes);
+        remember.retain(|row| !self.waiting.contains(row));
         self.lesson.rejected = rejected;
         self.lesson.rejected_ranges.extend(ranges);
         if self.lesson.settlement.is_some() {
@@ -269,11 +416,12 @@ impl Applying {
             remember,
             forget,
         };
-        outcome.next = Next::Committed;
         let commit = match store.commit(&changes).await {
             Err(error) if error.is_transient() => {
                 let before = self.stored.as_ref();
                 let taught = changes.knowledge.filter(|now| before != Some(now));
+                // Rows that were to be tried by themselves are left to the next session.
+                self.count_failed(&mut outcome);
                 return Ok(Step::Unanswered(Unanswered {
                     outcome,
                     taught,
@@ -283,7 +431,21 @@ impl Applying {
             answer => answer?,
         };
         match commit {
-            Commit::Done => Ok(Step::Done(outcome)),
+            Commit::Done => {
+                self.stored = changes.knowledge.or(self.stored);
+                if self.has_trials(wrote) {
+                    self.open = false;
+                    outcome.next = Next::CommittedSoFar(self.wanted(&shapes));
+                    return Ok(Step::Going(self, outcome));
+                }
+                if self.has_more_suspects() {
+                    self.again = true;
+                    outcome.next = Next::CommittedSoFar(Vec::new());
+                    return Ok(Step::Going(self, outcome));
+                }
+                self.count_failed(&mut outcome);
+                Ok(Step::Done(outcome))
+            }
             Commit::Broken(breach) => {
                 let findings = breach.findings.clone();
                 match self.caution.after(breach, &shapes) {
@@ -299,4 +461,52 @@ impl Applying {
             }
         }
     }
+
+    /// Whether rows are left for a transaction of their own, now that this one is committed.
+    fn has_trials(&mut self, wrote: bool) -> bool {
+        if let Some(trials) = &mut self.trials {
+            if trials.is_telling() {
+                trials.now().keys().for_each(|row| self.caution.tell(row));
+            }
+            return trials.committed(wrote);
+        }
+        if self.in_one_transaction() || self.caution.suspects_none() {
+            return false;
+        }
+        let failed = self.aside.failed();
+        let rows = failed.map(|(table, key, row)| ((table, key.clone()), row.clone()));
+        let told = |row: &Row| self.caution.bans(row).is_some_and(|ban| ban.told);
+        self.trials = Trials::of(rows.filter(|(row, _)| self.caution.suspects(row) && !told(row)));
+        self.trials.is_some()
+    }
+
+    /// Whether suspects were tried with success and there are more than are set aside in one attempt of the direction.
+    fn has_more_suspects(&self) -> bool {
+        let mut beyond = self.aside.unlearned();
+        let wrote = self.trials.as_ref().is_some_and(Trials::wrote);
+        wrote && beyond.any(|table| self.aside.is_beyond(table))
+    }
+
+    /// The direction ends with its rows that failed.
+    fn count_failed(&self, outcome: &mut BatchOutcome) {
+        let failed = self.aside.failures();
+        outcome.offered += failed;
+        outcome.failed += failed;
+        outcome.deferred += failed;
+        outcome.repeated += self
+            .aside
+            .failed()
+            .filter(|(table, key, _)| self.waited.contains(&(*table, (*key).clone())))
+            .count() as u64;
+        outcome.next = Next::Committed;
+    }
+}
+
+/// What is to be done with a row that is to be written.
+enum Stance<'a> {
+    Write,
+    /// It is left for the end, or for a transaction of its own, and why.
+    Later(&'a str),
+    /// It undid the transaction by itself, and only the handler can have it written.
+    Banned(&'a Ban),
 }

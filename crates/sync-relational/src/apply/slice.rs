@@ -10,9 +10,8 @@ use sync_provider::{
     version_from_outside,
 };
 
-use super::Applying;
+use super::{Applying, Stance};
 use crate::aside::Failed;
-use crate::caution::{Ban, Caution};
 use crate::forced::{Apart, Forced, ask, write_apart};
 use crate::item_id::{ids_are_unique, write_item_id};
 use crate::meeting::source_key;
@@ -63,7 +62,7 @@ impl Applying {
                 apart: false,
                 rows: &slice_rows,
             };
-            slice.apart = self.is_suspect(store.shapes(), slice);
+            slice.apart = self.writes_suspects(store.shapes(), slice);
             let heads = &changes.heads[start..end];
             if let undone @ Went::Undone(_) = self.apply_slice(store, slice, heads, outcome).await?
             {
@@ -74,38 +73,48 @@ impl Applying {
         Ok(Went::On)
     }
 
-    /// Whether a row of a slice may be the one that undid the transaction.
-    fn is_suspect(&self, shapes: &[TableShape], slice: Slice<'_>) -> bool {
-        let shape = &shapes[slice.table];
-        let suspect = |cells| {
-            let key = RowKey::of_row(shape, slice, cells);
-            self.caution.suspects(slice.table, key)
-        };
-        !self.caution.suspects_none() && slice.rows.iter().any(suspect)
-    }
-
-    /// Why a row is not to be written, if it undid the transaction.
-    fn ban(&self, shape: &TableShape, slice: Slice<'_>, cells: RowRef<'_>) -> Option<&Ban> {
-        if self.caution.bans_none() {
-            return None;
+    /// Whether rows of a slice that are written may undo the transaction.
+    fn writes_suspects(&self, shapes: &[TableShape], slice: Slice<'_>) -> bool {
+        if self.trials.is_some() || !self.in_one_transaction() || self.caution.suspects_none() {
+            return self.trials.is_some();
         }
-        let key = RowKey::of_row(shape, slice, cells);
-        self.caution.bans(slice.table, key)
+        let key = |cells| RowKey::of_row(&shapes[slice.table], slice, cells);
+        let mut rows = slice.rows.iter();
+        rows.any(|cells| self.caution.suspects(&(slice.table, key(cells))))
     }
 
-    /// Now that the rows written last undid the transaction.
+    /// Now that rows written last undid the transaction: one of them, or any of those that were written together.
     fn undone(
-        &self,
+        &mut self,
         shape: &TableShape,
         slice: Slice<'_>,
         row: Option<usize>,
-        writes: &[Write],
-        reason: &str,
-    ) -> Went {
+        together: impl Iterator<Item = usize>,
+        reason: String,
+    ) -> Undone {
+        self.took(shape, slice, row.map_or(slice.rows.len(), |row| row + 1));
         let key = |row: usize| RowKey::of_row(shape, slice, slice.rows.row(row));
-        let together = writes.iter().map(|write| key(write.row));
-        let caution = self.caution.clone();
-        Went::Undone(caution.after_undone(slice.table, row.map(key), together, reason))
+        let rows = match row {
+            Some(row) => vec![key(row)],
+            None => together.map(key).collect(),
+        };
+        Undone {
+            table: slice.table,
+            rows,
+            reason,
+            apart: slice.apart,
+            forced: false,
+        }
+    }
+
+    /// The first rows of a slice came, and were written or refused.
+    fn took(&mut self, shape: &TableShape, slice: Slice<'_>, rows: usize) {
+        let Some(trials) = &mut self.trials else {
+            return;
+        };
+        for cells in slice.rows.iter().take(rows) {
+            trials.came((slice.table, RowKey::of_row(shape, slice, cells)));
+        }
     }
 
     async fn apply_slice(
@@ -123,7 +132,9 @@ impl Applying {
         let failures = match store.write(slice, &local, &plan.writes).await? {
             Written::AllBut(failures) => failures,
             Written::Undone { row, reason } => {
-                return Ok(self.undone(&shape, slice, row, &plan.writes, &reason));
+                let together = plan.writes.iter().map(|write| write.row);
+                let undone = self.undone(&shape, slice, row, together, reason);
+                return Ok(Went::Undone(undone));
             }
         };
         let mut failed: BTreeMap<usize, RowFailure> = failures
@@ -152,8 +163,12 @@ impl Applying {
         match write_apart(store, slice, &local, &forced).await? {
             Apart::AllBut(mut failures) => failed.append(&mut failures),
             Apart::Undone { row, reason } => {
-                let forced: Vec<Write> = forced.iter().map(|one| one.write).collect();
-                return Ok(self.undone(&shape, slice, row, &forced, &reason));
+                let together = forced.iter().map(|one| one.write.row);
+                let undone = self.undone(&shape, slice, row, together, reason);
+                return Ok(Went::Undone(Undone {
+                    forced: true,
+                    ..undone
+                }));
             }
         }
         for Forced { write, record, .. } in forced {
@@ -197,6 +212,7 @@ impl Applying {
                 }
             }
         }
+        self.took(&shape, slice, slice.rows.len());
         Ok(Went::On)
     }
 
@@ -344,42 +360,37 @@ impl Applying {
                     outcome.records.extend(record.map(|record| *record));
                 }
                 Verdict::Write(..) | Verdict::Merge(..) => {
-                    if let Some(ban) = self.ban(shape, slice, cells) {
-                        let (repeated, reason) = (slice.repeated, ban.reason.clone());
-                        match verdict {
-                            Verdict::Write(outcome, record) if repeated && !ban.is_final => {
-                                plan.banned.push((Write { row, outcome }, reason));
-                                plan.records.extend(record.map(|record| (row, *record)));
-                            }
-                            _ => {
-                                if repeated {
-                                    let known = &self.known_and_own;
-                                    failures
-                                        .push(failure_record(known, shape, here, remote, &reason));
-                                }
-                                held_back.push((row, reason));
-                            }
-                        }
-                        continue;
-                    }
-                    if !slice.repeated && !self.caution.withholds_none() {
-                        let key = RowKey::of_row(shape, slice, cells);
-                        if let Some(reason) = self.caution.withholds(slice.table, key) {
-                            held_back.push((row, reason.to_owned()));
-                            continue;
-                        }
-                    }
-                    match verdict {
-                        Verdict::Write(outcome, record) => {
+                    let stance = match self.caution.is_needed() {
+                        true => self.stance(
+                            &(slice.table, RowKey::of_row(shape, slice, cells)),
+                            slice.repeated,
+                        ),
+                        false => Stance::Write,
+                    };
+                    match (stance, verdict) {
+                        (Stance::Write, Verdict::Write(outcome, record)) => {
                             plan.writes.push(Write { row, outcome });
                             plan.records.extend(record.map(|record| (row, *record)));
                         }
-                        Verdict::Merge(outcome, edited, record) => plan.merged.push(Forced {
-                            write: Write { row, outcome },
-                            edited: Some(edited),
-                            record: *record,
-                        }),
-                        _ => {}
+                        (Stance::Write, Verdict::Merge(outcome, edited, record)) => {
+                            plan.merged.push(Forced {
+                                write: Write { row, outcome },
+                                edited: Some(edited),
+                                record: *record,
+                            })
+                        }
+                        (Stance::Banned(ban), Verdict::Write(outcome, record)) if !ban.is_final => {
+                            plan.banned
+                                .push((Write { row, outcome }, ban.reason.clone()));
+                            plan.records.extend(record.map(|record| (row, *record)));
+                        }
+                        (Stance::Banned(ban), _) => {
+                            let known = &self.known_and_own;
+                            failures.push(failure_record(known, shape, here, remote, &ban.reason));
+                            held_back.push((row, ban.reason.clone()));
+                        }
+                        (Stance::Later(reason), _) => held_back.push((row, reason.to_owned())),
+                        (Stance::Write, _) => {}
                     }
                 }
                 Verdict::Defer(record) => {
@@ -522,8 +533,22 @@ impl Applying {
 pub(super) enum Went {
     /// The direction goes on.
     On,
-    /// They undid its transaction; it starts again like this.
-    Undone(Caution),
+    /// They undid its transaction.
+    Undone(Undone),
+}
+
+/// A transaction was undone by rows that were written in it.
+#[derive(Debug)]
+pub(super) struct Undone {
+    pub(super) table: usize,
+    /// The row; where nobody knows which it was, those that it may have been.
+    pub(super) rows: Vec<RowKey>,
+    /// The error, in the database's words.
+    pub(super) reason: String,
+    /// Rows were written one by one.
+    pub(super) apart: bool,
+    /// The handler wanted it written.
+    pub(super) forced: bool,
 }
 
 /// What is to be written of a slice, and the conflicts settled by it.
