@@ -86,7 +86,7 @@ fn check(engine: Engine, name: &str, set_up: &str, (rows, step, bad): (i64, i64,
         )
     };
     let refused = uploading(&pair).errors(ErrorPolicy::Abort).try_run();
-    let error = refused.expect_err("a row that cannot be written").error;
+    let error = refused.unwrap_err().error;
     assert!(
         error.reason().contains("undoes the whole transaction"),
         "{context}: {error}"
@@ -113,7 +113,7 @@ fn check(engine: Engine, name: &str, set_up: &str, (rows, step, bad): (i64, i64,
         keys
     };
     assert_eq!(keys(&report.records).len(), bad as usize, "{context}");
-    let told = rehearsed.statistics.upload.expect("it was rehearsed");
+    let told = rehearsed.statistics.upload.unwrap();
     assert_eq!(
         (told.changes_applied, told.changes_failed),
         (upload_of.changes_applied, upload_of.changes_failed),
