@@ -244,8 +244,9 @@ fn changes_meanwhile(local: &dyn Engine, remote: &dyn Engine, meanwhile: Meanwhi
         let (source, destination) = (Arc::clone(&source), Arc::clone(&destination));
         let (stranger, happened) = (Arc::clone(&stranger), Arc::clone(&happened));
         Hooked::wrap(source.provider(), move |call| {
-            if let Call::Rows(_) = call {
-                happened.store(true, Ordering::SeqCst);
+            if let Call::Rows(_) = call
+                && !happened.swap(true, Ordering::SeqCst)
+            {
                 let (source, destination) = (Arc::clone(&source), Arc::clone(&destination));
                 let stranger = Arc::clone(&stranger);
                 // A session of its own needs a thread of its own.
