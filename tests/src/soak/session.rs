@@ -41,6 +41,8 @@ struct Stage {
     told: Told,
     /// A commit has no answer, and never will have one: nobody is told its records.
     unanswered: AtomicBool,
+    /// A commit has no answer yet: its records are told once it is found.
+    sought: AtomicBool,
     /// The first law that was broken.
     broken: Mutex<Option<String>>,
     cut: Notify,
@@ -77,6 +79,7 @@ pub(super) fn run(
         model: Arc::clone(model),
         told: Told::default(),
         unanswered: AtomicBool::new(false),
+        sought: AtomicBool::new(false),
         broken: Mutex::default(),
         cut: Notify::new(),
         was_cut: AtomicBool::new(false),
@@ -183,6 +186,10 @@ impl Side {
     }
 
     fn act(&self, call: usize) {
+        // A commit that is still sought is accounted for first.
+        if self.stage.sought.load(Ordering::SeqCst) {
+            return;
+        }
         let edits = self.stage.meeting.meanwhile.iter();
         for one in edits.filter(|one| one.side == self.side && one.call == call) {
             let mut model = lock(&self.stage.model);
@@ -225,14 +232,21 @@ impl Watcher for Side {
         let seat = self.stage.rules.sides[self.side];
         match call {
             Call::BeginEnumeration => {
+                self.stage.sought.store(false, Ordering::SeqCst);
                 let accounted = self.account(&mut model);
                 self.note(accounted.and_then(|()| model.enumerating(self.side, seat)));
             }
             Call::Commit => {
                 // A lost connection is made anew, and the commit then found.
                 let is_last = matches!(self.stage.meeting.fault, Fault::Fails { .. });
-                if is_last && self.countdown.has_failed() {
-                    self.stage.unanswered.store(true, Ordering::SeqCst);
+                let stage = &self.stage;
+                let gap = if is_last {
+                    &stage.unanswered
+                } else {
+                    &stage.sought
+                };
+                if self.countdown.is_failing() || is_last && self.countdown.has_failed() {
+                    gap.store(true, Ordering::SeqCst);
                 }
                 self.note(model.committed(self.side, self.stage.rules));
             }

@@ -59,6 +59,11 @@ impl Countdown {
         self.calls.load(Ordering::SeqCst) >= self.fails_at
     }
 
+    /// Whether the call under way is the one that fails.
+    pub fn is_failing(&self) -> bool {
+        self.calls.load(Ordering::SeqCst) == self.fails_at
+    }
+
     /// No call fails.
     pub fn never() -> Self {
         Countdown::new(u64::MAX, When::Before)
