@@ -5,6 +5,7 @@ mod ordinary;
 mod table;
 mod tally;
 
+use std::env;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -22,6 +23,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
 }
+
+/// Names the SQL Server to test with, or several of them, with spaces in between: the pairs of providers are then shared out among them.
+const SERVERS: &str = "SYNC_TEST_MSSQL";
 
 /// Runs it all. The last line printed is `N passed, N failed, N skipped`, summed over everything, whatever happens.
 pub(crate) fn run(options: &Options) -> ExitCode {
@@ -42,10 +46,12 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 fn run_into(tally: &mut Tally, options: &Options) -> Result<(), Error> {
     let workspace = workspace::load()?;
     let filter = options.filter.as_deref();
+    let servers = env::var(SERVERS).unwrap_or_default();
+    let servers: Vec<String> = servers.split_whitespace().map(str::to_owned).collect();
     if !options.only_conformance {
-        ordinary::run(&workspace, filter, tally)?;
+        ordinary::run(&workspace, servers.first(), filter, tally)?;
     }
-    let results = conformance::run(filter, tally)?;
+    let results = conformance::run(&servers, filter, tally)?;
     println!("\n{}", table::render(&results));
     Ok(())
 }

@@ -2,7 +2,8 @@
 //!
 //! Prints one JSON object per line and result, `{"pair": "…", "scenario": "…", "outcome": "passed" | "failed" | "skipped",
 //! "reason": "…"}`, and nothing else on its standard output. Every scenario is named for every pair; what does not apply to
-//! a pair is skipped with the reason. `--filter TEXT` leaves out the results whose pair or scenario lacks the text.
+//! a pair is skipped with the reason. `--filter TEXT` leaves out the results whose pair or scenario lacks the text, `--part K/N` all but
+//! every N-th of them, from the K-th on, counted from 0.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -17,15 +18,20 @@ use sync_tests::conformance::{self, Available, Finding, Problem, SCENARIOS, Scen
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let filter = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => "",
-        ["--filter", text] => text,
-        _ => {
-            let _ = writeln!(io::stderr(), "error: usage: conformance [--filter TEXT]");
-            return ExitCode::from(2);
+    let (mut filter, mut part) = ("", Some((0, 1)));
+    for option in arguments.chunks(2) {
+        match option {
+            [name, text] if name == "--filter" => filter = text,
+            [name, text] if name == "--part" => part = part_of(text),
+            _ => part = None,
         }
+    }
+    let Some(part) = part else {
+        let usage = "error: usage: conformance [--filter TEXT] [--part K/N]";
+        let _ = writeln!(io::stderr(), "{usage}");
+        return ExitCode::from(2);
     };
-    match run(filter) {
+    match run(filter, part) {
         Ok(0) => ExitCode::SUCCESS,
         // The reader has gone, and with it whoever would look at the exit code.
         Ok(_) | Err(_) => ExitCode::FAILURE,
@@ -33,8 +39,12 @@ fn main() -> ExitCode {
 }
 
 /// Runs what the filter leaves, several scenarios at a time, and says how much of it failed. Results come in the order of pairs and scenarios.
-fn run(filter: &str) -> io::Result<usize> {
-    let tasks = tasks(filter);
+fn run(filter: &str, (first, parts): (usize, usize)) -> io::Result<usize> {
+    let tasks: Vec<Task> = tasks(filter)
+        .into_iter()
+        .skip(first)
+        .step_by(parts)
+        .collect();
     let next = AtomicUsize::new(0);
     let (tell, told) = mpsc::channel();
     thread::scope(|scope| {
@@ -53,6 +63,13 @@ fn run(filter: &str) -> io::Result<usize> {
         drop(tell);
         print(told)
     })
+}
+
+/// `K/N`.
+fn part_of(text: &str) -> Option<(usize, usize)> {
+    let (first, parts) = text.split_once('/')?;
+    let part = (first.parse().ok()?, parts.parse().ok()?);
+    (part.0 < part.1).then_some(part)
 }
 
 /// A scenario for a pair of engines.

@@ -2,16 +2,22 @@
 //!
 //! It prints one JSON object per line and result, `{"pair": "sqlite → sqlite", "scenario": "…", "outcome": "passed" | "failed" |
 //! "skipped", "reason": "…"}`, nothing else on its standard output, and names every scenario for every pair: what does not
-//! apply to a pair is skipped with the reason. Given `--filter TEXT` it may leave out what does not contain the text.
+//! apply to a pair is skipped with the reason. Given `--filter TEXT` it may leave out what does not contain the text, given `--part K/N`
+//! it runs every N-th of the rest from the K-th on.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
 
 use serde::Deserialize;
 
+use super::SERVERS;
 use super::tally::Tally;
 use crate::cargo;
 use crate::error::Error;
+
+/// Where cargo finds the suite.
+const SUITE: [&str; 4] = ["--package", "sync-tests", "--bin", "conformance"];
 
 /// One scenario over one ordered pair of providers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -31,52 +37,52 @@ pub(super) enum Outcome {
     Skipped,
 }
 
-/// Runs the suite and counts what it finds.
+/// Runs the suite and counts what it finds: a process for each of the `servers`, each with its part, or one where there is no server.
 ///
 /// # Errors
 /// If cargo cannot be run or its output cannot be read. A suite that fails is no error here: it is counted.
-pub(super) fn run(filter: Option<&str>, tally: &mut Tally) -> Result<Vec<Finding>, Error> {
-    let mut command = cargo::command();
-    command.args([
-        "run",
-        "--quiet",
-        "--package",
-        "sync-tests",
-        "--bin",
-        "conformance",
-    ]);
-    if let Some(filter) = filter {
-        command.args(["--", "--filter", filter]);
-    }
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(cargo::start_error(&command))?;
-
-    let mut findings = Vec::new();
-    let mut failed = 0;
-    if let Some(stdout) = child.stdout.take() {
-        for line in BufReader::new(stdout).lines() {
-            let line = line.map_err(cargo::start_error(&command))?;
-            match serde_json::from_str::<Finding>(&line) {
-                Ok(finding) if filter.is_none_or(|text| matches(&finding, text)) => {
-                    failed += usize::from(finding.outcome == Outcome::Failed);
-                    count(&finding, tally);
-                    findings.push(finding);
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    tally.fail(format!("conformance printed no result ({error}): {line}"))
-                }
+pub(super) fn run(
+    servers: &[String],
+    filter: Option<&str>,
+    tally: &mut Tally,
+) -> Result<Vec<Finding>, Error> {
+    cargo::run(cargo::command().args(["build", "--quiet"]).args(SUITE))?;
+    let parts = servers.len().max(1);
+    let parts: Vec<Result<Part, Error>> = thread::scope(|scope| {
+        let start = |number: usize| {
+            let mut command = cargo::command();
+            command.args(["run", "--quiet"]).args(SUITE);
+            command.args(["--", "--part", &format!("{number}/{parts}")]);
+            command.args(filter.iter().flat_map(|text| ["--filter", text]));
+            if let Some(server) = servers.get(number) {
+                // Some engines number the versions of all their databases together, and a scenario would wait for another one's writers.
+                command.env(SERVERS, server).env("RUST_TEST_THREADS", "1");
             }
+            scope.spawn(move || listen(command))
+        };
+        let running: Vec<_> = (0..parts).map(start).collect();
+        let ended = running.into_iter().map(|part| part.join());
+        ended.filter_map(Result::ok).collect()
+    });
+    let mut findings = Vec::new();
+    for part in parts {
+        let part = part?;
+        let told = part.findings.into_iter();
+        let told: Vec<Finding> = told
+            .filter(|finding| filter.is_none_or(|text| matches(finding, text)))
+            .collect();
+        told.iter().for_each(|finding| count(finding, tally));
+        part.faults.into_iter().for_each(|fault| tally.fail(fault));
+        let failed = told.iter().any(|one| one.outcome == Outcome::Failed);
+        if !part.status.success() && !failed {
+            tally.fail(format!(
+                "conformance ended with {} without naming a failure",
+                part.status
+            ));
         }
+        findings.extend(told);
     }
-    let status = child.wait().map_err(cargo::start_error(&command))?;
-    if !status.success() && failed == 0 {
-        tally.fail(format!(
-            "conformance ended with {status} without naming a failure"
-        ));
-    } else if findings.is_empty() && filter.is_none() {
+    if findings.is_empty() && filter.is_none() {
         tally.fail("conformance named no pair of providers".to_owned());
     }
     tell_skipped(&findings, tally);
@@ -84,6 +90,39 @@ pub(super) fn run(filter: Option<&str>, tally: &mut Tally) -> Result<Vec<Finding
         tally.fail(hole);
     }
     Ok(findings)
+}
+
+/// What a process found.
+struct Part {
+    findings: Vec<Finding>,
+    /// Lines that are no results.
+    faults: Vec<String>,
+    status: ExitStatus,
+}
+
+fn listen(mut command: Command) -> Result<Part, Error> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(cargo::start_error(&command))?;
+    let (mut findings, mut faults) = (Vec::new(), Vec::new());
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line.map_err(cargo::start_error(&command))?;
+            match serde_json::from_str(&line) {
+                Ok(finding) => findings.push(finding),
+                Err(error) => {
+                    faults.push(format!("conformance printed no result ({error}): {line}"));
+                }
+            }
+        }
+    }
+    let status = child.wait().map_err(cargo::start_error(&command))?;
+    Ok(Part {
+        findings,
+        faults,
+        status,
+    })
 }
 
 fn matches(finding: &Finding, text: &str) -> bool {

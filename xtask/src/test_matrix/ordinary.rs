@@ -9,6 +9,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Stdio;
 
+use super::SERVERS;
 use super::tally::Tally;
 use crate::cargo;
 use crate::error::Error;
@@ -20,6 +21,7 @@ use crate::workspace::Workspace;
 /// If cargo cannot be run or its output cannot be read. Failing tests are no error here: they are counted.
 pub(super) fn run(
     workspace: &Workspace,
+    server: Option<&String>,
     filter: Option<&str>,
     tally: &mut Tally,
 ) -> Result<(), Error> {
@@ -31,6 +33,9 @@ pub(super) fn run(
     command.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
     command.args(filter);
     command.env("SYNC_TEST_SKIPS", &skips);
+    if let Some(server) = server {
+        command.env(SERVERS, server);
+    }
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
