@@ -78,6 +78,24 @@ pub(crate) fn forget(
         .collect()
 }
 
+/// The rows that are not remembered for the same reason already.
+pub(crate) fn not_yet(before: &[Waiting], mut now: Vec<Waiting>) -> Vec<Waiting> {
+    let known: BTreeSet<_> = before.iter().map(told).collect();
+    now.retain(|waiting| !known.contains(&told(waiting)));
+    now
+}
+
+/// All that is stored of a row that waits.
+fn told(waiting: &Waiting) -> (&ItemId, usize, &[u8], &str) {
+    let Waiting {
+        id,
+        table,
+        key,
+        reason,
+    } = waiting;
+    (id, *table, key, reason)
+}
+
 /// The key of a row that waits.
 pub(crate) fn key_of_waiting(shapes: &[TableShape], waiting: &Waiting) -> RowKey {
     RowKey::of_packed(&shapes[waiting.table], waiting.key.clone())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sync_knowledge::ReplicaId;
 use sync_metadata::Value;
 
-use super::plan::{Edit, FIRST_UNIQUE, Place};
+use super::plan::{Edit, FIRST_UNDOING, FIRST_UNIQUE, Place};
 use crate::communities::Names;
 use crate::support::engines::{Database, Engine};
 use crate::support::member::{number, text};
@@ -29,6 +29,9 @@ pub(super) fn create(place: &Place, scopes: &[(usize, ReplicaId)]) -> Database {
         db.query("PRAGMA journal_mode = WAL");
     }
     db.run(SCHEMA);
+    if place.touchy {
+        touchy(&db);
+    }
     for (scope, id) in scopes {
         let name = scope_name(*scope);
         db.provision(&name, &["t"]);
@@ -40,6 +43,23 @@ pub(super) fn create(place: &Place, scopes: &[(usize, ReplicaId)]) -> Database {
         ));
     }
     db
+}
+
+/// Sets up the trigger of a database that undoes the whole transaction for a content.
+fn touchy(db: &Database) {
+    let content = Names::content(FIRST_UNDOING);
+    if db.engine() == Engine::SqlServer {
+        db.run(&format!(
+            "CREATE TRIGGER touchy ON t FOR INSERT, UPDATE AS BEGIN SET NOCOUNT ON; \
+             IF EXISTS (SELECT 1 FROM inserted WHERE v = '{content}') THROW 50001, 'not this one', 1; END"
+        ));
+        return;
+    }
+    for event in ["INSERT", "UPDATE"] {
+        db.run(&format!(
+            "CREATE TRIGGER touchy_{event} BEFORE {event} ON t WHEN NEW.v = '{content}' BEGIN SELECT RAISE(ROLLBACK, 'not this one'); END"
+        ));
+    }
 }
 
 /// What became of a write.

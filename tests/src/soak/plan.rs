@@ -6,6 +6,8 @@ use super::random::Random;
 
 /// Contents from this one on hold a value that only one row of a database can have.
 pub(super) const FIRST_UNIQUE: u8 = 3;
+/// Contents from this one on are those that some databases do not take at all.
+pub(super) const FIRST_UNDOING: u8 = 5;
 /// Contents that there are.
 const CONTENTS: usize = 6;
 /// Calls to a database within which faults and writers come.
@@ -19,6 +21,8 @@ pub(super) struct Place {
     pub(super) wal: bool,
     /// How far its clock is off.
     pub(super) skew: i64,
+    /// A trigger of its own undoes the whole transaction for some contents.
+    pub(super) touchy: bool,
 }
 
 /// A database in a scope.
@@ -118,12 +122,16 @@ impl Plan {
     pub(super) fn new(seed: u64, server: bool) -> Self {
         let mut random = Random::new(seed);
         let databases = random.pick(&[2, 2, 3, 3, 4, 5, 6, 8, 11, 16]);
+        // By another sequence, so that older seeds stay what they were.
+        let mut temper = Random::new(!seed);
+        let touchy = seed.is_multiple_of(5);
         let places = (0..databases).map(|database| {
             let wanted = random.percent(40) && database < 3;
             Place {
                 on_server: wanted && server,
                 wal: random.percent(50),
                 skew: random.pick(&[0, 0, 3, -7, 50, -400]),
+                touchy: touchy && temper.percent(40),
             }
         });
         let places: Vec<Place> = places.collect();

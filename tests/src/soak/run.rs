@@ -35,6 +35,7 @@ impl<'p> Run<'p> {
             seeds: 1,
             replicas: plan.places.len() as u64,
             on_server: plan.places.iter().filter(|place| place.on_server).count() as u64,
+            touchy: plan.places.iter().filter(|place| place.touchy).count() as u64,
             hubs: u64::from(plan.scopes > 1),
             ..Tally::default()
         };

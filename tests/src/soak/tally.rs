@@ -12,6 +12,8 @@ pub struct Tally {
     pub replicas: u64,
     /// Of them those on a server.
     pub on_server: u64,
+    /// Databases with a trigger that undoes the whole transaction.
+    pub touchy: u64,
     /// Seeds in which a hub held several scopes.
     pub hubs: u64,
     /// Sessions.
@@ -46,6 +48,7 @@ impl AddAssign<&Tally> for Tally {
             seeds,
             replicas,
             on_server,
+            touchy,
             hubs,
             sessions,
             broken,
@@ -63,6 +66,7 @@ impl AddAssign<&Tally> for Tally {
         self.seeds += seeds;
         self.replicas += replicas;
         self.on_server += on_server;
+        self.touchy += touchy;
         self.hubs += hubs;
         self.sessions += sessions;
         self.broken += broken;
@@ -85,6 +89,7 @@ impl fmt::Display for Tally {
             seeds,
             replicas,
             on_server,
+            touchy,
             hubs,
             sessions,
             broken,
@@ -92,7 +97,7 @@ impl fmt::Display for Tally {
         } = self;
         write!(
             f,
-            "{seeds} seeds twice, {replicas} replicas ({on_server} on a server, {hubs} hubs), {sessions} sessions ({broken} broken); \
+            "{seeds} seeds twice, {replicas} replicas ({on_server} on a server, {touchy} with a trigger that undoes transactions, {hubs} hubs), {sessions} sessions ({broken} broken); \
              faults: {} failed calls, {} lost connections, {} cut, {} commits without an answer, {} writes meanwhile, {} of {} writes refused; \
              {} conflicts, {} failed rows, {} rows stored",
             self.failed_calls,

@@ -19,7 +19,7 @@ use crate::aside::Aside;
 use crate::caution::{Ban, Caution, Row, undoing};
 use crate::failures::Failures;
 use crate::meeting::{Meeting, source_key};
-use crate::remember::{Remembered, forget, key_of_waiting};
+use crate::remember::{Remembered, forget, key_of_waiting, not_yet};
 use crate::row_key::RowKey;
 use crate::store::{Attempt, Commit, Learned, Patience, Store, Waiting};
 use crate::unanswered::Unanswered;
@@ -393,11 +393,11 @@ impl Applying {
         self.moved += self.aside.failures();
         let shapes = store.shapes().to_vec();
         let Remembered {
-            rows: mut remember,
+            rows: remember,
             rejected,
             ranges,
         } = Remembered::of(&self.aside, &shapes);
-        remember.retain(|row| !self.waiting.contains(row));
+        let remember = not_yet(&self.waiting, remember);
         self.lesson.rejected = rejected;
         self.lesson.rejected_ranges.extend(ranges);
         if self.lesson.settlement.is_some() {
