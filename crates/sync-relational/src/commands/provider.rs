@@ -271,6 +271,10 @@ impl<C: CommandConnections> SyncProvider for DbSyncProvider<C> {
         &self,
         session: SessionId,
     ) -> Result<SyncBatchParameters, ProviderError> {
+        // It is the destination of a direction that begins: each table is to be one.
+        for adapter in &self.commands.adapters {
+            adapter.writing()?;
+        }
         self.sessions.get_sync_batch_parameters(session).await
     }
 
@@ -279,6 +283,11 @@ impl<C: CommandConnections> SyncProvider for DbSyncProvider<C> {
         session: SessionId,
         request: ChangeBatchRequest,
     ) -> Result<ChangeBatch, ProviderError> {
+        if matches!(request, ChangeBatchRequest::First(_)) {
+            for adapter in &self.commands.adapters {
+                adapter.selecting_changes()?;
+            }
+        }
         self.sessions.get_change_batch(session, request).await
     }
 
