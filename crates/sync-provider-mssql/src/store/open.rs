@@ -6,6 +6,7 @@
 //! the direction starts again holding it back, as after a deferred constraint that is broken.
 
 use sync_metadata::{ObjectName, quote};
+use sync_provider::Effect;
 use sync_relational::{Link, in_circles};
 
 use crate::catalog::ForeignKey;
@@ -13,7 +14,7 @@ use crate::opened::OpenedTable;
 use crate::read;
 use crate::server_error::no_fault_of_a_row;
 use crate::sql::{join, object, text};
-use crate::store::sql::{Base, Column, TableNames, Taker};
+use crate::store::sql::{Column, TableNames, Taker, code};
 use crate::store::writing::UNPACK_PLAN;
 
 /// The references of a table that may be left open, and those to it: decided once, from the foreign keys.
@@ -275,7 +276,7 @@ impl TableNames {
                 self.writing(),
                 cannot_go_on = no_fault_of_a_row(&[]),
                 found = self.is_staged("base"),
-                delete = Base::Delete.code(),
+                delete = code(Effect::Delete),
                 same = self.is_opened("base"),
             );
         }
@@ -297,7 +298,7 @@ impl TableNames {
                     "({missing} AND NOT (planned.base = {insert} AND EXISTS (SELECT 1 FROM {} other JOIN #sync_planned beside ON beside.n = other.n \
                      WHERE beside.base = {insert} AND {same})))",
                     self.staged(),
-                    insert = Base::Insert.code()
+                    insert = code(Effect::Insert)
                 )
             }
         };
@@ -312,8 +313,8 @@ impl TableNames {
         format!(
             "{UNPACK_PLAN};\nINSERT INTO {opened} (n, {names}) SELECT staged.n, {cells} FROM {staged} staged \
              JOIN #sync_planned planned ON planned.n = staged.n WHERE planned.base IN ({}, {}) AND ({any});\n{empty}",
-            Base::Insert.code(),
-            Base::Update.code()
+            code(Effect::Insert),
+            code(Effect::Update)
         )
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use sync_knowledge::ReplicaKey;
 use sync_metadata::{Value, ValueRef, VersionColumns, fit};
-use sync_provider::{ProviderError, RowSet, TableShape};
+use sync_provider::{Effect, ProviderError, RowSet, TableShape};
 use sync_relational::{LocalEntry, LocalSlice, RowFailure, Slice, Write, Written};
 use tiberius::Row;
 
@@ -15,7 +15,7 @@ use crate::store::MssqlStore;
 use crate::store::enumeration::{integer, tracking, values};
 use crate::store::keys::{respelled, shown_key, spelled_otherwise};
 use crate::store::scope_row::get;
-use crate::store::sql::Base;
+use crate::store::sql::code;
 use crate::store::texts::Texts;
 use crate::store::writing::Parts;
 
@@ -243,13 +243,8 @@ impl MssqlStore {
         for write in writes {
             let entry = local.entries.get(write.row).and_then(Option::as_ref);
             let live = entry.is_some_and(|entry| entry.cells.is_some());
-            let base = match (write.outcome.base, slice.deleted, live) {
-                (false, _, _) | (true, true, false) => Base::Keep,
-                (true, true, true) => Base::Delete,
-                (true, false, true) => Base::Update,
-                (true, false, false) => Base::Insert,
-            };
-            parts.add(base, entry.is_some());
+            let effect = Effect::of(live, &write.outcome);
+            parts.add(effect, entry.is_some());
             let outcome = &write.outcome;
             let version = |version| {
                 VersionColumns::through_scope(version, self.lens.scope_local_id).map_err(|error| {
@@ -266,7 +261,7 @@ impl MssqlStore {
                 .filter(|writer| *writer != outcome.update.replica)
                 .map(|ReplicaKey(key)| key);
             // What was rounded to fit is a change made here, so that the others get what is stored.
-            let rounded = base != Base::Keep
+            let rounded = effect != Effect::Version
                 && !slice.deleted
                 && is_rounded(shape, slice.rows.row(write.row).values());
             let (scope, update) = if rounded {
@@ -280,7 +275,7 @@ impl MssqlStore {
                 plan,
                 "{},{},{},{},{},{},{},{},{},{},{},{}",
                 write.row,
-                base.code(),
+                code(effect),
                 or_null(entry.map(|entry| entry.local_tick)),
                 or_null(scope),
                 or_null(update.scope_peer_key),

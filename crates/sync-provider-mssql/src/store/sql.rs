@@ -4,6 +4,7 @@
 
 use sync_knowledge::Tick;
 use sync_metadata::{ObjectName, SqlKind, SqlType, TypeFamily, quote};
+use sync_provider::Effect;
 
 use crate::ddl::OWN_COLUMNS;
 use crate::read;
@@ -66,24 +67,13 @@ pub(super) struct Taker {
     pub(super) columns: Vec<(String, String)>,
 }
 
-/// What becomes of a row of a slice.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) enum Base {
-    /// Nothing to write: only the tracking row.
-    Keep,
-    Insert,
-    Update,
-    Delete,
-}
-
-impl Base {
-    pub(super) fn code(self) -> u8 {
-        match self {
-            Base::Keep => 0,
-            Base::Insert => 1,
-            Base::Update => 2,
-            Base::Delete => 3,
-        }
+/// How a plan names what storing a row does.
+pub(super) fn code(effect: Effect) -> u8 {
+    match effect {
+        Effect::Version => 0,
+        Effect::Insert => 1,
+        Effect::Update => 2,
+        Effect::Delete => 3,
     }
 }
 

@@ -4,10 +4,11 @@
 //! where it finds no row.
 
 use sync_metadata::{SqlKind, SqlType, quote};
+use sync_provider::Effect;
 
 use crate::server_error::give_up;
 use crate::sql::{join, object, text};
-use crate::store::sql::{Base, TableNames};
+use crate::store::sql::{TableNames, code};
 
 /// What a plan has something for.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -23,16 +24,16 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Takes a planned row in.
-    pub(super) fn add(&mut self, base: Base, tracked: bool) {
+    pub(super) fn add(&mut self, effect: Effect, tracked: bool) {
         match tracked {
             true => self.tracked = true,
             false => self.new = true,
         }
-        match base {
-            Base::Keep => {}
-            Base::Insert => self.insert = true,
-            Base::Update => self.update = true,
-            Base::Delete => self.delete = true,
+        match effect {
+            Effect::Version => {}
+            Effect::Insert => self.insert = true,
+            Effect::Update => self.update = true,
+            Effect::Delete => self.delete = true,
         }
     }
 }
@@ -144,7 +145,7 @@ impl TableNames {
                 staged = self.staged(),
                 base = object(&self.base),
                 found = self.is_staged("base"),
-                delete = Base::Delete.code(),
+                delete = code(Effect::Delete),
                 child = object(&taker.child),
             ))
         });
@@ -157,7 +158,7 @@ impl TableNames {
             object(&self.base),
             self.staged(),
             self.is_staged("base"),
-            Base::Delete.code()
+            code(Effect::Delete)
         )
     }
 
@@ -178,7 +179,7 @@ impl TableNames {
             object(&self.base),
             self.staged(),
             self.is_staged("base"),
-            Base::Update.code()
+            code(Effect::Update)
         ))
     }
 
@@ -191,7 +192,7 @@ impl TableNames {
         let insert = format!(
             "INSERT INTO {base} ({names}) SELECT {values} FROM {} staged JOIN #sync_planned planned ON planned.n = staged.n WHERE planned.base = {}",
             self.staged(),
-            Base::Insert.code()
+            code(Effect::Insert)
         );
         if self.columns.iter().any(|column| column.identity) {
             format!("SET IDENTITY_INSERT {base} ON; {insert}; SET IDENTITY_INSERT {base} OFF")
