@@ -1,5 +1,6 @@
 //! One connection to a server: made, used for a call at a time, and closed for good when a call does not come to its end.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -28,7 +29,8 @@ pub trait ConnectionFactory: Send + Sync + fmt::Debug {
     /// Names the server and database in messages.
     fn server(&self) -> String;
 
-    /// Makes a connection, logged in and in the right database, that nobody else uses.
+    /// Makes a connection, logged in and in the right database, that nobody else uses. One that was used before has nothing open and its settings reset
+    /// (`sp_reset_connection`, the flag `RESETCONNECTION`); its isolation level may be any.
     ///
     /// The driver's configuration needs `lossy_utf16_decoding(true)`: half a surrogate pair in one row would else end the connection, and with it
     /// the session, where it is one row that waits. [`DirectConnections`] asks for it.
@@ -167,6 +169,7 @@ impl Connection {
 
     /// Runs statements that need no parameters, and gives back their result sets.
     pub(crate) async fn batch(&mut self, sql: &str) -> Result<Vec<Vec<Row>>, MssqlError> {
+        let sql = self.as_begun(sql);
         let mut client = self.take()?;
         let answer = match client.simple_query(sql).await {
             Ok(stream) => stream.into_results().await,
@@ -227,6 +230,7 @@ impl Connection {
         &mut self,
         sql: &str,
     ) -> Result<Vec<Vec<(String, ColumnType)>>, MssqlError> {
+        let sql = self.as_begun(sql);
         let mut client = self.take()?;
         let answer = async {
             let mut stream = client.simple_query(sql).await?;
@@ -243,6 +247,17 @@ impl Connection {
         }
         .await;
         self.put_back(client, answer)
+    }
+
+    /// The first request says how transactions are isolated: a pool hands connections over as they were left, for the server's own reset does not
+    /// reset that.
+    fn as_begun<'a>(&self, sql: &'a str) -> Cow<'a, str> {
+        match self.round_trips {
+            0 => Cow::Owned(format!(
+                "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; {sql}"
+            )),
+            _ => Cow::Borrowed(sql),
+        }
     }
 
     fn take(&mut self) -> Result<TdsClient, MssqlError> {

@@ -1,9 +1,14 @@
 //! What provisioning makes, read back through the catalogue.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use sync_metadata::ScopeConfig;
-use sync_provider_mssql::{CreationOption, Provisioning, TableChoice, Tables};
+use sync_provider_mssql::{
+    ConnectionFactory, CreationOption, DirectConnections, MssqlError, Provisioning, TableChoice,
+    Tables, TdsClient,
+};
 
 use crate::support::{Database, listed, rows, run};
 
@@ -338,24 +343,71 @@ async fn columns_can_be_chosen() {
     assert_eq!(names, ["Id", "B"]);
 }
 
-/// A row that another connection has inserted and not yet committed gets its tracking row.
+/// Hands out one connection that was used before, and left in this isolation level.
+#[derive(Debug)]
+struct UsedBefore {
+    inner: DirectConnections,
+    client: Mutex<Option<TdsClient>>,
+}
+
+impl UsedBefore {
+    async fn new(db: &Database, level: &str) -> Self {
+        let mut client = db.client().await;
+        run(&mut client, "SELECT 1").await;
+        let level = format!("SET TRANSACTION ISOLATION LEVEL {level}");
+        run(&mut client, &level).await;
+        UsedBefore {
+            inner: db.connections.clone(),
+            client: Mutex::new(Some(client)),
+        }
+    }
+}
+
+#[async_trait]
+impl ConnectionFactory for UsedBefore {
+    fn server(&self) -> String {
+        self.inner.server()
+    }
+
+    async fn connect(&self) -> Result<TdsClient, MssqlError> {
+        let used = self.client.lock().unwrap().take();
+        match used {
+            Some(client) => Ok(client),
+            None => self.inner.connect().await,
+        }
+    }
+}
+
+/// A row that another connection has inserted and not yet committed gets its tracking row, whatever state a pool hands a connection over in.
 #[tokio::test]
 async fn a_writer_under_way_is_waited_for() {
     let Some(db) = Database::new("a_writer_under_way_is_waited_for").await else {
         return;
     };
-    db.execute(&["CREATE TABLE T (Id int NOT NULL PRIMARY KEY, A int)"])
-        .await;
-    let mut writer = db.client().await;
-    run(&mut writer, "BEGIN TRANSACTION").await;
-    run(&mut writer, "INSERT INTO T VALUES (1, 1)").await;
-    let provisioning = db.provision("s", &["T"]);
-    let writing = async {
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        run(&mut writer, "COMMIT").await;
-    };
-    tokio::join!(provisioning, writing);
-    assert_eq!(rows(&mut writer, "SELECT Id FROM T_tracking").await, ["1"]);
+    for (number, level) in ["READ COMMITTED", "SNAPSHOT"].into_iter().enumerate() {
+        let table = format!("T{number}");
+        let create = format!("CREATE TABLE {table} (Id int NOT NULL PRIMARY KEY, A int)");
+        db.execute(&[&create]).await;
+        let mut writer = db.client().await;
+        run(&mut writer, "BEGIN TRANSACTION").await;
+        run(&mut writer, &format!("INSERT INTO {table} VALUES (1, 1)")).await;
+        let connections = UsedBefore::new(&db, level).await;
+        let choice = TableChoice {
+            table: table.clone(),
+            global_name: None,
+            columns: None,
+        };
+        let provisioning = Provisioning::new(&table, Tables::Listed(vec![choice]));
+        let provisioning = provisioning.apply(&connections);
+        let writing = async {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            run(&mut writer, "COMMIT").await;
+        };
+        let (provisioned, ()) = tokio::join!(provisioning, writing);
+        provisioned.unwrap();
+        let tracked = format!("SELECT Id FROM {table}_tracking");
+        assert_eq!(rows(&mut writer, &tracked).await, ["1"], "{level}");
+    }
 }
 
 #[tokio::test]
