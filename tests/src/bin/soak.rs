@@ -45,10 +45,11 @@ fn run(options: &Options) -> io::Result<bool> {
         match soak::check(seed, server) {
             Ok(done) => tally += &done,
             Err(failure) => {
+                let kept = if server { "soak-server" } else { "soak" };
                 writeln!(out, "{failure}")?;
                 writeln!(
                     out,
-                    "soak: FAILED after {tally}; run it again with --seed {seed} --count 1, and add the seed to tests/seeds/soak.txt"
+                    "soak: FAILED after {tally}; run it again with --seed {seed} --count 1, and add the seed to tests/seeds/{kept}.txt"
                 )?;
                 return Ok(false);
             }

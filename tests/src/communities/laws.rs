@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sync_provider::ConflictRecord;
+use sync_provider::{ConflictRecord, ConflictSide};
 
 use super::names::{Names, Who};
 use super::state::{Stamped, State, Stored};
@@ -131,9 +131,10 @@ impl Transfer<'_> {
         if concurrent
             && before.content != incoming.content
             && self.told
-            && !self.recorded(item, before, incoming)
+            && !self.recorded(item, before, incoming, same_row(after, before))
         {
-            return Err(Violation::Lost(tell("no record")));
+            let told = format!("not among the records {:?}", self.records);
+            return Err(Violation::Lost(tell(&told)));
         }
         if after.update == incoming.update && !precedes {
             return match same_row(after, incoming) {
@@ -159,16 +160,30 @@ impl Transfer<'_> {
         }
     }
 
-    fn recorded(&self, item: usize, local: &Stored, remote: &Stored) -> bool {
-        let side = |side: &sync_provider::ConflictSide, row: &Stored| {
-            let version = (&side.replica, side.tick as u32, side.deleted);
-            let who = &self.names.replicas[row.update.who.index(self.names.len())];
-            version == (who, row.update.tick, row.content.is_none())
+    /// Whether a record names the version that lost and the one it lost to. Of a row that stays, an application may have made
+    /// a newer version since it was read: the record then names one of its ancestors. What is overwritten is named as it was.
+    fn recorded(&self, item: usize, local: &Stored, remote: &Stored, stays: bool) -> bool {
+        let is = |side: &ConflictSide, version: Stamped| {
+            let who = &self.names.replicas[version.who.index(self.names.len())];
+            (&side.replica, side.tick as u32) == (who, version.tick)
+        };
+        let shows = |side: &ConflictSide, row: &Stored| {
+            is(side, row.update) && side.deleted == row.content.is_none()
+        };
+        let ancestors = &self.before.accounted[item];
+        let earlier = |seen: &ConflictSide| {
+            stays
+                && ancestors
+                    .iter()
+                    .any(|ancestor| *ancestor != local.update && is(seen, *ancestor))
         };
         self.records.iter().any(|record| {
             record.key == [sync_metadata::Value::Integer(item as i64)]
-                && record.local.as_ref().is_some_and(|seen| side(seen, local))
-                && side(&record.remote, remote)
+                && record
+                    .local
+                    .as_ref()
+                    .is_some_and(|seen| shows(seen, local) || earlier(seen))
+                && shows(&record.remote, remote)
         })
     }
 
