@@ -34,6 +34,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let mut command = cargo::command();
     // Whoever works on a change wants to know before the commit.
     command.args(["package", "--quiet", "--allow-dirty"]);
+    // A package has not the workspace's profiles, and nobody looks at what is built of it.
+    command.env("CARGO_PROFILE_DEV_DEBUG", "0");
     for name in &published {
         command.args(["--package", name]);
     }

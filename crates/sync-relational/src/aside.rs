@@ -148,13 +148,16 @@ impl Aside {
         of_table.is_some_and(|of_table| of_table.unlearned)
     }
 
+    /// The tables of which more rows were set aside than are remembered.
+    pub(crate) fn beyond(&self) -> impl Iterator<Item = usize> {
+        let tables = self.tables.iter();
+        let beyond = tables.filter(|(_, of_table)| of_table.unlearned);
+        beyond.map(|(table, _)| *table)
+    }
+
     /// The tables that stay unlearned as a whole.
     pub(crate) fn unlearned(&self) -> impl Iterator<Item = usize> {
-        self.tables
-            .keys()
-            .copied()
-            .filter(|table| self.is_beyond(*table))
-            .chain(self.nameless.keys().copied())
+        self.beyond().chain(self.nameless.keys().copied())
     }
 }
 

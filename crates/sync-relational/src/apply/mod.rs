@@ -70,10 +70,7 @@ pub(crate) struct Applying {
     caution: Caution,
     /// Where the other rows are committed: those that may undo the transaction they are written in.
     trials: Option<Trials>,
-    /// The apply transaction is open.
-    open: bool,
-    /// All is committed, and the direction is to start once more for rows that there was no room for.
-    again: bool,
+    transaction: Transaction,
     /// Rows to try again after all others, and rows for a later direction.
     aside: Aside,
     /// Rows that failed when they came again: records of those that will have failed for good if none of them comes once more.
@@ -85,6 +82,17 @@ pub(crate) struct Applying {
     asked: bool,
     /// A row went through that was asked for, since the last time that rows were.
     progress: bool,
+}
+
+/// How far the direction's transactions are.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Transaction {
+    /// One is open.
+    Open,
+    /// The last one is committed or undone; what comes next opens one for rows by themselves.
+    Next,
+    /// All is committed, and the direction is to start once more for rows that there was no room for.
+    Over,
 }
 
 /// What a batch led to.
@@ -172,8 +180,7 @@ impl Applying {
             waiting,
             caution,
             trials: None,
-            open: true,
-            again: false,
+            transaction: Transaction::Open,
             aside: Aside::default(),
             failures: Failures::default(),
             nameless: Vec::new(),
@@ -190,15 +197,14 @@ impl Applying {
         batch: &ChangeBatch,
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Step, ProviderError> {
-        if self.again {
-            return Ok(Step::Again(self.caution));
-        }
-        if !self.open {
-            self = match self.open_again(store).await? {
+        self = match self.transaction {
+            Transaction::Open => self,
+            Transaction::Next => match self.open_again(store).await? {
                 Ok(opened) => opened,
                 Err(caution) => return Ok(Step::Again(caution)),
-            };
-        }
+            },
+            Transaction::Over => return Ok(Step::Again(self.caution)),
+        };
         let mut outcome = BatchOutcome::default();
         self.examined = self.examined.saturating_add(batch.examined);
         let repeats = batch.kind.is_repeated();
@@ -301,7 +307,7 @@ impl Applying {
             self.aside.put_back(*table, key.clone(), row.clone());
         }
         self.failures.take();
-        self.open = false;
+        self.transaction = Transaction::Next;
         let outcome = BatchOutcome {
             next: Next::UndoneSince(self.wanted(shapes)),
             ..BatchOutcome::default()
@@ -434,12 +440,12 @@ impl Applying {
             Commit::Done => {
                 self.stored = changes.knowledge.or(self.stored);
                 if self.has_trials(wrote) {
-                    self.open = false;
+                    self.transaction = Transaction::Next;
                     outcome.next = Next::CommittedSoFar(self.wanted(&shapes));
                     return Ok(Step::Going(self, outcome));
                 }
                 if self.has_more_suspects() {
-                    self.again = true;
+                    self.transaction = Transaction::Over;
                     outcome.next = Next::CommittedSoFar(Vec::new());
                     return Ok(Step::Going(self, outcome));
                 }
@@ -482,9 +488,8 @@ impl Applying {
 
     /// Whether suspects were tried with success and there are more than are set aside in one attempt of the direction.
     fn has_more_suspects(&self) -> bool {
-        let mut beyond = self.aside.unlearned();
         let wrote = self.trials.as_ref().is_some_and(Trials::wrote);
-        wrote && beyond.any(|table| self.aside.is_beyond(table))
+        wrote && self.aside.beyond().next().is_some()
     }
 
     /// The direction ends with its rows that failed.
