@@ -10,13 +10,14 @@ pub mod hooked;
 mod memory;
 mod mssql;
 mod neutral;
+mod on_server;
 mod scenarios;
 mod sqlite;
 mod state;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use commands::Commands;
+pub use commands::{Commands, ServerCommands};
 pub use engine::{Engine, Lacking, Layout, TestReplica};
 pub use hooked::{Call, Hooked};
 pub use memory::Memory;
@@ -39,6 +40,12 @@ pub fn engines() -> Vec<(&'static str, Available)> {
             None => Err(NO_SERVER.to_owned()),
         }
     };
+    let of_commands = |model| -> Available {
+        match ServerCommands::new("conformance", model) {
+            Some(engine) => Ok(Box::new(engine)),
+            None => Err(NO_SERVER.to_owned()),
+        }
+    };
     vec![
         ("memory", Ok(Box::new(Memory))),
         ("sqlite", Ok(Box::new(Sqlite))),
@@ -55,6 +62,14 @@ pub fn engines() -> Vec<(&'static str, Available)> {
         (
             "msf (procedures)",
             of_server(Making::Msf(Execution::Procedures)),
+        ),
+        (
+            "commands (mssql)",
+            of_commands(ChangeTrackingModel::Decoupled),
+        ),
+        (
+            "commands (mssql, coupled)",
+            of_commands(ChangeTrackingModel::Coupled),
         ),
     ]
 }
