@@ -9,6 +9,7 @@ use sync_provider::ProviderError;
 use sync_relational::Owner;
 use sync_relational::commands::{CommandConnections, CommandSet};
 
+use crate::answer::Answer;
 use crate::connection::{Connection, ConnectionFactory, DirectConnections};
 use crate::error::MssqlError;
 use crate::procedures::{ProcedureConnection, Settled, Table};
@@ -71,13 +72,14 @@ impl MssqlCommands {
         commands: &CommandSet,
     ) -> Result<ProcedureConnection, ProviderError> {
         let mut connection = Connection::open(&*self.connections).await?;
-        let snapshot = self.options.snapshot && allows_snapshot(&mut connection).await?;
+        let (database, allows_snapshot) = database(&mut connection).await?;
         let scope = &commands.description.name;
         let settled = Settled {
-            // Who the replica is shows only later; the name of a scope is its own within a database.
-            lock: format!("syncdb commands {scope}"),
+            // Who the replica is shows only later; the name of a scope is its own within a database. A server may know locks by their names alone,
+            // whichever database they are asked for in.
+            lock: format!("syncdb commands {database}.{scope}"),
             options: Options {
-                snapshot,
+                snapshot: self.options.snapshot && allows_snapshot,
                 ..self.options
             },
             scope: scope.clone(),
@@ -90,11 +92,15 @@ impl MssqlCommands {
     }
 }
 
-/// Asks whether the database allows SNAPSHOT isolation.
-async fn allows_snapshot(connection: &mut Connection) -> Result<bool, MssqlError> {
-    let sql = "SELECT 1 FROM sys.databases WHERE name = DB_NAME() AND snapshot_isolation_state = 1";
-    let sets = connection.batch(sql).await?;
-    Ok(sets.iter().any(|rows| !rows.is_empty()))
+/// The name of the database, and whether it allows SNAPSHOT isolation.
+async fn database(connection: &mut Connection) -> Result<(String, bool), MssqlError> {
+    let sql = "SELECT N'database' AS kind, DB_NAME() AS name, \
+         (SELECT CONVERT(int, COUNT(*)) FROM sys.databases WHERE name = DB_NAME() AND snapshot_isolation_state = 1) AS allows_snapshot";
+    let answer = Answer::to(connection, sql).await?;
+    match answer.of_kind("database").next() {
+        Some(database) => Ok((database.name("name")?, database.flag("allows_snapshot")?)),
+        None => Ok((String::new(), false)),
+    }
 }
 
 #[async_trait]
