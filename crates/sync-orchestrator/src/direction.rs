@@ -94,6 +94,12 @@ impl Direction<'_> {
                     self.report(SyncStage::ChangesApplied, tables, statistics);
                     return Ok(Some(statistics));
                 }
+                (Next::Unanswered(error), _) => {
+                    if let Some(listen) = self.on_conflict {
+                        conflicts.show(&|record| listen(record))?;
+                    }
+                    return Err(error);
+                }
                 (Next::Restart, _) => {
                     self.source.end_enumeration(self.session).await?;
                     self.report(SyncStage::Restarting, Vec::new(), statistics);

@@ -33,6 +33,7 @@ enum Wants {
     UndoneSince(&'static [i64]),
     Restart,
     Committed,
+    Unanswered,
     /// The database fails.
     Nothing,
 }
@@ -112,6 +113,10 @@ fn batch(kind: BatchKind) -> ChangeBatch {
         orphans: Vec::new(),
         unsent: Vec::new(),
     }
+}
+
+fn failure() -> ProviderError {
+    ProviderError::database("t", "it is a script", "none")
 }
 
 fn keys(keys: &[i64]) -> Vec<TableKeys> {
@@ -268,9 +273,8 @@ impl SyncProvider for Destination {
                 Wants::UndoneSince(wanted) => Next::UndoneSince(keys(wanted)),
                 Wants::Restart => Next::Restart,
                 Wants::Committed => Next::Committed,
-                Wants::Nothing => {
-                    return Err(ProviderError::database("t", "it is a script", "none"));
-                }
+                Wants::Unanswered => Next::Unanswered(failure()),
+                Wants::Nothing => return Err(failure()),
             },
             ..BatchOutcome::default()
         })
@@ -281,7 +285,7 @@ impl SyncProvider for Destination {
     }
 }
 
-use Wants::{Changes, Committed, CommittedSoFar, Nothing, Restart, Rows, UndoneSince};
+use Wants::{Changes, Committed, CommittedSoFar, Nothing, Restart, Rows, Unanswered, UndoneSince};
 
 #[test]
 fn batches_and_rows_that_are_asked_for_are_one_direction() {
@@ -365,6 +369,19 @@ fn what_is_undone_since_is_neither_counted_nor_told() {
         counted: Some((5, 2, 3)),
     };
     check(1, answers, &expected);
+}
+
+#[test]
+fn the_conflicts_of_a_commit_that_may_have_come_through_are_told() {
+    for (wants, told) in [(Unanswered, &[1, 2][..]), (Nothing, &[])] {
+        let answers = [Answer(3, &[1], Changes), Answer(2, &[2], wants)];
+        let expected = Expected {
+            asked: "first, next",
+            told,
+            counted: None,
+        };
+        check(2, answers, &expected);
+    }
 }
 
 #[test]

@@ -222,4 +222,7 @@ pub enum Next {
     Restart,
     /// Nothing: the direction is committed together with what it taught.
     Committed,
+    /// Nothing, for the commit failed with this error, or nobody answered and the database cannot be asked: the direction may be committed. Its
+    /// conflicts are told, since nobody else would tell those of one that is; of one that is not they come again.
+    Unanswered(ProviderError),
 }

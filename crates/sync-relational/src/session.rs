@@ -17,6 +17,7 @@ use crate::meeting::is_idle;
 use crate::retries::Retries;
 use crate::scope::own_knowledge;
 use crate::store::{Attempt, ScopeState, Store, Waiting};
+use crate::unanswered::Unanswered;
 
 type Answer<T> = oneshot::Sender<Result<T, ProviderError>>;
 
@@ -286,19 +287,37 @@ impl Session {
                 Ok(outcome)
             }
             Step::Done(outcome) => Ok(self.committed(outcome)),
-            Step::Unanswered(commit) => {
-                self.recover(store, commit.error.clone()).await?;
-                let (state, _) = store.state().await?;
-                let came_through = commit.came_through(&state);
-                tracing::info!(came_through, "a commit whose answer was lost");
-                match came_through {
-                    true => Ok(self.committed(commit.outcome)),
-                    false => Ok(restart()),
+            Step::Unanswered(commit) => match self.find(store, &commit).await {
+                Ok(true) => Ok(self.committed(commit.outcome)),
+                Ok(false) => Ok(restart()),
+                Err(error) => {
+                    undo(store).await;
+                    Ok(commit.left_open(error))
                 }
-            }
+            },
             Step::Again(caution) => {
                 self.caution = caution;
                 Ok(restart())
+            }
+        }
+    }
+
+    /// Looks over a fresh connection whether a commit came through.
+    async fn find(
+        &mut self,
+        store: &mut dyn Store,
+        commit: &Unanswered,
+    ) -> Result<bool, ProviderError> {
+        let mut error = commit.error.clone();
+        loop {
+            self.recover(store, error).await?;
+            match store.state().await {
+                Ok((state, _)) => {
+                    let came_through = commit.came_through(&state);
+                    tracing::info!(came_through, "a commit whose answer was lost");
+                    return Ok(came_through);
+                }
+                Err(another) => error = another,
             }
         }
     }

@@ -1,6 +1,6 @@
-//! A commit whose answer was lost.
+//! A commit that failed, or whose answer was lost.
 
-use sync_provider::{BatchOutcome, ProviderError};
+use sync_provider::{BatchOutcome, Next, ProviderError};
 
 use crate::store::ScopeState;
 
@@ -20,5 +20,80 @@ impl Unanswered {
     /// starts again: it finds its rows known.
     pub(crate) fn came_through(&self, state: &ScopeState) -> bool {
         self.taught.is_some() && self.taught == state.knowledge
+    }
+
+    /// Ends a direction of which it could not be found out, for this reason. An error other than a lost answer says by itself what is the matter.
+    pub(crate) fn left_open(self, reason: ProviderError) -> BatchOutcome {
+        let error = match (self.error.is_transient(), reason) {
+            // Whoever cancels the search has not cancelled the commit.
+            (true, ProviderError::Cancelled) => unknown(self.error),
+            (true, reason) => unknown(reason),
+            (false, _) => self.error,
+        };
+        BatchOutcome {
+            next: Next::Unanswered(error),
+            ..self.outcome
+        }
+    }
+}
+
+/// Says that nobody knows whether a direction is committed.
+fn unknown(mut error: ProviderError) -> ProviderError {
+    if let ProviderError::Transient { reason, remedy, .. }
+    | ProviderError::Database { reason, remedy, .. } = &mut error
+    {
+        reason.push_str("; the answer to the commit was lost, so the direction may be committed");
+        remedy.push_str(", and run it again: what is committed is not asked for again");
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transient(reason: &str) -> ProviderError {
+        ProviderError::transient("here", reason, "wait")
+    }
+
+    /// What is said of a commit that failed with `error`, when looking for it ended with `reason`.
+    fn check(error: ProviderError, reason: ProviderError, expected: &str) {
+        let commit = Unanswered {
+            outcome: BatchOutcome {
+                applied: 3,
+                ..BatchOutcome::default()
+            },
+            taught: None,
+            error,
+        };
+        let outcome = commit.left_open(reason);
+        assert_eq!(outcome.applied, 3);
+        match outcome.next {
+            Next::Unanswered(error) => assert_eq!(error.to_string(), expected),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn it_is_said_whether_the_direction_may_be_committed() {
+        let unknown = |reason: &str| {
+            format!(
+                "here: {reason}; the answer to the commit was lost, so the direction may be committed; wait, and run it again: what is committed is \
+                 not asked for again"
+            )
+        };
+        check(
+            transient("gone"),
+            transient("still gone"),
+            &unknown("still gone"),
+        );
+        let refused = || ProviderError::database("here", "no such login", "wait");
+        check(transient("gone"), refused(), &unknown("no such login"));
+        check(
+            transient("gone"),
+            ProviderError::Cancelled,
+            &unknown("gone"),
+        );
+        check(refused(), refused(), "here: no such login; wait");
     }
 }

@@ -106,10 +106,9 @@ impl Model {
         Ok(())
     }
 
-    /// The destination of the commit that waits for its records.
-    pub(super) fn untold(&self) -> Option<usize> {
-        let committed = self.committed.as_ref()?;
-        Some(usize::from(committed.before.own))
+    /// Whether a commit waits for its records.
+    pub(super) fn has_untold(&self) -> bool {
+        self.committed.is_some()
     }
 
     /// Checks the last commit, whose records were told, unless its answer was lost.

@@ -180,11 +180,8 @@ impl<'p> Run<'p> {
                 record.key, record.conflict, record.winner
             ));
         }
-        let told = match model.untold() {
-            None => true,
-            // Records are told as soon as the commit is answered, and that is when a direction is complete.
-            Some(seat) => is_done || directions[usize::from(seat != meeting.sides[1])].is_some(),
-        };
+        // Whoever drops a session is told nothing any more.
+        let told = ended.result.is_some() || !model.has_untold();
         self.tally.unanswered += u64::from(!told || ended.unanswered);
         Ok((moved, told))
     }

@@ -39,9 +39,9 @@ struct Stage {
     databases: Arc<Vec<Database>>,
     model: Arc<Mutex<Model>>,
     told: Told,
-    /// A commit has no answer, and never will have one: nobody is told its records.
+    /// A commit has no answer, and never will have one.
     unanswered: AtomicBool,
-    /// A commit has no answer yet: its records are told once it is found.
+    /// A commit has no answer: its records are told once it is found, or given up.
     sought: AtomicBool,
     /// The first law that was broken.
     broken: Mutex<Option<String>>,
@@ -181,8 +181,7 @@ impl Side {
 
     /// The records of a commit are told before anybody asks a database again, if they ever are.
     fn account(&self, model: &mut Model) -> Result<(), String> {
-        let told = !self.stage.unanswered.load(Ordering::SeqCst);
-        model.account(&self.stage.told, told)
+        model.account(&self.stage.told, true)
     }
 
     fn act(&self, call: usize) {
@@ -240,13 +239,9 @@ impl Watcher for Side {
                 // A lost connection is made anew, and the commit then found.
                 let is_last = matches!(self.stage.meeting.fault, Fault::Fails { .. });
                 let stage = &self.stage;
-                let gap = if is_last {
-                    &stage.unanswered
-                } else {
-                    &stage.sought
-                };
                 if self.countdown.is_failing() || is_last && self.countdown.has_failed() {
-                    gap.store(true, Ordering::SeqCst);
+                    stage.sought.store(true, Ordering::SeqCst);
+                    stage.unanswered.fetch_or(is_last, Ordering::SeqCst);
                 }
                 self.note(model.committed(self.side, self.stage.rules));
             }

@@ -104,7 +104,7 @@ pub(crate) enum Step {
     Done(BatchOutcome),
     /// It was rolled back and starts again, more carefully.
     Again(Caution),
-    /// The answer to the commit was lost.
+    /// The commit failed, or its answer was lost.
     Unanswered(Unanswered),
 }
 
@@ -423,7 +423,7 @@ impl Applying {
             forget,
         };
         let commit = match store.commit(&changes).await {
-            Err(error) if error.is_transient() => {
+            Err(error) => {
                 let before = self.stored.as_ref();
                 let taught = changes.knowledge.filter(|now| before != Some(now));
                 // Rows that were to be tried by themselves are left to the next session.
@@ -434,7 +434,7 @@ impl Applying {
                     error,
                 }));
             }
-            answer => answer?,
+            Ok(commit) => commit,
         };
         match commit {
             Commit::Done => {
