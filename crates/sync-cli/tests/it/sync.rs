@@ -364,6 +364,50 @@ fn a_failed_session_leaves_no_new_file() {
     );
 }
 
+/// What was committed before a session failed has its conflicts in the file; where they cannot be written, that is said beside the failure.
+#[test]
+fn a_failed_session_leaves_the_conflicts_of_what_it_committed() {
+    let check = |file: &str, written: Option<usize>| {
+        let place = Place::new();
+        place.sql(
+            "a.db",
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT); INSERT INTO t VALUES (1, 'one')",
+        );
+        place.ok(&["provision", "a.db", "--scope", "s", "--all-tables"]);
+        place.ok(&["sync", "a.db", "b.db", "--provision"]);
+        place.sql("a.db", "UPDATE t SET u = 'a' WHERE id = 1");
+        place.sql("b.db", "UPDATE t SET u = 'b' WHERE id = 1");
+        place.sql("b.db", "INSERT INTO t VALUES (2, 'no')");
+        place.sql(
+            "a.db",
+            "CREATE TRIGGER refuses BEFORE INSERT ON t WHEN NEW.u = 'no' BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+        );
+        let call = [
+            "sync",
+            "a.db",
+            "b.db",
+            "--direction",
+            "upload-and-download",
+            "--errors",
+            "abort",
+            "--conflicts",
+            file,
+        ];
+        let run = place.run(&call);
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        assert!(run.stderr.contains("not this one"), "{}", run.stderr);
+        let warned = run.stderr.contains("warning: conflicts file");
+        assert_eq!(warned, written.is_none(), "{}", run.stderr);
+        if let Some(lines) = written {
+            let met = std::fs::read_to_string(place.path(file)).unwrap();
+            assert_eq!(met.lines().count(), lines, "{met}");
+        }
+    };
+    check("met.jsonl", Some(1));
+    #[cfg(target_os = "linux")]
+    check("/dev/full", None);
+}
+
 /// Rows that a constraint refuses are among the conflicts, as often as they are refused.
 #[test]
 fn failed_rows_are_recorded() {

@@ -170,11 +170,16 @@ impl ConflictFile {
         });
     }
 
-    /// Says whether everything was written.
+    /// Says whether everything was written. A file that was made for the session stays from now on, empty or not.
     pub(super) fn finish(&self) -> Result<(), Failure> {
+        self.with(|state| state.file.created = false);
+        self.flush()
+    }
+
+    /// Says whether everything was written so far.
+    pub(super) fn flush(&self) -> Result<(), Failure> {
         self.with(|state| {
             let flushed = state.file.file.flush().err();
-            state.file.created = false;
             match state.failed.take().or(flushed) {
                 Some(error) => Err(Failure::file(&state.shown, &error)),
                 None => Ok(()),

@@ -13,6 +13,7 @@ use sync_orchestrator::{SessionProgress, SyncOrchestrator};
 use sync_provider::{ConflictPolicy, ErrorPolicy};
 
 use crate::args::{Conflict, Errors, SessionArgs, SyncArgs};
+use crate::commands::provision::warn;
 use crate::context::Context;
 use crate::database::{self, Database};
 use crate::exit::{Code, Failure};
@@ -65,6 +66,9 @@ pub(crate) fn run(args: SyncArgs, context: &Context) -> Result<Code, Failure> {
     let statistics = match result {
         Ok(statistics) => statistics,
         Err(failure) => {
+            // What was committed before has conflicts, too.
+            let unwritten = conflicts.and_then(|file| file.flush().err());
+            warn(unwritten.map(|unwritten| unwritten.line()).as_slice());
             let nothing =
                 failure.completed.upload.is_none() && failure.completed.download.is_none();
             if let Some(made) = provisioned.take_if(|_| nothing) {
