@@ -79,6 +79,7 @@ pub trait SyncProvider: Send + Sync {
 
     /// As destination: applies a batch. The first batch opens the apply transaction; the answer [`Next::Committed`](crate::Next::Committed)
     /// says that it is committed together with what the direction taught.
+    /// A commit that fails is no error of this call but [`Next::Unanswered`](crate::Next::Unanswered): it may have come through.
     ///
     /// # Errors
     /// The batch does not fit the scope or the database fails; nothing of the direction stays then.
