@@ -16,30 +16,14 @@ pub trait Engine: Send + Sync {
     /// A fresh replica of the neutral schema.
     fn make(&self, layout: Layout) -> Box<dyn TestReplica>;
 
-    /// Whether it keeps the time and the writer of a row, which two policies need.
-    fn knows_writers(&self) -> bool {
-        true
+    /// What it cannot do.
+    fn lacks(&self) -> &'static [Ability] {
+        &[]
     }
 
-    /// Whether it remembers by key which rows wait, and whether it was ever a source. Where it does not, rows that wait are exceptions in its
-    /// knowledge and nothing else, and it never counts as a newcomer.
-    fn remembers(&self) -> bool {
-        true
-    }
-
-    /// Whether a changed key is a deletion and an insertion.
-    fn follows_keys(&self) -> bool {
-        true
-    }
-
-    /// Whether it can rehearse a session.
-    fn rehearses(&self) -> bool {
-        true
-    }
-
-    /// Whether blanks at the end of a text key do not count.
-    fn pads_keys(&self) -> bool {
-        false
+    /// Whether it can do something.
+    fn can(&self, ability: Ability) -> bool {
+        !self.lacks().contains(&ability)
     }
 
     /// Whether a column of the neutral schema can hold a value of its kind.
@@ -47,6 +31,22 @@ pub trait Engine: Send + Sync {
         let _ = value;
         true
     }
+}
+
+/// What not every kind of provider can do.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Ability {
+    /// Keep the time and the writer of a row, which two policies need.
+    KnowWriters,
+    /// Remember by key which rows wait, and whether it was ever a source. Where it does not, rows that wait are exceptions in its
+    /// knowledge and nothing else, and it never counts as a newcomer.
+    Remember,
+    /// Take a changed key for a deletion and an insertion.
+    FollowKeys,
+    /// Rehearse a session.
+    Rehearse,
+    /// Tell text keys apart by the blanks at their ends.
+    MindBlanks,
 }
 
 /// What a replica panics with where its server cannot do what a scenario needs; the scenario counts as skipped then.

@@ -18,7 +18,7 @@ mod state;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use commands::{Commands, ServerCommands};
-pub use engine::{Engine, Lacking, Layout, TestReplica};
+pub use engine::{Ability, Engine, Lacking, Layout, TestReplica};
 pub use hooked::{Call, Hooked};
 pub use memory::Memory;
 pub use mssql::{Making, Mssql};

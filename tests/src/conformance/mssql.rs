@@ -13,7 +13,7 @@ use sync_provider::{ApplyHandler, SyncProvider};
 use sync_provider_mssql::{Execution, MssqlProvider, Provisioning, TableChoice, Tables};
 use tiberius::Row;
 
-use super::engine::{Engine, Layout, TestReplica};
+use super::engine::{Ability, Engine, Layout, TestReplica};
 use super::neutral::{SCOPE, TABLES, TableSpec};
 use super::on_server::{
     self, Databases, Rejections, columns, create, key_is, key_type, literal, number, settled,
@@ -84,25 +84,16 @@ impl Engine for Mssql {
         })
     }
 
-    fn pads_keys(&self) -> bool {
-        true
-    }
-
-    fn rehearses(&self) -> bool {
-        self.making != Making::Msf(Execution::Procedures)
-    }
-
-    /// Sync Framework's triggers do not.
-    fn follows_keys(&self) -> bool {
-        self.making == Making::Ours
-    }
-
-    fn knows_writers(&self) -> bool {
-        self.making == Making::Ours
-    }
-
-    fn remembers(&self) -> bool {
-        self.making == Making::Ours
+    /// Sync Framework's triggers do not follow keys, and its tables have no place for what else there is.
+    fn lacks(&self) -> &'static [Ability] {
+        use Ability::{FollowKeys, KnowWriters, MindBlanks, Rehearse, Remember};
+        match self.making {
+            Making::Ours => &[MindBlanks],
+            Making::Msf(Execution::Procedures) => {
+                &[MindBlanks, FollowKeys, KnowWriters, Remember, Rehearse]
+            }
+            Making::Msf(_) => &[MindBlanks, FollowKeys, KnowWriters, Remember],
+        }
     }
 
     fn holds(&self, value: &Value) -> bool {

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{GIVEN, SET, ScopeTexts, Texts, found, key_names, keys, others, prefixed};
-use crate::conformance::engine::{Engine, Layout, TestReplica};
+use crate::conformance::engine::{Ability, Engine, Layout, TestReplica};
 use crate::conformance::neutral::{SCOPE, TABLES, TableSpec};
 use crate::conformance::sqlite::{
     create, delete_row, names, reject_row, rekey_row, value, write_row,
@@ -40,6 +40,14 @@ struct File {
     /// The application's connection, and the one to look through.
     db: Mutex<Connection>,
 }
+
+/// There is no place of ours in such a database, and the triggers are Sync Framework's, which do not follow keys.
+const LACKS: &[Ability] = &[
+    Ability::KnowWriters,
+    Ability::Remember,
+    Ability::FollowKeys,
+    Ability::Rehearse,
+];
 
 impl Engine for Commands {
     fn name(&self) -> &'static str {
@@ -79,21 +87,8 @@ impl Engine for Commands {
         })
     }
 
-    fn knows_writers(&self) -> bool {
-        false
-    }
-
-    fn remembers(&self) -> bool {
-        false
-    }
-
-    /// The triggers are Sync Framework's, which do not follow keys.
-    fn follows_keys(&self) -> bool {
-        false
-    }
-
-    fn rehearses(&self) -> bool {
-        false
+    fn lacks(&self) -> &'static [Ability] {
+        LACKS
     }
 
     /// A column holds what its type does, whatever SQLite would take.

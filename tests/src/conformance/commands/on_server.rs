@@ -11,7 +11,7 @@ use sync_provider_mssql::MssqlCommands;
 use sync_relational::commands::{ChangeTrackingModel, DbSyncProvider};
 
 use super::{GIVEN, SET, ScopeTexts, Texts, found, key_names, keys, others, prefixed};
-use crate::conformance::engine::{Engine, Layout, TestReplica};
+use crate::conformance::engine::{Ability, Engine, Layout, TestReplica};
 use crate::conformance::neutral::{SCOPE, TABLES, TableSpec};
 use crate::conformance::on_server::{
     self, Databases, Rejections, create, declared_key, settled, text_of,
@@ -44,6 +44,15 @@ impl ServerCommands {
     }
 }
 
+/// There is no place of ours in such a database, and the triggers are Sync Framework's, which do not follow keys.
+const LACKS: &[Ability] = &[
+    Ability::MindBlanks,
+    Ability::KnowWriters,
+    Ability::Remember,
+    Ability::FollowKeys,
+    Ability::Rehearse,
+];
+
 impl Engine for ServerCommands {
     fn name(&self) -> &'static str {
         match self.model {
@@ -66,25 +75,8 @@ impl Engine for ServerCommands {
         })
     }
 
-    fn knows_writers(&self) -> bool {
-        false
-    }
-
-    fn remembers(&self) -> bool {
-        false
-    }
-
-    /// The triggers are Sync Framework's, which do not follow keys.
-    fn follows_keys(&self) -> bool {
-        false
-    }
-
-    fn rehearses(&self) -> bool {
-        false
-    }
-
-    fn pads_keys(&self) -> bool {
-        true
+    fn lacks(&self) -> &'static [Ability] {
+        LACKS
     }
 
     fn holds(&self, value: &Value) -> bool {

@@ -11,7 +11,7 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use super::engine::Engine;
+use super::engine::{Ability, Engine};
 use super::scenarios::Verdict;
 pub(super) use cell::DIRECTIONS;
 pub use cell::{Cell, Content, Edit, Later, Policy, Run, Side, World};
@@ -121,12 +121,14 @@ pub(super) fn every_conflict(local: &dyn Engine, remote: &dyn Engine) -> Verdict
 
 /// Whether an engine can come to what a cell begins with.
 fn can(engine: &dyn Engine, cell: &Cell) -> bool {
-    engine.follows_keys() || !cell.edits.contains(&Edit::ChangeKey)
+    engine.can(Ability::FollowKeys) || !cell.edits.contains(&Edit::ChangeKey)
 }
 
 /// The runs of the world of this number.
 fn runs(engines: [&dyn Engine; 2], effort: Effort, world: usize) -> Vec<Run> {
-    let all = engines.iter().all(|engine| engine.knows_writers());
+    let all = engines
+        .iter()
+        .all(|engine| engine.can(Ability::KnowWriters));
     let mut policies = Policy::ALL.to_vec();
     policies.retain(|policy| all || !policy.needs_columns_of_ours());
     if effort == Effort::Every {

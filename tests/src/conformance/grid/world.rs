@@ -7,7 +7,7 @@ use sync_knowledge::{ReplicaId, Tick};
 use sync_orchestrator::SyncDirectionOrder;
 use sync_provider::ConflictPolicy;
 
-use super::super::engine::{Engine, Layout, TestReplica};
+use super::super::engine::{Ability, Engine, Layout, TestReplica};
 use super::super::memory::Memory;
 use super::super::neutral::{ITEM, id, item};
 use super::super::state::State;
@@ -43,7 +43,7 @@ impl Arena {
     /// Makes the rows of these cells, all of one world, edits and all.
     pub(super) fn prepare(world: World, cells: Vec<Cell>, engines: [&dyn Engine; 2]) -> Self {
         let replicas = engines.map(|engine| engine.make(Layout::Neutral));
-        let remembers = engines.map(Engine::remembers);
+        let remembers = engines.map(|engine| engine.can(Ability::Remember));
         let member = |side: Side| Member::new(Party::Of(side), remembers[side as usize]);
         let mut arena = Arena {
             cells,

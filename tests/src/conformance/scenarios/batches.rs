@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use sync_metadata::Value;
 use sync_provider::{BatchKind, SyncProvider};
 
-use super::super::engine::{Engine, TestReplica};
+use super::super::engine::{Ability, Engine, TestReplica};
 use super::super::hooked::{Call, Hooked};
 use super::super::neutral::{ITEM, WORD, id, item, text};
 use super::super::state::assert_converged;
@@ -138,7 +138,7 @@ pub(super) fn waiting_rows_in_batches(local: &dyn Engine, remote: &dyn Engine) -
         sizes.retain(|(kind, _, _)| kind.is_repeated());
         assert_bounded(&sizes, most);
         // Where nothing is remembered, they are enumerated once more.
-        let least = if local.name() == "memory" || !remote.remembers() {
+        let least = if local.name() == "memory" || !remote.can(Ability::Remember) {
             0
         } else {
             36 / of_batch

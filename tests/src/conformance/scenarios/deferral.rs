@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use sync_orchestrator::SyncDirectionOrder::{Download, Upload};
 use sync_provider::ConflictPolicy;
 
-use super::super::engine::{Engine, Layout, TestReplica};
+use super::super::engine::{Ability, Engine, Layout, TestReplica};
 use super::super::hooked::{Call, Hooked};
 use super::super::neutral::{ITEM, WORD, id, item, text};
 use super::super::state::{State, assert_converged};
@@ -100,7 +100,7 @@ pub(super) fn constraint_heals(local: &dyn Engine, remote: &dyn Engine) -> Verdi
 }
 
 pub(super) fn asked_by_key(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
-    if !remote.remembers() {
+    if !remote.can(Ability::Remember) {
         return Verdict::Skipped("the destination remembers no keys of rows that wait".to_owned());
     }
     let pair = Pair::new(local, remote);

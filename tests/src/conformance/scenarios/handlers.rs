@@ -7,7 +7,7 @@ use sync_metadata::Value;
 use sync_orchestrator::SyncDirectionOrder::Upload;
 use sync_provider::{ApplyAction, ConflictPolicy, ConflictRecord, ErrorPolicy, Winner};
 
-use super::super::engine::Engine;
+use super::super::engine::{Ability, Engine};
 use super::super::neutral::{ITEM, id, item, text};
 use super::{Pair, Verdict};
 use crate::support::session::Session;
@@ -148,7 +148,7 @@ pub(super) fn hears_of_failures(local: &dyn Engine, remote: &dyn Engine) -> Verd
         let upload = session.direction(Upload).run().upload();
         assert_eq!((upload.changes_failed, upload.deferred), (1, 1));
         assert_eq!(heard.load(Ordering::SeqCst), round, "once a session");
-        let known = remote.remembers() && round > 1;
+        let known = remote.can(Ability::Remember) && round > 1;
         assert_eq!(upload.repeated, u64::from(known), "round {round}");
     }
     pair.remote.reject(ITEM, &id(1), false);

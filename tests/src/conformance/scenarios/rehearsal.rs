@@ -4,7 +4,7 @@ use sync_metadata::Value;
 use sync_orchestrator::{DirectionStatistics, SyncOperationStatistics};
 use sync_provider::{ConflictPolicy, Effect, ProviderError, RowEffect};
 
-use super::super::engine::Engine;
+use super::super::engine::{Ability, Engine};
 use super::super::grid::DIRECTIONS;
 use super::super::neutral::{ITEM, WORD, id, item, text};
 use super::{Pair, Verdict};
@@ -41,11 +41,11 @@ fn prepare(pair: &Pair) {
 }
 
 pub(super) fn foretells(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
-    if !(local.rehearses() && remote.rehearses()) {
+    if !(local.can(Ability::Rehearse) && remote.can(Ability::Rehearse)) {
         return refused(local, remote);
     }
     let mut policies = vec![ConflictPolicy::DestinationWins, ConflictPolicy::SourceWins];
-    if local.knows_writers() && remote.knows_writers() {
+    if local.can(Ability::KnowWriters) && remote.can(Ability::KnowWriters) {
         policies.extend([ConflictPolicy::LastWriterWins, ConflictPolicy::Defer]);
     }
     for policy in policies {
@@ -122,7 +122,7 @@ fn refused(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
 
 /// What the destination refuses is foretold as well, with the database's words.
 pub(super) fn rows_that_fail(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
-    if !(local.rehearses() && remote.rehearses()) {
+    if !(local.can(Ability::Rehearse) && remote.can(Ability::Rehearse)) {
         return refused(local, remote);
     }
     let pair = Pair::new(local, remote);

@@ -4,7 +4,7 @@ use sync_metadata::Value;
 use sync_orchestrator::SyncDirectionOrder::{Download, Upload};
 use sync_provider::ConflictPolicy;
 
-use super::super::engine::{Engine, Layout, TestReplica};
+use super::super::engine::{Ability, Engine, Layout, TestReplica};
 use super::super::neutral::{CLUSTERED, ITEM, WORD, id, item, text};
 use super::super::state::{State, assert_converged};
 use super::{Pair, Verdict, between, settle};
@@ -79,7 +79,7 @@ pub(super) fn ring_with_conflicts(local: &dyn Engine, remote: &dyn Engine) -> Ve
         ConflictPolicy::LastWriterWins,
         ConflictPolicy::Priority(Vec::new()),
     ];
-    let all = local.knows_writers() && remote.knows_writers();
+    let all = local.can(Ability::KnowWriters) && remote.can(Ability::KnowWriters);
     let attributes = |policy: &ConflictPolicy| {
         matches!(
             policy,
@@ -120,7 +120,7 @@ pub(super) fn ring_with_conflicts(local: &dyn Engine, remote: &dyn Engine) -> Ve
 }
 
 pub(super) fn adoption(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
-    if !(local.remembers() && remote.remembers()) {
+    if !(local.can(Ability::Remember) && remote.can(Ability::Remember)) {
         return Verdict::Skipped("nothing says whether a replica is new".to_owned());
     }
     let pair = Pair::new(local, remote);

@@ -2,14 +2,14 @@
 
 use sync_metadata::Value;
 
-use super::super::engine::{Engine, Layout};
+use super::super::engine::{Ability, Engine, Layout};
 use super::super::neutral::{CLUSTERED, GUID, ITEM, PAIR, TABLES, WORD, item, text};
 use super::super::state::assert_converged;
 use super::{Pair, Verdict, between, settle};
 
 /// Keys that both engines tell apart.
 fn keys(local: &dyn Engine, remote: &dyn Engine) -> Vec<(usize, Vec<Value>)> {
-    let padded = local.pads_keys() || remote.pads_keys();
+    let mind_blanks = local.can(Ability::MindBlanks) && remote.can(Ability::MindBlanks);
     let mut rows = Vec::new();
     for id in [i64::MIN, -1, 0, 1, i64::MAX] {
         rows.push((ITEM, item(id, "row")));
@@ -30,7 +30,7 @@ fn keys(local: &dyn Engine, remote: &dyn Engine) -> Vec<(usize, Vec<Value>)> {
         "NULL",
         "line\nbreak",
     ] {
-        if padded && word == " " {
+        if !mind_blanks && word == " " {
             continue;
         }
         rows.push((WORD, vec![text(word), text("note")]));
