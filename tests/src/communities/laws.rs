@@ -53,6 +53,8 @@ pub(crate) struct Transfer<'a> {
     pub(crate) source: &'a State,
     pub(crate) source_after: &'a State,
     pub(crate) before: &'a State,
+    /// Rows that were there since the direction began and that an application has replaced, by item.
+    pub(crate) replaced: &'a [Vec<Stored>],
     pub(crate) after: &'a State,
     pub(crate) records: &'a [ConflictRecord],
     /// Whether the policy may leave conflicts for later.
@@ -131,7 +133,8 @@ impl Transfer<'_> {
         if concurrent
             && before.content != incoming.content
             && self.told
-            && !self.recorded(item, before, incoming, same_row(after, before))
+            && !self.recorded(item, before, incoming)
+            && !(same_row(after, before) && self.stayed(item, incoming))
         {
             let told = format!("not among the records {:?}", self.records);
             return Err(Violation::Lost(tell(&told)));
@@ -160,31 +163,25 @@ impl Transfer<'_> {
         }
     }
 
-    /// Whether a record names the version that lost and the one it lost to. Of a row that stays, an application may have made
-    /// a newer version since it was read: the record then names one of its ancestors. What is overwritten is named as it was.
-    fn recorded(&self, item: usize, local: &Stored, remote: &Stored, stays: bool) -> bool {
-        let is = |side: &ConflictSide, version: Stamped| {
-            let who = &self.names.replicas[version.who.index(self.names.len())];
-            (&side.replica, side.tick as u32) == (who, version.tick)
-        };
+    /// Whether a record names both rows.
+    fn recorded(&self, item: usize, local: &Stored, remote: &Stored) -> bool {
         let shows = |side: &ConflictSide, row: &Stored| {
-            is(side, row.update) && side.deleted == row.content.is_none()
-        };
-        let ancestors = &self.before.accounted[item];
-        let earlier = |seen: &ConflictSide| {
-            stays
-                && ancestors
-                    .iter()
-                    .any(|ancestor| *ancestor != local.update && is(seen, *ancestor))
+            let version = (&side.replica, side.tick as u32, side.deleted);
+            let who = &self.names.replicas[row.update.who.index(self.names.len())];
+            version == (who, row.update.tick, row.content.is_none())
         };
         self.records.iter().any(|record| {
             record.key == [sync_metadata::Value::Integer(item as i64)]
-                && record
-                    .local
-                    .as_ref()
-                    .is_some_and(|seen| shows(seen, local) || earlier(seen))
+                && record.local.as_ref().is_some_and(|seen| shows(seen, local))
                 && shows(&record.remote, remote)
         })
+    }
+
+    /// Whether it is told that a row stayed and another one did not come in its place, or need not be. An application may have replaced the row that this
+    /// was decided of.
+    fn stayed(&self, item: usize, remote: &Stored) -> bool {
+        let mut replaced = self.replaced.get(item).into_iter().flatten();
+        replaced.any(|local| local.content == remote.content || self.recorded(item, local, remote))
     }
 
     /// A source shows nothing new afterwards, but that its own clock may have gone on.

@@ -47,6 +47,7 @@ pub(super) fn send<M: Member>(
         source: before.0,
         source_after: &after_source,
         before: before.1,
+        replaced: &[],
         after: &after,
         records: &records,
         deferring: direction.policy == ConflictPolicy::Defer,

@@ -6,7 +6,7 @@ use sync_provider::ConflictRecord;
 
 use super::database::scope_name;
 use super::plan::{FIRST_UNIQUE, Seat};
-use crate::communities::{Names, State, Transfer, Who, check_community, quiet};
+use crate::communities::{Names, State, Stored, Transfer, Who, check_community, quiet};
 use crate::support::engines::Database;
 use crate::support::member::view;
 
@@ -17,6 +17,8 @@ pub(super) struct Model {
     seats: Vec<Seat>,
     databases: Arc<Vec<Database>>,
     states: Vec<State>,
+    /// By seat and item: rows that an application has replaced since the direction began.
+    replaced: Vec<Vec<Vec<Stored>>>,
     /// The sources of the session under way as their enumerations saw them, by side.
     sources: [Option<State>; 2],
     /// A commit whose records have not been told yet.
@@ -53,11 +55,13 @@ impl Model {
             seats,
             databases,
             states: Vec::new(),
+            replaced: Vec::new(),
             sources: [None, None],
             committed: None,
         };
         for seat in 0..model.seats.len() {
             let state = model.look(seat)?;
+            model.replaced.push(vec![Vec::new(); state.rows.len()]);
             model.states.push(state);
         }
         Ok(model)
@@ -75,6 +79,7 @@ impl Model {
     /// The source of a direction has its snapshot.
     pub(super) fn enumerating(&mut self, side: usize, seat: usize) -> Result<(), String> {
         self.changed_here(seat)?;
+        self.replaced.iter_mut().flatten().for_each(Vec::clear);
         self.sources[side] = Some(self.states[seat].clone());
         Ok(())
     }
@@ -132,6 +137,7 @@ impl Model {
             source: &source,
             source_after: &source,
             before: &before,
+            replaced: &self.replaced[seat],
             after: &self.states[seat],
             records: &records,
             deferring: rules.may_defer || unique(&source),
@@ -229,6 +235,7 @@ impl Model {
                     "seat {seat}: a local change of item {item} made {row:?}, before: {before}"
                 ));
             }
+            self.replaced[seat][item].extend(before.rows[item].clone());
             now.accounted[item].push(row.update);
             now.accounted[item].sort_unstable();
         }
