@@ -1,6 +1,7 @@
 //! Random communities over real databases until the time is over: `soak [--seconds N] [--seed S] [--count N]`.
 //!
-//! Where `SYNC_TEST_MSSQL` names a server, some of the databases are on it. Ends with a line that says what was done; a seed that fails ends
+//! Where `SYNC_TEST_MSSQL` names a server, some of the databases are on it. Nobody else may use it meanwhile: where all databases of a server share a
+//! clock, whoever writes in another one holds changes back, and a seed does not go the same way twice. Ends with a line that says what was done; a seed that fails ends
 //! the run with what is needed to keep it.
 #![allow(
     clippy::disallowed_methods,
