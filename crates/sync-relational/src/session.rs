@@ -314,8 +314,8 @@ impl Session {
             match store.state().await {
                 Ok((state, _)) => {
                     let came_through = commit.came_through(&state);
-                    tracing::info!(came_through, "a commit whose answer was lost");
-                    return Ok(came_through);
+                    tracing::info!(?came_through, "a commit whose answer was lost");
+                    return came_through.ok_or_else(|| commit.error.clone());
                 }
                 Err(another) => error = another,
             }

@@ -9,17 +9,22 @@ use crate::store::ScopeState;
 pub(crate) struct Unanswered {
     /// What the direction led to, if it did.
     pub(crate) outcome: BatchOutcome,
-    /// What the scope row's knowledge is then, and was not before.
+    /// The scope row's knowledge before.
+    pub(crate) before: Option<Vec<u8>>,
+    /// What it is then, and was not before; `None` where it stays.
     pub(crate) taught: Option<Vec<u8>>,
     /// Why there is no answer.
     pub(crate) error: ProviderError,
 }
 
 impl Unanswered {
-    /// Whether the scope row shows that it came through. If another session has taught something since, this is not seen, and the direction
-    /// starts again: it finds its rows known.
-    pub(crate) fn came_through(&self, state: &ScopeState) -> bool {
-        self.taught.is_some() && self.taught == state.knowledge
+    /// Whether the scope row shows that it came through, or that it did not; `None` where another session has taught something since.
+    pub(crate) fn came_through(&self, state: &ScopeState) -> Option<bool> {
+        match &state.knowledge {
+            now if *now == self.before => Some(false),
+            now if *now == self.taught => Some(true),
+            _ => None,
+        }
     }
 
     /// Ends a direction of which it could not be found out, for this reason. An error other than a lost answer says by itself what is the matter.
@@ -63,6 +68,7 @@ mod tests {
                 applied: 3,
                 ..BatchOutcome::default()
             },
+            before: None,
             taught: None,
             error,
         };
@@ -72,6 +78,29 @@ mod tests {
             Next::Unanswered(error) => assert_eq!(error.to_string(), expected),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn the_scope_row_tells_whether_it_came_through_unless_somebody_else_has_taught_since() {
+        let bytes = |byte: u8| Some(vec![byte]);
+        let check = |before: u8, taught: Option<u8>, now: u8, expected: Option<bool>| {
+            let commit = Unanswered {
+                outcome: BatchOutcome::default(),
+                before: bytes(before),
+                taught: taught.and_then(bytes),
+                error: transient("gone"),
+            };
+            let state = ScopeState {
+                knowledge: bytes(now),
+                ..ScopeState::default()
+            };
+            assert_eq!(commit.came_through(&state), expected, "{taught:?} {now}");
+        };
+        check(1, Some(2), 2, Some(true));
+        check(1, Some(2), 1, Some(false));
+        check(1, Some(2), 3, None);
+        check(1, None, 1, Some(false));
+        check(1, None, 3, None);
     }
 
     #[test]

@@ -424,12 +424,13 @@ impl Applying {
         };
         let commit = match store.commit(&changes).await {
             Err(error) => {
-                let before = self.stored.as_ref();
-                let taught = changes.knowledge.filter(|now| before != Some(now));
+                let before = self.stored.take();
+                let taught = changes.knowledge.filter(|now| before.as_ref() != Some(now));
                 // Rows that were to be tried by themselves are left to the next session.
                 self.count_failed(&mut outcome);
                 return Ok(Step::Unanswered(Unanswered {
                     outcome,
+                    before,
                     taught,
                     error,
                 }));
