@@ -1,6 +1,7 @@
 //! `cargo xtask soak`: random communities over real databases.
 //!
-//! The program is one of the crate `sync-tests`, in the profile that its tests are built in: nothing is built for it alone.
+//! The program is one of the crate `sync-tests`, in the profile that its tests are built in. `.ci/run` calls it as it is built with them: by itself it
+//! has fewer features of its dependencies, which are built once more then.
 
 use clap::Args;
 

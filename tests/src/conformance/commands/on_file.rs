@@ -297,10 +297,7 @@ impl File {
             ChangeTrackingModel::Decoupled => format!(
                 "SELECT {columns}, sync_row_is_tombstone, {versions}, EXISTS (SELECT 1 FROM {name} b WHERE {}) FROM {name}_metadata m \
                  LEFT JOIN {name} USING ({keys})",
-                spec.key()
-                    .map(|column| format!("b.{0} = m.{0}", spec.columns[column].0))
-                    .collect::<Vec<_>>()
-                    .join(" AND ")
+                found(spec, "b.", "m.")
             ),
             ChangeTrackingModel::Coupled => {
                 let nulls = spec.columns.iter().map(|(name, _, _, key)| match key {
@@ -311,10 +308,7 @@ impl File {
                     "SELECT {columns}, 0, {versions}, 1 FROM {name} UNION ALL SELECT {}, 1, {versions}, EXISTS (SELECT 1 FROM {name} b WHERE {}) \
                      FROM {name}_tombstone t",
                     names(nulls),
-                    spec.key()
-                        .map(|column| format!("b.{0} = t.{0}", spec.columns[column].0))
-                        .collect::<Vec<_>>()
-                        .join(" AND ")
+                    found(spec, "b.", "t.")
                 )
             }
         }
