@@ -29,7 +29,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sync_orchestrator::{SyncDirectionOrder, SyncOperationStatistics, SyncOrchestrator};
 use sync_provider::SyncProvider;
-use sync_relational::commands::{
+use sync_provider_commands::{
     ChangeTrackingModel, CommandConnections, DbCommand, DbSyncAdapter, DbSyncAdapterBuilder,
     DbSyncProvider, DbSyncSession,
 };

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sync_provider::SyncProvider;
+use sync_provider_commands::{ChangeTrackingModel, DbSyncAdapter};
 use sync_provider_mssql::MssqlCommands;
-use sync_relational::commands::{ChangeTrackingModel, DbSyncAdapter};
 use sync_tests::support::blocking::value;
 use sync_tests::support::sql_server::ServerDatabase;
 

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use sync_provider::SyncProvider;
+use sync_provider_commands::{ChangeTrackingModel, DbSyncAdapter};
 use sync_provider_sqlite::SqliteCommands;
-use sync_relational::commands::{ChangeTrackingModel, DbSyncAdapter};
 
 use super::{Database, Outcome, Texts, provider};
 

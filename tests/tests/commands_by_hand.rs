@@ -19,8 +19,8 @@ use sync_orchestrator::SyncDirectionOrder::Download;
 use sync_provider::{
     ApplyAction, ApplyHandler, ConflictRecord, ConflictType, ProviderError, SyncProvider,
 };
+use sync_provider_commands::{DbCommand, DbSyncAdapterBuilder, DbSyncProvider, MetadataCleanup};
 use sync_provider_sqlite::SqliteCommands;
-use sync_relational::commands::{DbCommand, DbSyncAdapterBuilder, DbSyncProvider, MetadataCleanup};
 use sync_tests::support::scratch;
 use sync_tests::support::session::{Report, Session};
 

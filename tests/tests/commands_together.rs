@@ -18,7 +18,7 @@ use example::{
 };
 use sync_orchestrator::SyncDirectionOrder;
 use sync_provider::{ConflictPolicy, ProviderError, SyncProvider};
-use sync_relational::commands::{
+use sync_provider_commands::{
     ChangeTrackingModel, CommandConnections, DbCommand, DbSyncProvider, DbSyncSession,
     MetadataCleanup,
 };

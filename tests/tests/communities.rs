@@ -8,8 +8,9 @@
 
 use std::io::Write;
 
-use sync_provider::memory::{Direction, MemoryReplica};
-use sync_provider::{ConflictPolicy, Position, Rules, Stamp};
+use sync_decision::{Rules, Stamp};
+use sync_provider::{ConflictPolicy, Position};
+use sync_provider_memory::{Direction, MemoryReplica};
 use sync_tests::communities::{
     Census, Extent, Failure, Names, RoundCensus, Setting, Step, Universe, Violation, complete,
     every_policy, explore, free_winner, memory, orders, quiet, replay_histories, replay_trace,

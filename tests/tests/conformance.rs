@@ -5,7 +5,7 @@
     reason = "a test that cannot go on panics"
 )]
 
-use sync_relational::commands::ChangeTrackingModel::{Coupled, Decoupled};
+use sync_provider_commands::ChangeTrackingModel::{Coupled, Decoupled};
 use sync_tests::conformance::{Commands, Engine, Memory, Problem, SCENARIOS, Sqlite, run};
 
 fn check(local: &dyn Engine, remote: &dyn Engine) {

@@ -16,7 +16,7 @@ use sync_metadata::{
     content_eq, fit, write_key_text,
 };
 use sync_orchestrator::{SyncDirectionOrder, SyncOrchestrator};
-use sync_provider::memory::{MemoryProvider, MemoryReplica};
+use sync_provider_memory::{MemoryProvider, MemoryReplica};
 use sync_provider_sqlite::{Provisioning, SqliteProvider, TableChoice, Tables, Template};
 use sync_tests::support::scratch::folder;
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::error::Error;
 use crate::workspace::{self, Dependency, Kind, Member};
-use rules::{Below, Outside, RULES, Rule, TEST_DRIVERS, TEST_FEATURES};
+use rules::{Below, Outside, RULES, Rule, TEST_DRIVERS};
 
 /// Checks the workspace against the table of layers and prints what breaks it.
 ///
@@ -67,8 +67,6 @@ fn broken_by(member: &Member, rule: &Rule, ours: &BTreeSet<&str>) -> Vec<String>
             outside(dependency, rule)
         };
         broken.extend(what.map(|what| format!("{}: {what}", member.name)));
-        broken
-            .extend(test_features(dependency, rule).map(|what| format!("{}: {what}", member.name)));
     }
     for &unwanted in rule.unreached {
         if member.reached.contains(unwanted) {
@@ -113,18 +111,6 @@ fn outside(dependency: &Dependency, rule: &Rule) -> Option<String> {
     }
 }
 
-fn test_features(dependency: &Dependency, rule: &Rule) -> Option<String> {
-    if rule.for_tests || dependency.kind == Kind::Dev {
-        return None;
-    }
-    let (name, feature) = TEST_FEATURES.iter().find(|(name, feature)| {
-        *name == dependency.name && dependency.features.iter().any(|f| f == feature)
-    })?;
-    Some(format!(
-        "switches on `{name}/{feature}`, which is for tests; move it to the development dependencies"
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,13 +127,12 @@ mod tests {
         RULES.iter().map(member).collect()
     }
 
-    fn check(name: &str, dependency: &str, kind: Kind, features: &[&str], expected: &[&str]) {
+    fn check(name: &str, dependency: &str, kind: Kind, expected: &[&str]) {
         let mut members = bare_workspace();
         let member = members.iter_mut().find(|m| m.name == name).unwrap();
         member.named.push(Dependency {
             name: dependency.to_owned(),
             kind,
-            features: features.iter().map(|&f| f.to_owned()).collect(),
         });
         assert_eq!(
             broken_edges(&members, RULES),
@@ -159,58 +144,51 @@ mod tests {
     #[test]
     fn edges() {
         use Kind::{Build, Dev, Normal};
-        check("sync-relational", "sync-provider", Normal, &[], &[]);
+        check("sync-relational", "sync-provider", Normal, &[]);
         check(
             "sync-orchestrator",
             "sync-provider-sqlite",
             Normal,
-            &[],
             &["sync-orchestrator: depends on `sync-provider-sqlite`, which is not below it"],
         );
         check(
             "sync-orchestrator",
             "sync-provider-sqlite",
             Dev,
-            &[],
             &["sync-orchestrator: depends on `sync-provider-sqlite`, which is not below it"],
         );
         check(
             "sync-provider-mssql",
             "sync-provider-sqlite",
             Normal,
-            &[],
             &["sync-provider-mssql: depends on `sync-provider-sqlite`, which is not below it"],
         );
         check(
             "sync-knowledge",
             "sync-metadata",
             Dev,
-            &[],
             &["sync-knowledge: depends on `sync-metadata`, which is not below it"],
         );
-        check("sync-provider-sqlite", "sync-orchestrator", Dev, &[], &[]);
+        check("sync-provider-sqlite", "sync-orchestrator", Dev, &[]);
         check(
             "sync-provider-sqlite",
             "sync-orchestrator",
             Normal,
-            &[],
             &["sync-provider-sqlite: depends on `sync-orchestrator`, which is not below it"],
         );
-        check("sync-cli", "sync-relational", Normal, &[], &[]);
-        check("sync-cli", "sync-knowledge", Normal, &[], &[]);
+        check("sync-cli", "sync-relational", Normal, &[]);
+        check("sync-cli", "sync-knowledge", Normal, &[]);
         check(
             "sync-cli",
             "tiberius",
             Normal,
-            &[],
             &["sync-cli: depends on `tiberius`, of which it must know nothing"],
         );
-        check("sync-cli", "tiberius", Dev, &[], &[]);
+        check("sync-cli", "tiberius", Dev, &[]);
         check(
             "sync-metadata",
             "tokio",
             Normal,
-            &[],
             &[
                 "sync-metadata: depends on `tokio`, which is not among the crates that it may take from outside",
             ],
@@ -219,22 +197,18 @@ mod tests {
             "sync-metadata",
             "cc",
             Build,
-            &[],
             &[
                 "sync-metadata: depends on `cc`, which is not among the crates that it may take from outside",
             ],
         );
-        check("sync-knowledge", "proptest", Dev, &[], &[]);
-        check("sync-tests", "sync-provider", Normal, &["memory"], &[]);
-        check("sync-orchestrator", "sync-provider", Dev, &["memory"], &[]);
+        check("sync-knowledge", "proptest", Dev, &[]);
+        check("sync-tests", "sync-provider-memory", Normal, &[]);
+        check("sync-orchestrator", "sync-provider-memory", Dev, &[]);
         check(
             "sync-cli",
-            "sync-provider",
+            "sync-provider-memory",
             Normal,
-            &["memory"],
-            &[
-                "sync-cli: switches on `sync-provider/memory`, which is for tests; move it to the development dependencies",
-            ],
+            &["sync-cli: depends on `sync-provider-memory`, which is not below it"],
         );
     }
 
@@ -252,7 +226,10 @@ mod tests {
                 "sync-knowledge",
                 "sync-metadata",
                 "sync-provider",
+                "sync-decision",
                 "sync-relational",
+                "sync-provider-memory",
+                "sync-provider-commands",
                 "sync-provider-sqlite",
                 "sync-orchestrator",
                 "sync-fuzz",

@@ -34,8 +34,6 @@ pub(crate) struct Dependency {
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) kind: Kind,
-    #[serde(default)]
-    pub(crate) features: Vec<String>,
 }
 
 /// The table a dependency stands in.

@@ -6,7 +6,7 @@
 //! ```
 //! # use std::sync::Arc;
 //! # use sync_metadata::{ColumnDescription, ScopeDescription, TableDescription, TableName, Value};
-//! # use sync_provider::memory::{MemoryProvider, MemoryReplica};
+//! # use sync_provider_memory::{MemoryProvider, MemoryReplica};
 //! # use sync_orchestrator::{SyncDirectionOrder, SyncOrchestrator};
 //! # fn replica(id: u128) -> MemoryProvider {
 //! #     let columns = vec![ColumnDescription::key("id", "bigint".parse().unwrap()), ColumnDescription::new("name", "nvarchar(50)".parse().unwrap())];

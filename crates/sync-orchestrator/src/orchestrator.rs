@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use sync_decision::check_compatible;
 use sync_provider::{
     BeginSession, ConflictPolicy, ConflictRecord, Ending, ErrorPolicy, Position, ProviderError,
-    ReplicaInfo, RowEffect, SessionId, SyncProvider, check_compatible,
+    ReplicaInfo, RowEffect, SessionId, SyncProvider,
 };
 use uuid::Uuid;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_provider::ProviderError;
+use sync_provider_commands::{CommandConnections, CommandSet};
 use sync_relational::Owner;
-use sync_relational::commands::{CommandConnections, CommandSet};
 
 use crate::answer::Answer;
 use crate::connection::{Connection, ConnectionFactory, DirectConnections};
@@ -17,7 +17,7 @@ use crate::provider::{Task, again_while_transient};
 use crate::settings::{DEFAULT_LOCK_TIMEOUT, Settings};
 use crate::store::Options;
 
-/// Connections to a SQL Server database for a [`DbSyncProvider`](sync_relational::commands::DbSyncProvider).
+/// Connections to a SQL Server database for a [`DbSyncProvider`](sync_provider_commands::DbSyncProvider).
 ///
 /// Parameters go both ways as in Sync Framework, and a command may return a row in the place of outputs. A source reads in SNAPSHOT where the database
 /// allows it (`ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON`), and otherwise holds what it has read until it has read all. A destination holds

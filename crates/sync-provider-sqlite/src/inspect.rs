@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension};
+use sync_decision::TableShape;
 use sync_knowledge::Tick;
 use sync_metadata::{ScopeDescription, TableName};
-use sync_provider::{ProviderError, RowSet, TableShape};
+use sync_provider::{ProviderError, RowSet};
 use sync_relational::{
     ProvisionedBy, ReplicaReader, ReplicaRow, Scope, ScopeStatus, TableStatus, UnreadableRow,
     UntrackedRow, WaitingRow,

@@ -9,7 +9,6 @@ use crate::conflict::ConflictRecord;
 use crate::effect::RowEffect;
 use crate::error::ProviderError;
 use crate::row_set::RowSet;
-use crate::table_shape::TableShape;
 
 /// What a source needs to know of a destination (`GetSyncBatchParameters`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,28 +130,6 @@ pub enum UnsentRows {
     One(RowSet),
     /// So many rows whose keys cannot be read either. Nobody can ask for them, so the whole table stays unlearned.
     Nameless(u32),
-}
-
-impl Unsent {
-    /// Index of the table among the shapes.
-    ///
-    /// # Errors
-    /// [`ProviderError::Malformed`] where the table is not among them or the key is not one of its keys.
-    pub fn table_index(&self, shapes: &[TableShape]) -> Result<usize, ProviderError> {
-        let found = shapes
-            .iter()
-            .position(|shape| shape.global_name.eq_ignore_ascii_case(&self.table));
-        let fits = |table: &usize| match &self.rows {
-            UnsentRows::One(key) => key.width() == shapes[*table].key.len() && key.len() == 1,
-            UnsentRows::Nameless(_) => true,
-        };
-        found.filter(fits).ok_or_else(|| {
-            ProviderError::malformed(
-                format!("table {}", self.table),
-                "a batch names rows that were not sent, and they are none of the scope",
-            )
-        })
-    }
 }
 
 /// What travels with a row besides its cells. Replica keys are those of the source's made-with knowledge.

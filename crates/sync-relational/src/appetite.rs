@@ -1,7 +1,7 @@
 //! How many rows are asked for at once.
 
+use sync_decision::TableShape;
 use sync_metadata::{Size, SqlKind, SqlType};
-use sync_provider::TableShape;
 
 /// Rows that the first call asks for where a column may hold any number of bytes.
 const FIRST_LARGE: usize = 16;

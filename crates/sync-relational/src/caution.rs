@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sync_provider::TableShape;
+use sync_decision::TableShape;
 
 use crate::row_key::RowKey;
 use crate::store::Breach;

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sync_decision::TableShape;
 use sync_metadata::{KeyEquality, ValueRef};
-use sync_provider::{RowSet, TableShape};
+use sync_provider::RowSet;
 
 /// Whether each reference, from a child table to its parent, is part of a circle: whether the parent refers back to the child, by whatever way.
 /// A table that refers to itself is one.

@@ -8,10 +8,11 @@
 
 use std::collections::VecDeque;
 
+use sync_decision::{Selection, check_not_outdated};
 use sync_knowledge::{Knowledge, Tick};
 use sync_provider::{
-    BatchKind, ChangeBatch, ProviderError, RowHead, RowSet, Selection, SyncBatchParameters,
-    TableChanges, TableKeys, UnsentRows, check_not_outdated,
+    BatchKind, ChangeBatch, ProviderError, RowHead, RowSet, SyncBatchParameters, TableChanges,
+    TableKeys, UnsentRows,
 };
 
 use crate::scope::own_knowledge;

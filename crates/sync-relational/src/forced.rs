@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use sync_decision::{IncomingRow, Stamper, TableShape, check_edited};
 use sync_metadata::Value;
-use sync_provider::{
-    ApplyAction, ApplyHandler, ConflictRecord, IncomingRow, ProviderError, RowSet, Stamper,
-    TableShape, Winner, check_edited,
-};
+use sync_provider::{ApplyAction, ApplyHandler, ConflictRecord, ProviderError, RowSet, Winner};
 
 use crate::store::{LocalSlice, RowFailure, Slice, Store, Write, Written};
 
@@ -136,8 +134,8 @@ pub(crate) async fn write_apart(
 
 #[cfg(test)]
 mod tests {
+    use sync_decision::{Outcome, RowFacts, Rules, failure_record};
     use sync_knowledge::{Knowledge, ReplicaId, ReplicaKey, Version};
-    use sync_provider::{Outcome, RowFacts, Rules, failure_record};
     use uuid::Uuid;
 
     use super::*;

@@ -1,9 +1,10 @@
 //! Looking at a replica without changing it: what `status` and `verify` show.
 
 use async_trait::async_trait;
+use sync_decision::{RowFacts, TableShape};
 use sync_knowledge::{Knowledge, Tick};
 use sync_metadata::Value;
-use sync_provider::{ProviderError, RowFacts, RowRef, TableShape};
+use sync_provider::{ProviderError, RowRef};
 use uuid::Uuid;
 
 use crate::scope::own_knowledge;

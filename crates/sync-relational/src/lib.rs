@@ -13,12 +13,10 @@ mod apply;
 mod aside;
 mod caution;
 mod circles;
-pub mod commands;
 mod enumerate;
 mod failures;
 mod forced;
 mod inspect;
-mod item_id;
 mod meeting;
 mod page;
 mod provisioning;
@@ -41,6 +39,7 @@ pub use inspect::{
 pub use page::{Attributes, Lens, Needed};
 pub use provisioning::{Provisioned, TableChoice, Tables, parents_first};
 pub use retries::Retries;
+pub use scope::own_knowledge;
 pub use session::StopFlag;
 pub use sessions::{Owner, Sessions};
 pub use store::{

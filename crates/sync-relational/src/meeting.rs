@@ -1,9 +1,8 @@
 //! The knowledge of a source and of a destination, side by side.
 
+use sync_decision::{Lesson, knowledge_from_outside, learn, worth_storing};
 use sync_knowledge::{KeyMapping, Knowledge, ReplicaKey};
-use sync_provider::{
-    BatchKind, ChangeBatch, Lesson, ProviderError, knowledge_from_outside, learn, worth_storing,
-};
+use sync_provider::{BatchKind, ChangeBatch, ProviderError};
 
 use crate::scope::own_knowledge;
 use crate::store::{Scope, ScopeState, Store, Waiting};

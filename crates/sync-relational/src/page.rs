@@ -1,11 +1,12 @@
 //! Filling a page from tracking rows: the same rules for every engine.
 
+use sync_decision::{RowFacts, Selection, TableShape};
 use sync_knowledge::ReplicaKey;
 use sync_metadata::{TrackingRow, ValueRef, table_id_range};
-use sync_provider::{RowFacts, RowHead, RowSet, Selection, TableShape, Unsent, UnsentRows};
+use sync_provider::{RowHead, RowSet, Unsent, UnsentRows};
 
-use crate::item_id::write_item_id;
 use crate::store::Page;
+use sync_decision::write_item_id;
 
 /// Which columns a scope looks at in a tracking row: its own id and how often the database was restored.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use sync_decision::TableShape;
 use sync_knowledge::ItemId;
 use sync_metadata::table_id_range;
-use sync_provider::TableShape;
 
 use crate::aside::Aside;
-use crate::item_id::item_id_of_packed;
 use crate::row_key::RowKey;
 use crate::store::Waiting;
+use sync_decision::item_id_of_packed;
 
 /// What a direction leaves for a later one.
 #[derive(Debug)]

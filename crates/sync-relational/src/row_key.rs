@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use sync_provider::{NormalKey, RowRef, RowSet, TableShape};
+use sync_decision::{NormalKey, TableShape};
+use sync_provider::{RowRef, RowSet};
 
 use crate::store::Slice;
 

@@ -6,10 +6,10 @@ use sync_provider::ProviderError;
 use crate::store::Scope;
 
 /// The scope's knowledge; before the first session that of a replica that knows only itself.
-pub(crate) fn own_knowledge(
-    scope: &Scope,
-    stored: Option<&[u8]>,
-) -> Result<Knowledge, ProviderError> {
+///
+/// # Errors
+/// It does not decode, or belongs to another replica.
+pub fn own_knowledge(scope: &Scope, stored: Option<&[u8]>) -> Result<Knowledge, ProviderError> {
     let Some(bytes) = stored else {
         return Ok(Knowledge::new(scope.replica.clone()));
     };

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sync_decision::{LocalRow, Outcome, RowFacts, Selection, TableShape};
 use sync_knowledge::{ItemId, ReplicaId, ReplicaKey, Tick};
 use sync_metadata::ScopeDescription;
-use sync_provider::{
-    LocalRow, Outcome, ProviderError, RowFacts, RowHead, RowRef, RowSet, Selection, TableShape,
-    Unsent,
-};
+use sync_provider::{ProviderError, RowHead, RowRef, RowSet, Unsent};
 
 /// A scope as it is stored: who this replica is and which tables it holds. It does not change during a session.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,9 +10,9 @@ use sync_metadata::{Value, ValueRef};
 use sync_provider::{ProviderError, RowRef};
 
 use crate::inspect::{ReplicaReader, ReplicaRow, UnreadableRow};
-use crate::item_id::write_item_id;
 use fingerprint::Fingerprints;
 use pair::{Pair, pair_tables};
+use sync_decision::write_item_id;
 
 /// What a comparison found.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -107,7 +107,7 @@ impl Verification {
 /// Rows that are not tracked count as rows: whoever compares wants to hear of them. Rows that cannot be read are named, and the others compared.
 ///
 /// Tables are matched by global name, columns by name, both without regard to case; content is compared by meaning, in the types that A
-/// gives the columns. Rows are matched as the databases tell keys apart ([`TableShape::normal_key`](sync_provider::TableShape::normal_key)).
+/// gives the columns. Rows are matched as the databases tell keys apart ([`TableShape::normal_key`](sync_decision::TableShape::normal_key)).
 /// A tombstone at one side and nothing at the other is no difference as long as the other's knowledge contains it.
 ///
 /// Memory goes with the number of rows of the largest table, some sixty bytes each, not with their size.

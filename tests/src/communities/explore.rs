@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use sync_provider::memory::Direction;
+use sync_provider_memory::Direction;
 
 use super::hashing::FastMap;
 use super::laws::Violation;

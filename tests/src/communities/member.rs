@@ -2,7 +2,7 @@
 
 use sync_knowledge::{Knowledge, ReplicaId, Tick};
 use sync_provider::ConflictRecord;
-use sync_provider::memory::Direction;
+use sync_provider_memory::Direction;
 
 /// A replica under test: any implementation of the provider contract can be put behind it.
 ///

@@ -1,9 +1,10 @@
 //! The in-memory reference replica as a member.
 
+use sync_decision::Rules;
 use sync_knowledge::ReplicaKey;
 use sync_metadata::Value;
-use sync_provider::memory::{Direction, MemoryReplica, MemoryRow, transfer};
-use sync_provider::{ConflictRecord, Rules};
+use sync_provider::ConflictRecord;
+use sync_provider_memory::{Direction, MemoryReplica, MemoryRow, transfer};
 
 use super::member::{Member, Row, View};
 use super::names::Names;

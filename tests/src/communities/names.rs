@@ -2,12 +2,12 @@
 
 use std::fmt;
 
+use sync_decision::settlement_replica;
 use sync_knowledge::{ItemId, ReplicaId};
 use sync_metadata::{
     ColumnDescription, MetadataError, ScopeDescription, TableDescription, TableName, ValueRef,
     row_id,
 };
-use sync_provider::settlement_replica;
 use uuid::Uuid;
 
 const CONTENTS: [&str; 6] = ["P", "Q", "R", "S", "T", "U"];

@@ -1,8 +1,8 @@
 //! Who takes part, and how sessions settle conflicts.
 
 use sync_metadata::MetadataError;
-use sync_provider::memory::Direction;
 use sync_provider::{ConflictPolicy, Position};
+use sync_provider_memory::Direction;
 
 use super::names::Names;
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sync_knowledge::{ReplicaId, Version};
 use sync_metadata::Value;
-use sync_provider::memory::{MemoryProvider, MemoryReplica};
 use sync_provider::{ApplyHandler, SyncProvider};
+use sync_provider_memory::{MemoryProvider, MemoryReplica};
 use uuid::Uuid;
 
 use super::engine::{Engine, Layout, TestReplica};

@@ -26,8 +26,8 @@ pub use neutral::{TABLES, TableSpec};
 pub use scenarios::{SCENARIOS, Scenario, Verdict};
 pub use sqlite::Sqlite;
 pub use state::{Entry, State};
+use sync_provider_commands::ChangeTrackingModel;
 use sync_provider_mssql::Execution;
-use sync_relational::commands::ChangeTrackingModel;
 
 /// What makes the replicas of a provider, or why nothing can here.
 pub type Available = Result<Box<dyn Engine>, String>;

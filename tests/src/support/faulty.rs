@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use sync_decision::TableShape;
 use sync_knowledge::Tick;
 use sync_provider::{
     BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
-    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys, TableShape,
+    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
 };
 use sync_provider_mssql::MssqlProvider;
 use sync_provider_sqlite::SqliteProvider;

@@ -12,8 +12,6 @@ pub(crate) struct Rule {
     pub(crate) unreached: &'static [&'static str],
     /// Whether its sources are searched for I/O, clocks, threads and async.
     pub(crate) pure: bool,
-    /// Whether it may switch on features that exist for tests (`TEST_FEATURES`) outside its development dependencies.
-    pub(crate) for_tests: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -31,14 +29,12 @@ pub(crate) enum Outside {
     AllBut(&'static [&'static str]),
 }
 
-/// Features that exist for tests, as (crate, feature): only development dependencies and the test crates switch them on.
-pub(crate) const TEST_FEATURES: &[(&str, &str)] = &[("sync-provider", "memory")];
-
 /// Crates that drive another one in its tests, as (crate, driver): only development dependencies reach up, and only these. A provider is tested in
-/// whole sessions.
+/// whole sessions, and the orchestrator with a provider in memory, which is for tests alone.
 pub(crate) const TEST_DRIVERS: &[(&str, &str)] = &[
     ("sync-provider-sqlite", "sync-orchestrator"),
     ("sync-provider-mssql", "sync-orchestrator"),
+    ("sync-orchestrator", "sync-provider-memory"),
 ];
 
 const SQLITE: &[&str] = &["rusqlite", "libsqlite3-sys"];
@@ -77,7 +73,6 @@ pub(crate) const RULES: &[Rule] = &[
         ]),
         unreached: IO,
         pure: true,
-        for_tests: false,
     },
     Rule {
         name: "sync-metadata",
@@ -85,7 +80,6 @@ pub(crate) const RULES: &[Rule] = &[
         outside: Outside::Only(&["bincode", "quick-xml", "serde", "thiserror", "uuid"]),
         unreached: IO,
         pure: true,
-        for_tests: false,
     },
     Rule {
         name: "sync-provider",
@@ -93,54 +87,96 @@ pub(crate) const RULES: &[Rule] = &[
         outside: Outside::AllBut(&[]),
         unreached: DATABASES,
         pure: false,
-        for_tests: false,
     },
     Rule {
-        name: "sync-relational",
+        name: "sync-decision",
         below: Below::Only(&["sync-knowledge", "sync-metadata", "sync-provider"]),
         outside: Outside::AllBut(&[]),
         unreached: DATABASES,
         pure: false,
-        for_tests: false,
+    },
+    Rule {
+        name: "sync-relational",
+        below: Below::Only(&[
+            "sync-decision",
+            "sync-knowledge",
+            "sync-metadata",
+            "sync-provider",
+        ]),
+        outside: Outside::AllBut(&[]),
+        unreached: DATABASES,
+        pure: false,
+    },
+    Rule {
+        name: "sync-provider-memory",
+        below: Below::Only(&[
+            "sync-decision",
+            "sync-knowledge",
+            "sync-metadata",
+            "sync-provider",
+        ]),
+        outside: Outside::AllBut(&[]),
+        unreached: DATABASES,
+        pure: false,
+    },
+    Rule {
+        name: "sync-provider-commands",
+        below: Below::Only(&[
+            "sync-decision",
+            "sync-knowledge",
+            "sync-metadata",
+            "sync-provider",
+            "sync-relational",
+        ]),
+        outside: Outside::AllBut(&[]),
+        unreached: DATABASES,
+        pure: false,
     },
     Rule {
         name: "sync-provider-sqlite",
         below: Below::Only(&[
             "sync-knowledge",
             "sync-metadata",
+            "sync-decision",
             "sync-provider",
+            "sync-provider-commands",
             "sync-relational",
         ]),
         outside: Outside::AllBut(&[]),
         unreached: SQL_SERVER,
         pure: false,
-        for_tests: false,
     },
     Rule {
         name: "sync-provider-mssql",
         below: Below::Only(&[
             "sync-knowledge",
             "sync-metadata",
+            "sync-decision",
             "sync-provider",
+            "sync-provider-commands",
             "sync-relational",
         ]),
         outside: Outside::AllBut(&[]),
         unreached: SQLITE,
         pure: false,
-        for_tests: false,
     },
     Rule {
         name: "sync-orchestrator",
-        below: Below::Only(&["sync-knowledge", "sync-metadata", "sync-provider"]),
+        below: Below::Only(&[
+            "sync-decision",
+            "sync-knowledge",
+            "sync-metadata",
+            "sync-provider",
+        ]),
         outside: Outside::AllBut(&[]),
         unreached: DATABASES,
         pure: false,
-        for_tests: false,
     },
     Rule {
         name: "sync-cli",
         // Knowledge only to show it, sync-relational only to look at replicas (status, verify).
         below: Below::Only(&[
+            "sync-decision",
             "sync-knowledge",
             "sync-metadata",
             "sync-orchestrator",
@@ -154,7 +190,6 @@ pub(crate) const RULES: &[Rule] = &[
         outside: Outside::AllBut(SQL_SERVER),
         unreached: &[],
         pure: false,
-        for_tests: false,
     },
     Rule {
         name: "sync-tests",
@@ -162,7 +197,6 @@ pub(crate) const RULES: &[Rule] = &[
         outside: Outside::AllBut(&[]),
         unreached: &[],
         pure: false,
-        for_tests: true,
     },
     Rule {
         name: "sync-benches",
@@ -170,7 +204,6 @@ pub(crate) const RULES: &[Rule] = &[
         outside: Outside::AllBut(&[]),
         unreached: &[],
         pure: false,
-        for_tests: true,
     },
     Rule {
         name: "sync-sql-server-benches",
@@ -178,7 +211,6 @@ pub(crate) const RULES: &[Rule] = &[
         outside: Outside::AllBut(&[]),
         unreached: &[],
         pure: false,
-        for_tests: true,
     },
     Rule {
         name: "sync-fuzz",
@@ -186,7 +218,6 @@ pub(crate) const RULES: &[Rule] = &[
         outside: Outside::AllBut(&[]),
         unreached: DATABASES,
         pure: false,
-        for_tests: true,
     },
     Rule {
         name: "sync-knowledge-benches",
@@ -195,7 +226,6 @@ pub(crate) const RULES: &[Rule] = &[
         outside: Outside::Only(&[]),
         unreached: IO,
         pure: false,
-        for_tests: false,
     },
     Rule {
         name: "xtask",
@@ -204,6 +234,5 @@ pub(crate) const RULES: &[Rule] = &[
         outside: Outside::AllBut(DATABASES),
         unreached: DATABASES,
         pure: false,
-        for_tests: false,
     },
 ];

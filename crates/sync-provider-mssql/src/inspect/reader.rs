@@ -1,9 +1,10 @@
 //! Reading a whole replica, for a comparison.
 
 use async_trait::async_trait;
+use sync_decision::TableShape;
 use sync_knowledge::{ReplicaId, Tick};
 use sync_metadata::{SqlType, TrackingRow, Value, ValueRef, quote};
-use sync_provider::{ProviderError, RowRef, RowSet, TableShape};
+use sync_provider::{ProviderError, RowRef, RowSet};
 use sync_relational::{Lens, ReplicaReader, ReplicaRow, Scope, UnreadableRow, UntrackedRow};
 use tiberius::{ColumnData, Row};
 

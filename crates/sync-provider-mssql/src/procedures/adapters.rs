@@ -2,7 +2,7 @@
 
 use sync_metadata::{AdapterConfig, ObjectName, TableDescription, quote};
 use sync_provider::ProviderError;
-use sync_relational::commands::{
+use sync_provider_commands::{
     BulkCommand, BulkCommands, CommandRole, CreationVersion, DbCommand, DbSyncAdapter,
     ScopeCommands, SessionValue, WrittenScopeCommands,
 };

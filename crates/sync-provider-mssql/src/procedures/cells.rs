@@ -1,7 +1,7 @@
 //! Cells that commands return, and values that they are given.
 
 use sync_metadata::{SqlKind, Value, ValueRef};
-use sync_relational::commands::{Cells, Parameter};
+use sync_provider_commands::{Cells, Parameter};
 use tiberius::{ColumnData, Row};
 
 use crate::procedures::returned::counts_replacements;

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sync_decision::TableShape;
 use sync_metadata::{TableDescription, TypeFamily, Value, ValueRef};
-use sync_provider::{ProviderError, RowSet, TableShape};
-use sync_relational::commands::{
+use sync_provider::{ProviderError, RowSet};
+use sync_provider_commands::{
     BulkCall, CallError, CallFailure, Cells, Command, CommandConnection, DbSyncAdapter, Parameter,
     Program, Query, SessionValue, Signature, Transaction,
 };

@@ -5,7 +5,7 @@
 
 use sync_metadata::ObjectName;
 use sync_provider::ProviderError;
-use sync_relational::commands::{
+use sync_provider_commands::{
     Command, CommandRole, CommandText, DbSyncAdapter, SessionValue, Signature,
 };
 

@@ -1,7 +1,7 @@
 //! The batches that run procedures, as they are sent.
 
 use sync_metadata::{ColumnDescription, ObjectName, TableDescription, TableName};
-use sync_relational::commands::{
+use sync_provider_commands::{
     BulkCall, BulkCommand, CommandRole, DbSyncAdapter, Parameter, Program, SessionValue, Step,
 };
 use tiberius::ColumnType;

@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicU64;
 
 use sync_knowledge::ReplicaId;
 use sync_provider::ProviderError;
-use sync_relational::commands::{ChangeTrackingModel, CommandScope, CommandStore};
+use sync_provider_commands::{ChangeTrackingModel, CommandScope, CommandStore};
 
 use crate::connection::{Connection, ConnectionFactory};
 use crate::opened::open_scope;

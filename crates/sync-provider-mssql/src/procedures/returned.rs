@@ -1,7 +1,7 @@
 //! What commands return: the order of their columns is asked for when a scope is opened, since `INSERT … EXEC` goes by position.
 
 use sync_metadata::{Size, SqlKind, SqlType};
-use sync_relational::commands::{Command, Parameter};
+use sync_provider_commands::{Command, Parameter};
 use tiberius::ColumnType;
 
 use crate::procedures::staged::held;

@@ -4,7 +4,7 @@
 //! page cannot be cut out of an answer. That goes by position; the order of the columns was asked for before.
 
 use sync_metadata::{ObjectName, quote};
-use sync_relational::commands::{
+use sync_provider_commands::{
     BulkCall, Command, CommandText, Program, SessionValue, Signature, Step,
 };
 

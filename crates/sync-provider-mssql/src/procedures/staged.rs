@@ -1,7 +1,7 @@
 //! The arguments of a batch: they come as JSON, are unpacked into a table variable, and a loop takes them row by row into variables.
 
 use sync_metadata::{Size, SqlKind, SqlType, TypeFamily};
-use sync_relational::commands::{Command, CommandText, Signature};
+use sync_provider_commands::{Command, CommandText, Signature};
 
 use crate::sql::{join, object, text};
 use crate::staging::{self, Parameters};

@@ -1,8 +1,9 @@
 //! Keys on their way in: a row is recognised by its key as it is spelled, wherever it goes. So a key is taken in only if it comes out again as
 //! it came, and meets only a row that is spelled so.
 
+use sync_decision::TableShape;
 use sync_metadata::{SqlKind, SqlType, Value, ValueRef, fit, write_key_text};
-use sync_provider::{RowSet, TableShape};
+use sync_provider::RowSet;
 
 /// Why a key cannot be stored so that it comes out again as it came; `None` where it can.
 ///

@@ -21,9 +21,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sync_decision::TableShape;
 use sync_knowledge::{ReplicaId, Tick};
 use sync_metadata::TableDescription;
-use sync_provider::{ProviderError, TableShape};
+use sync_provider::ProviderError;
 use sync_relational::{
     Attempt, Begun, Circles, Commit, Fetch, Fetched, Learned, Lens, LocalSlice, Page, Patience,
     RowName, Scan, Scope, ScopeState, Slice, Store, Waiting, Write, Written,

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use sync_decision::TableShape;
 use sync_knowledge::ReplicaKey;
 use sync_metadata::{Value, ValueRef, VersionColumns, fit};
-use sync_provider::{Effect, ProviderError, RowSet, TableShape};
+use sync_provider::{Effect, ProviderError, RowSet};
 use sync_relational::{LocalEntry, LocalSlice, RowFailure, Slice, Write, Written};
 use tiberius::Row;
 
@@ -243,7 +244,7 @@ impl MssqlStore {
         for write in writes {
             let entry = local.entries.get(write.row).and_then(Option::as_ref);
             let live = entry.is_some_and(|entry| entry.cells.is_some());
-            let effect = Effect::of(live, &write.outcome);
+            let effect = write.outcome.effect(live);
             parts.add(effect, entry.is_some());
             let outcome = &write.outcome;
             let version = |version| {

@@ -3,8 +3,8 @@
 //! The driver puts U+FFFD in its place, which is also a character like any other. So once one has come, the statement is run again, and
 //! the server says with each text how many there really are.
 
+use sync_decision::TableShape;
 use sync_metadata::Value;
-use sync_provider::TableShape;
 use tiberius::ColumnData;
 
 use crate::read;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, Row};
 use sync_metadata::Value;
 use sync_provider::{ProviderError, RowRef, RowSet};
-use sync_relational::commands::{
+use sync_provider_commands::{
     BulkCall, CallError, CallFailure, Cells, Command, CommandConnection, CommandRole, CommandSet,
     Parameter, Program, Query, SessionValue, Signature, Transaction,
 };

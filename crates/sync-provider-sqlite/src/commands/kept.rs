@@ -3,7 +3,7 @@
 
 use rusqlite::types::{ToSqlOutput, ValueRef as SqlRef};
 use rusqlite::{Connection, Row, ToSql};
-use sync_relational::commands::{Cells, Parameter};
+use sync_provider_commands::{Cells, Parameter};
 
 use crate::cells::read;
 

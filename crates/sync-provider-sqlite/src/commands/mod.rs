@@ -19,15 +19,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_provider::ProviderError;
+use sync_provider_commands::{CommandConnections, CommandSet};
 use sync_relational::Owner;
-use sync_relational::commands::{CommandConnections, CommandSet};
 
 use crate::connection::{Access, DEFAULT_BUSY_TIMEOUT, Database};
 use crate::provider::Thread;
 
 pub use connection::SqliteCommandConnection;
 
-/// Connections to a SQLite database for a [`DbSyncProvider`](sync_relational::commands::DbSyncProvider).
+/// Connections to a SQLite database for a [`DbSyncProvider`](sync_provider_commands::DbSyncProvider).
 ///
 /// A command's outputs are columns of the row that it returns, and its row count is what its last writing statement wrote, unless it returns a row with a
 /// column `sync_row_count`. Texts are looked at when a session begins: a parameter that was not named, and a column that a command does not return, are
@@ -38,7 +38,7 @@ pub use connection::SqliteCommandConnection;
 ///
 /// use sync_orchestrator::{SyncDirectionOrder, SyncOrchestrator};
 /// use sync_provider_sqlite::SqliteCommands;
-/// use sync_relational::commands::{ChangeTrackingModel, DbCommand, DbSyncAdapter, DbSyncProvider};
+/// use sync_provider_commands::{ChangeTrackingModel, DbCommand, DbSyncAdapter, DbSyncProvider};
 ///
 /// /// A table of notes, versions beside it, a clock that every change moves, and one row that says who this replica is.
 /// const SCHEMA: &str = "

@@ -4,7 +4,7 @@ use rusqlite::types::Value as Cell;
 use rusqlite::{CachedStatement, Connection};
 use sync_metadata::ValueRef;
 use sync_provider::{ProviderError, RowRef};
-use sync_relational::commands::{Command, CommandText, Signature};
+use sync_provider_commands::{Command, CommandText, Signature};
 
 use crate::cells::{Bound, bind};
 use crate::error::message;

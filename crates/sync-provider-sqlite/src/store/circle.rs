@@ -4,8 +4,9 @@
 //! its rows of other slices come once more, since these got through, and find their parents.
 
 use rusqlite::Statement;
+use sync_decision::TableShape;
 use sync_metadata::ValueRef;
-use sync_provider::{ProviderError, TableShape};
+use sync_provider::ProviderError;
 use sync_relational::{Circles, Link, LocalSlice, RowFailure, RowName, Slice, Write};
 
 use crate::cells::bind;

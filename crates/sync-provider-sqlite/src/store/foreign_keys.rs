@@ -7,8 +7,9 @@
 use std::collections::BTreeSet;
 
 use rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
+use sync_decision::TableShape;
 use sync_metadata::{KeyEquality, ValueRef};
-use sync_provider::{ProviderError, RowSet, TableShape};
+use sync_provider::{ProviderError, RowSet};
 use sync_relational::Breach;
 
 use crate::catalog::{ForeignKey, TableInfo};

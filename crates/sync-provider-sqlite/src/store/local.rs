@@ -1,7 +1,8 @@
 //! What is there under the keys of a slice.
 
+use sync_decision::TableShape;
 use sync_metadata::ValueRef;
-use sync_provider::{ProviderError, RowRef, RowSet, TableShape};
+use sync_provider::{ProviderError, RowRef, RowSet};
 use sync_relational::{LocalEntry, LocalSlice, RowFailure, Slice};
 
 use crate::store::SqliteStore;

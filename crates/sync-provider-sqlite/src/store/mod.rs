@@ -25,9 +25,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use sync_decision::TableShape;
 use sync_knowledge::{ReplicaId, Tick};
 use sync_metadata::TableDescription;
-use sync_provider::{ProviderError, TableShape};
+use sync_provider::ProviderError;
 use sync_relational::{
     Attempt, Begun, Circles, Commit, Fetch, Fetched, Learned, Lens, LocalSlice, Page, Patience,
     Scan, Scope, ScopeState, Slice, Store, Waiting, Write, Written,

@@ -2,8 +2,9 @@
 
 use rusqlite::Row;
 use rusqlite::types::ValueRef as SqlRef;
+use sync_decision::TableShape;
 use sync_metadata::{Value, ValueRef};
-use sync_provider::{RowSet, TableShape};
+use sync_provider::RowSet;
 use sync_relational::UnreadableRow;
 
 /// The longest excerpt of a key that a message shows, in characters.

@@ -2,8 +2,9 @@
 
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Row, Statement};
+use sync_decision::{RowFacts, TableShape};
 use sync_metadata::{TrackingRow, ValueRef};
-use sync_provider::{ProviderError, RowFacts, RowSet, TableShape};
+use sync_provider::{ProviderError, RowSet};
 use sync_relational::{Attributes, Cursor, Needed, Page, Scan};
 
 use crate::cells::{Bound, bind};

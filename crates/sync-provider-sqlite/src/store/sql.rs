@@ -1,7 +1,7 @@
 //! The statements for one table of a scope.
 
+use sync_decision::TableShape;
 use sync_metadata::TRACKING_COLUMNS;
-use sync_provider::TableShape;
 
 use crate::ident::{bound, holders, ident, join, list, pairs};
 use crate::names::TableObjects;

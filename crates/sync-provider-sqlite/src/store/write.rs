@@ -1,9 +1,10 @@
 //! Writing rows of a slice: the base row, then its tracking row, each once.
 
 use rusqlite::{ErrorCode, Statement};
+use sync_decision::TableShape;
 use sync_knowledge::{ReplicaKey, Version};
 use sync_metadata::{ValueRef, VersionColumns, content_eq};
-use sync_provider::{ProviderError, RowRef, TableShape};
+use sync_provider::{ProviderError, RowRef};
 use sync_relational::{LocalEntry, LocalSlice, RowFailure, Slice, Write};
 
 use crate::cells::bind;

@@ -6,11 +6,13 @@ mod trials;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use sync_decision::{
+    Lesson, Rules, Stamper, TableShape, is_alone, learn, settlement_replica, worth_storing,
+};
 use sync_knowledge::{ItemId, KeyMapping, Knowledge, ReplicaId};
 use sync_provider::{
-    ApplyHandler, BatchOutcome, ChangeBatch, ConflictPolicy, ConflictRecord, ErrorPolicy, Lesson,
-    Next, Position, ProviderError, RowSet, Rules, Stamper, TableKeys, TableShape, is_alone, learn,
-    settlement_replica, worth_storing,
+    ApplyHandler, BatchOutcome, ChangeBatch, ConflictPolicy, ConflictRecord, ErrorPolicy, Next,
+    Position, ProviderError, RowSet, TableKeys,
 };
 
 use self::slice::{Undone, Went};

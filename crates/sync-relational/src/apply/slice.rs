@@ -2,21 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use sync_decision::{
+    Arbiter, ColumnMap, IncomingRow, Judge, LocalRow, RowFacts, Rules, TableShape, Verdict,
+    failure_record, head_from_outside, row_effect, table_of_unsent, unsent_record,
+    version_from_outside,
+};
 use sync_knowledge::{ItemId, Version};
 use sync_provider::{
-    Arbiter, BatchOutcome, ColumnMap, ConflictRecord, ConflictType, Effect, IncomingRow, Judge,
-    LocalRow, ProviderError, RowEffect, RowFacts, RowHead, RowRef, RowSet, Rules, TableChanges,
-    TableShape, Unsent, UnsentRows, Verdict, failure_record, head_from_outside, unsent_record,
-    version_from_outside,
+    BatchOutcome, ConflictRecord, ConflictType, ProviderError, RowHead, RowRef, RowSet,
+    TableChanges, Unsent, UnsentRows,
 };
 
 use super::{Applying, Stance};
 use crate::aside::Failed;
 use crate::forced::{Apart, Forced, ask, write_apart};
-use crate::item_id::{ids_are_unique, write_item_id};
 use crate::meeting::source_key;
 use crate::row_key::RowKey;
 use crate::store::{LocalSlice, RowFailure, Slice, Store, Write, Written};
+use sync_decision::{ids_are_unique, write_item_id};
 
 /// Rows that are decided and written together.
 const SLICE_ROWS: usize = 1000;
@@ -183,9 +186,9 @@ impl Applying {
                     if self.rules.rehearsal {
                         let live = local.row(write.row);
                         let live = live.is_some_and(|local| !local.facts.tombstone);
-                        let effect = Effect::of(live, &write.outcome);
+                        let effect = write.outcome.effect(live);
                         let cells = slice.rows.row(write.row);
-                        let row = RowEffect::new(&shape, slice.deleted, cells, effect);
+                        let row = row_effect(&shape, slice.deleted, cells, effect);
                         outcome.rows.push(row);
                     }
                     if let Some(record) = records.remove(&write.row) {
@@ -472,7 +475,7 @@ impl Applying {
         unsent: &Unsent,
         repeated: bool,
     ) -> Result<(), ProviderError> {
-        let table = unsent.table_index(shapes)?;
+        let table = table_of_unsent(unsent, shapes)?;
         let enumerated = version_from_outside(&self.mapping, unsent.version)?;
         let untold = || RowFacts::untold(source_key(&self.mapping), false).update;
         let (known, version) = (&self.known_and_own, enumerated.unwrap_or_else(untold));

@@ -2,8 +2,8 @@
 
 use std::hash::{BuildHasher, Hash, RandomState};
 
+use sync_decision::NormalKey;
 use sync_metadata::{SqlType, TypeFamily, ValueRef, content_cmp, write_key_text};
-use sync_provider::NormalKey;
 
 /// Turns cells into 128 bits. Two cells of one column have the same fingerprint where their content is equal
 /// ([`content_eq`](sync_metadata::content_eq)), however each side stores it, and practically never elsewhere: the hash is keyed anew

@@ -1,7 +1,8 @@
 //! Which table and columns of one side are which of the other's.
 
+use sync_decision::TableShape;
 use sync_metadata::SqlType;
-use sync_provider::{ProviderError, TableShape};
+use sync_provider::ProviderError;
 
 /// A table at both sides, with the columns that both have.
 #[derive(Debug)]

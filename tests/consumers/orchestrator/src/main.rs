@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sync_orchestrator::{SyncDirectionOrder, SyncOrchestrator};
-use sync_provider::{
-    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
-    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
-};
+use sync_provider::{BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError, ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys};
 
 /// A provider whose database is never there.
 struct Absent;

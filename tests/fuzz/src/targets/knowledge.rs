@@ -1,10 +1,10 @@
 //! The forms of knowledge.
 
+use sync_decision::knowledge_from_outside;
 use sync_knowledge::{
     ForgottenKnowledge, Knowledge, KnowledgeBlob, KnowledgeInspector, Relation, decode_envelope,
     encode_envelope,
 };
-use sync_provider::knowledge_from_outside;
 
 use crate::Verdict;
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use sync_knowledge::{Knowledge, ReplicaId, ReplicaKey};
 use sync_metadata::Value;
-use sync_relational::commands::{
+use sync_provider_commands::{
     ChangeTrackingModel, CommandConnections, DbCommand, DbSyncAdapter, DbSyncProvider,
     DbSyncSession,
 };

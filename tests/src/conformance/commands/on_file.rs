@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use sync_knowledge::ReplicaId;
 use sync_metadata::Value;
 use sync_provider::{ApplyHandler, SyncProvider};
+use sync_provider_commands::{ChangeTrackingModel, DbSyncProvider};
 use sync_provider_sqlite::SqliteCommands;
-use sync_relational::commands::{ChangeTrackingModel, DbSyncProvider};
 use tempfile::TempDir;
 use uuid::Uuid;
 

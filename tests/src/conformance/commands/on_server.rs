@@ -7,8 +7,8 @@ use std::sync::Arc;
 use sync_knowledge::ReplicaId;
 use sync_metadata::Value;
 use sync_provider::{ApplyHandler, SyncProvider};
+use sync_provider_commands::{ChangeTrackingModel, DbSyncProvider};
 use sync_provider_mssql::MssqlCommands;
-use sync_relational::commands::{ChangeTrackingModel, DbSyncProvider};
 
 use super::{GIVEN, SET, ScopeTexts, Texts, found, key_names, keys, others, prefixed};
 use crate::conformance::engine::{Ability, Engine, Layout, TestReplica};

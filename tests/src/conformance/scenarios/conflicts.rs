@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use sync_decision::is_settlement;
 use sync_metadata::Value;
 use sync_orchestrator::SyncDirectionOrder::{Download, Upload};
-use sync_provider::{ConflictPolicy, ConflictType, ProviderError, is_settlement};
+use sync_provider::{ConflictPolicy, ConflictType, ProviderError};
 
 use super::super::engine::{Engine, Layout};
 use super::super::neutral::{ITEM, WORD, id, item, text};

@@ -3,8 +3,8 @@
 mod blob;
 
 use serde::Serialize;
+use sync_decision::check_combined;
 use sync_knowledge::{IdFormat, Knowledge, KnowledgeBlob, Relation};
-use sync_provider::check_combined;
 
 use crate::args::KnowledgeCommand;
 use crate::context::Context;

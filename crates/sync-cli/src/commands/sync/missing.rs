@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sync_provider::check_compatible;
+use sync_decision::check_compatible;
 
 use crate::commands::{provision, scopes};
 use crate::database::{Database, Order};
