@@ -43,4 +43,4 @@ pub use winner::{Contender, winner};
 /// The examples of the README, run as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+struct ReadmeExamples;

@@ -32,4 +32,4 @@ pub use session::{BeginSession, ReplicaInfo, SessionId};
 /// The examples of the README, run as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+struct ReadmeExamples;
