@@ -6,7 +6,7 @@
 )]
 
 use sync_provider_commands::ChangeTrackingModel::{Coupled, Decoupled};
-use sync_tests::conformance::{Commands, Engine, Memory, Problem, SCENARIOS, Sqlite, run};
+use sync_tests::conformance::{Commands, Engine, Memory, Problem, SCENARIOS, Sqlite, Wired, run};
 
 fn check(local: &dyn Engine, remote: &dyn Engine) {
     let failed: Vec<String> = SCENARIOS
@@ -64,6 +64,31 @@ mod conformance_pairs {
     #[test]
     fn coupled_commands_with_sqlite() {
         check(&Commands(Coupled), &Sqlite);
+    }
+
+    #[test]
+    fn wired_with_sqlite() {
+        check(&Wired(Sqlite), &Sqlite);
+    }
+
+    #[test]
+    fn sqlite_with_wired() {
+        check(&Sqlite, &Wired(Sqlite));
+    }
+
+    #[test]
+    fn memory_with_wired() {
+        check(&Memory, &Wired(Sqlite));
+    }
+
+    #[test]
+    fn wired_with_memory() {
+        check(&Wired(Sqlite), &Memory);
+    }
+
+    #[test]
+    fn wired_memory_with_memory() {
+        check(&Wired(Memory), &Memory);
     }
 
     #[test]

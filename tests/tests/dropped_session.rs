@@ -14,8 +14,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sync_orchestrator::{SyncDirectionOrder, SyncOrchestrator};
 use sync_provider::{
-    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
-    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
+    BatchOutcome, BeginSession, Call, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
+    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider,
 };
 use sync_provider_mssql::{
     ConnectionFactory, DirectConnections, MssqlError, MssqlProvider, TdsClient,
@@ -34,40 +34,32 @@ impl SyncProvider for Stalling {
 
     async fn get_sync_batch_parameters(
         &self,
-        session: SessionId,
+        call: Call,
     ) -> Result<SyncBatchParameters, ProviderError> {
-        self.0.get_sync_batch_parameters(session).await
+        self.0.get_sync_batch_parameters(call).await
     }
 
     async fn get_change_batch(
         &self,
-        session: SessionId,
+        call: Call,
         request: ChangeBatchRequest,
-    ) -> Result<ChangeBatch, ProviderError> {
+    ) -> Result<Arc<ChangeBatch>, ProviderError> {
         match request {
-            ChangeBatchRequest::First(_) => self.0.get_change_batch(session, request).await,
             ChangeBatchRequest::Next => std::future::pending().await,
+            request => self.0.get_change_batch(call, request).await,
         }
     }
 
-    async fn rows_by_key(
-        &self,
-        session: SessionId,
-        keys: Vec<TableKeys>,
-    ) -> Result<ChangeBatch, ProviderError> {
-        self.0.rows_by_key(session, keys).await
-    }
-
-    async fn end_enumeration(&self, session: SessionId) -> Result<(), ProviderError> {
-        self.0.end_enumeration(session).await
+    async fn end_enumeration(&self, call: Call) -> Result<(), ProviderError> {
+        self.0.end_enumeration(call).await
     }
 
     async fn process_change_batch(
         &self,
-        session: SessionId,
-        batch: ChangeBatch,
+        call: Call,
+        batch: Arc<ChangeBatch>,
     ) -> Result<BatchOutcome, ProviderError> {
-        self.0.process_change_batch(session, batch).await
+        self.0.process_change_batch(call, batch).await
     }
 
     async fn end_session(&self, session: SessionId, ending: Ending) -> Result<(), ProviderError> {

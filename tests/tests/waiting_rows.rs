@@ -4,8 +4,9 @@
 use std::sync::{Arc, Mutex};
 
 use sync_orchestrator::SyncDirectionOrder;
+use sync_provider::ChangeBatchRequest;
 use sync_provider::ConflictPolicy;
-use sync_tests::conformance::hooked::{Call, Hooked};
+use sync_tests::conformance::hooked::{Hooked, Seen};
 use sync_tests::support::engines::{Database, engines};
 use sync_tests::support::session::{Report, Session};
 
@@ -15,7 +16,7 @@ fn upload([a, b]: &[Database; 2], policy: ConflictPolicy) -> (Report, usize) {
     let count = Arc::clone(&asks);
     a.settle(&["t"]);
     let source = Hooked::wrap(a.provider("s"), move |call| {
-        if let Call::Rows(_) = call {
+        if let Seen::Changes(ChangeBatchRequest::Rows(_)) = call {
             *count.lock().unwrap() += 1;
         }
         Ok(())

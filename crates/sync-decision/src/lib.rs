@@ -27,10 +27,10 @@ pub use item_id::{ids_are_unique, item_id_of_packed, write_item_id};
 pub use learn::{Lesson, is_alone, learn, worth_storing};
 pub use normal_key::NormalKey;
 pub use outside::{
-    GREATEST_COMBINED, check_combined, head_from_outside, knowledge_from_outside,
-    version_from_outside,
+    GREATEST_COMBINED, GREATEST_HELD, check_combined, check_held, head_from_outside,
+    knowledge_from_outside, version_from_outside,
 };
-pub use select::{Selection, check_not_outdated};
+pub use select::{Selection, check_not_outdated, check_peer_not_outdated};
 pub use settlement::{
     greatest_settlement_tick, is_settlement, settlement_order, settlement_replica,
 };

@@ -14,11 +14,31 @@ pub fn knowledge_from_outside(
     local: &Knowledge,
     bytes: &[u8],
 ) -> Result<Knowledge, ProviderError> {
+    check_held(object, bytes.len() as u64)?;
     let knowledge = Knowledge::from_bytes(bytes)
         .map_err(|error| ProviderError::malformed(object, error.to_string()))?;
     check_tick(object, knowledge.max_tick_where(|_| true))?;
     check_combined(object, local, &knowledge)?;
     Ok(knowledge)
+}
+
+/// The most bytes of any one thing that another replica can make this one hold at a time beside the rows of a batch: its knowledge, the ids of the rows
+/// that it remembers, the keys of rows that it asks for. Ten thousand rows of every table of a large scope stay below it.
+pub const GREATEST_HELD: u64 = 256 << 20;
+
+/// Refuses what is more than [`GREATEST_HELD`] bytes; `object` names it.
+///
+/// # Errors
+/// It is.
+pub fn check_held(object: &str, bytes: u64) -> Result<(), ProviderError> {
+    if bytes <= GREATEST_HELD {
+        return Ok(());
+    }
+    Err(ProviderError::refused(
+        object,
+        format!("they take {bytes} bytes, and no more than {GREATEST_HELD} are taken in"),
+        "synchronise until fewer rows wait, or give the scope fewer tables",
+    ))
 }
 
 /// The most clock entries that two knowledges may make together: half a gibibyte of ticks. Ten thousand replicas with six thousand rows

@@ -3,10 +3,10 @@
 use sync_knowledge::{Knowledge, Range, ReplicaId, ReplicaKey, Tick, Version};
 use sync_metadata::table_id_range;
 
-use sync_provider::ProviderError;
+use sync_provider::{ProviderError, ReplicaInfo};
 
 use crate::learn::is_alone;
-use crate::outside::knowledge_from_outside;
+use crate::outside::{check_held, knowledge_from_outside};
 
 /// The destination's knowledge as a source looks at it: in the source's own key map.
 #[derive(Clone, Debug)]
@@ -25,12 +25,14 @@ impl Selection {
     /// Re-keys what a destination sent through the source's key map.
     ///
     /// # Errors
-    /// As [`knowledge_from_outside`].
+    /// As [`knowledge_from_outside`] and [`check_held`].
     pub fn new(
         source: &Knowledge,
         destination: &[u8],
         mut remembered: Vec<Vec<u8>>,
     ) -> Result<Self, ProviderError> {
+        let held = remembered.iter().map(|id| id.len() as u64).sum();
+        check_held("ids of rows that the destination remembers", held)?;
         let remote = knowledge_from_outside("knowledge of the destination", source, destination)?;
         remembered.sort_unstable();
         Ok(Selection {
@@ -149,6 +151,29 @@ pub fn check_not_outdated(
         ),
         remedy: "initialise the destination anew".into(),
     })
+}
+
+/// The same of two replicas that are about to meet, before anything else is asked of them.
+///
+/// # Errors
+/// As [`check_not_outdated`], and where what they say of themselves does not decode.
+pub fn check_peer_not_outdated(
+    source: &ReplicaInfo,
+    destination: &ReplicaInfo,
+) -> Result<(), ProviderError> {
+    if source.forgotten.is_empty() {
+        return Ok(());
+    }
+    let none = Knowledge::new(source.replica.clone());
+    let known = knowledge_from_outside("knowledge of the source", &none, &source.knowledge)?;
+    let forgotten = knowledge_from_outside(
+        "forgotten knowledge of the source",
+        &known,
+        &source.forgotten,
+    )?;
+    let forgotten = known.clone().map_remote_to_local(&forgotten);
+    let selection = Selection::new(&known, &destination.knowledge, Vec::new())?;
+    check_not_outdated(&source.description.name, &selection, Some(&forgotten))
 }
 
 #[cfg(test)]

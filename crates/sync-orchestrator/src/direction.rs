@@ -1,21 +1,23 @@
 //! One direction: batches from a source to a destination, until what they teach is committed.
 
+use std::sync::Arc;
+
 use sync_provider::{
     BatchKind, BatchOutcome, ChangeBatch, ChangeBatchRequest, ConflictRecord, Next, ProviderError,
-    RowEffect, SessionId, SyncProvider,
+    RowEffect,
 };
 
 use crate::cancel::Cancellation;
 use crate::conflict_log::ConflictLog;
 use crate::progress::{SessionProgress, SyncStage};
+use crate::side::Side;
 use crate::statistics::DirectionStatistics;
 
 /// A source, a destination, and who listens.
 pub(crate) struct Direction<'a> {
-    pub(crate) session: SessionId,
     pub(crate) uploading: bool,
-    pub(crate) source: &'a dyn SyncProvider,
-    pub(crate) destination: &'a dyn SyncProvider,
+    pub(crate) source: &'a Side<'a>,
+    pub(crate) destination: &'a Side<'a>,
     pub(crate) cancellation: &'a Cancellation,
     pub(crate) on_progress: Option<&'a (dyn Fn(&SessionProgress) + Send + Sync)>,
     pub(crate) on_conflict: Option<&'a (dyn Fn(&ConflictRecord) + Send + Sync)>,
@@ -51,14 +53,11 @@ impl Direction<'_> {
         let mut statistics = *kept;
         // Conflicts of an attempt that is rolled back have not happened, so they wait for the commit.
         let mut conflicts = ConflictLog::default();
-        let parameters = self
-            .destination
-            .get_sync_batch_parameters(self.session)
-            .await?;
+        let parameters = self.destination.parameters().await?;
         self.report(SyncStage::SelectingChanges, Vec::new(), statistics);
         let mut batch = self
             .source
-            .get_change_batch(self.session, ChangeBatchRequest::First(parameters))
+            .batch(ChangeBatchRequest::First(parameters))
             .await?;
         self.report(SyncStage::ApplyingChanges, Vec::new(), statistics);
         loop {
@@ -101,24 +100,26 @@ impl Direction<'_> {
                     return Err(error);
                 }
                 (Next::Restart, _) => {
-                    self.source.end_enumeration(self.session).await?;
+                    self.source.end_enumeration().await?;
                     self.report(SyncStage::Restarting, Vec::new(), statistics);
                     return Ok(None);
                 }
-                (Next::Rows(keys), None) => self.source.rows_by_key(self.session, keys).await?,
+                (Next::Rows(keys), None) => {
+                    self.source.batch(ChangeBatchRequest::Rows(keys)).await?
+                }
                 (Next::CommittedSoFar(keys), None) => {
                     *kept = statistics;
                     let conflicts = std::mem::take(&mut conflicts);
                     if let Some(listen) = self.on_conflict {
                         conflicts.show(&|record| listen(record))?;
                     }
-                    self.source.rows_by_key(self.session, keys).await?
+                    self.source.batch(ChangeBatchRequest::Rows(keys)).await?
                 }
                 // Batches that were still to come of what was asked for before are not wanted any more.
                 (Next::UndoneSince(keys), _) => {
                     statistics = *kept;
                     conflicts = ConflictLog::default();
-                    self.source.rows_by_key(self.session, keys).await?
+                    self.source.batch(ChangeBatchRequest::Rows(keys)).await?
                 }
                 (Next::Rows(_) | Next::CommittedSoFar(_), Some(_)) => {
                     return Err(ProviderError::malformed(
@@ -141,20 +142,14 @@ impl Direction<'_> {
     /// Applies a batch and, unless it is the last one, enumerates the next at the same time.
     async fn step(
         &self,
-        batch: ChangeBatch,
-    ) -> Result<(BatchOutcome, Option<ChangeBatch>), ProviderError> {
+        batch: Arc<ChangeBatch>,
+    ) -> Result<(BatchOutcome, Option<Arc<ChangeBatch>>), ProviderError> {
         if !batch.kind.more_follow() {
-            return Ok((
-                self.destination
-                    .process_change_batch(self.session, batch)
-                    .await?,
-                None,
-            ));
+            return Ok((self.destination.process(batch).await?, None));
         }
         let (outcome, following) = tokio::try_join!(
-            self.destination.process_change_batch(self.session, batch),
-            self.source
-                .get_change_batch(self.session, ChangeBatchRequest::Next),
+            self.destination.process(batch),
+            self.source.batch(ChangeBatchRequest::Next),
         )?;
         Ok((outcome, Some(following)))
     }

@@ -32,6 +32,7 @@ mod conflict_log;
 mod direction;
 mod orchestrator;
 mod progress;
+mod side;
 mod statistics;
 
 pub use cancel::Cancellation;

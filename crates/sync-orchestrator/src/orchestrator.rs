@@ -1,11 +1,12 @@
 //! The session.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use sync_decision::check_compatible;
+use sync_decision::{check_compatible, check_peer_not_outdated};
 use sync_provider::{
-    BeginSession, ConflictPolicy, ConflictRecord, Ending, ErrorPolicy, Position, ProviderError,
-    ReplicaInfo, RowEffect, SessionId, SyncProvider,
+    BeginSession, Capability, ConflictPolicy, ConflictRecord, Ending, ErrorPolicy, Position,
+    ProviderError, ReplicaInfo, RowEffect, SessionId, SyncProvider,
 };
 use uuid::Uuid;
 
@@ -13,6 +14,7 @@ use crate::cancel::Cancellation;
 use crate::clock;
 use crate::direction::Direction;
 use crate::progress::SessionProgress;
+use crate::side::Side;
 use crate::statistics::{DirectionStatistics, SyncOperationStatistics};
 
 /// Which directions a session has, and in which order (`SyncDirectionOrder`).
@@ -74,6 +76,7 @@ pub struct SyncOrchestrator {
     policy: ConflictPolicy,
     errors: ErrorPolicy,
     batch_bytes: u64,
+    lease: Option<Duration>,
     cancellation: Cancellation,
     on_progress: Option<ProgressListener>,
     on_conflict: Option<ConflictListener>,
@@ -122,6 +125,7 @@ impl SyncOrchestrator {
             policy: ConflictPolicy::default(),
             errors: ErrorPolicy::default(),
             batch_bytes: Self::DEFAULT_BATCH_BYTES,
+            lease: None,
             cancellation: Cancellation::new(),
             on_progress: None,
             on_conflict: None,
@@ -150,6 +154,13 @@ impl SyncOrchestrator {
     /// Sets about how many bytes of rows a batch may hold; at least 1. A row larger than that travels alone.
     pub fn batch_bytes(mut self, bytes: u64) -> Self {
         self.batch_bytes = bytes.max(1);
+        self
+    }
+
+    /// Lets a provider that is not called for so long let the session go by itself, undoing what is open; for one behind a line that may break. Longer than
+    /// the other side needs for a batch, waiting for locks included.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = Some(lease);
         self
     }
 
@@ -272,20 +283,22 @@ impl SyncOrchestrator {
         if self.cancellation.is_cancelled() {
             return Err(ProviderError::Cancelled);
         }
-        let begin = |position| BeginSession {
-            session,
-            position,
-            policy: self.policy.clone(),
-            errors: self.errors,
-            batch_bytes: self.batch_bytes,
-            rehearsal,
+        let begin = |position| {
+            let mut begin = BeginSession::new(session, position);
+            begin.policy = self.policy.clone();
+            begin.errors = self.errors;
+            begin.batch_bytes = self.batch_bytes;
+            begin.rehearsal = rehearsal;
+            begin.lease = self.lease;
+            begin
         };
         let local = self.local.begin_session(begin(Position::Local)).await?;
         let remote = self.remote.begin_session(begin(Position::Remote)).await?;
         statistics.scope.clone_from(&local.description.name);
         self.check(&local, &remote)?;
+        let sides = [&self.local, &self.remote].map(|side| Side::new(side.as_ref(), session));
         for &uploading in self.direction.steps() {
-            let done = self.one_direction(session, uploading).await?;
+            let done = self.one_direction(&sides, uploading).await?;
             *(if uploading {
                 &mut statistics.upload
             } else {
@@ -297,19 +310,17 @@ impl SyncOrchestrator {
 
     async fn one_direction(
         &self,
-        session: SessionId,
+        [local, remote]: &[Side<'_>; 2],
         uploading: bool,
     ) -> Result<DirectionStatistics, ProviderError> {
-        let (source, destination) = if uploading {
-            (&self.local, &self.remote)
-        } else {
-            (&self.remote, &self.local)
+        let (source, destination) = match uploading {
+            true => (local, remote),
+            false => (remote, local),
         };
         let direction = Direction {
-            session,
             uploading,
-            source: source.as_ref(),
-            destination: destination.as_ref(),
+            source,
+            destination,
             cancellation: &self.cancellation,
             on_progress: self.on_progress.as_deref(),
             on_conflict: self.on_conflict.as_deref(),
@@ -330,7 +341,11 @@ impl SyncOrchestrator {
                 "synchronise two different databases; provision a copy as a replica of its own",
             ));
         }
-        if self.policy.needs_attributes() && !(local.attributes && remote.attributes) {
+        if self.policy.needs_attributes()
+            && ![local, remote]
+                .iter()
+                .all(|side| side.can(Capability::RowAttributes))
+        {
             return Err(ProviderError::refused(
                 object(),
                 format!(
@@ -340,6 +355,15 @@ impl SyncOrchestrator {
                 "choose another policy",
             ));
         }
-        check_compatible(&local.description, &remote.description)
+        check_compatible(&local.description, &remote.description)?;
+        // In both directions before any row moves: an outdated peer is no reason for half a session.
+        for &uploading in self.direction.steps() {
+            let (source, destination) = match uploading {
+                true => (local, remote),
+                false => (remote, local),
+            };
+            check_peer_not_outdated(source, destination)?;
+        }
+        Ok(())
     }
 }

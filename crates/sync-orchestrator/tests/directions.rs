@@ -17,9 +17,9 @@ use sync_metadata::{
 };
 use sync_orchestrator::{SyncDirectionOrder, SyncOrchestrator};
 use sync_provider::{
-    BatchKind, BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, ConflictRecord,
-    ConflictSide, ConflictType, Ending, Next, ProviderError, ReplicaInfo, RowSet, SessionId,
-    SyncBatchParameters, SyncProvider, TableKeys, Winner,
+    BatchKind, BatchOutcome, BeginSession, Call, Calls, ChangeBatch, ChangeBatchRequest,
+    ConflictRecord, ConflictSide, ConflictType, Ending, Next, ProviderError, ReplicaInfo, RowSet,
+    SessionId, SyncBatchParameters, SyncProvider, TableKeys, Winner,
 };
 
 /// What a destination answers a batch with: so many rows applied, conflicts of these keys, and what it wants next.
@@ -59,6 +59,7 @@ struct Sending {
     left: u32,
     asked: Vec<String>,
     repeats: bool,
+    calls: Calls<()>,
 }
 
 struct Destination(Mutex<VecDeque<Answer>>);
@@ -95,24 +96,15 @@ fn info(replica: u128) -> ReplicaInfo {
     let key = ColumnDescription::key("id", "bigint".parse().unwrap());
     let name = TableName::parse("t").unwrap();
     let table = TableDescription::new(name, "[t]", vec![key]).unwrap();
-    ReplicaInfo {
-        replica: ReplicaId::from_uuid(uuid::Uuid::from_u128(replica)),
-        description: ScopeDescription::new("s", vec![table]).unwrap(),
-        attributes: false,
-    }
+    ReplicaInfo::new(
+        ReplicaId::from_uuid(uuid::Uuid::from_u128(replica)),
+        ScopeDescription::new("s", vec![table]).unwrap(),
+        Vec::new(),
+    )
 }
 
 fn batch(kind: BatchKind) -> ChangeBatch {
-    ChangeBatch {
-        sequence: 0,
-        kind,
-        made_with: Vec::new(),
-        forgotten: Vec::new(),
-        tables: Vec::new(),
-        examined: 0,
-        orphans: Vec::new(),
-        unsent: Vec::new(),
-    }
+    ChangeBatch::new(kind)
 }
 
 fn failure() -> ProviderError {
@@ -157,63 +149,65 @@ impl SyncProvider for Source {
 
     async fn get_sync_batch_parameters(
         &self,
-        _: SessionId,
+        _: Call,
     ) -> Result<SyncBatchParameters, ProviderError> {
         panic!("it is never a destination")
     }
 
     async fn get_change_batch(
         &self,
-        _: SessionId,
+        call: Call,
         request: ChangeBatchRequest,
-    ) -> Result<ChangeBatch, ProviderError> {
+    ) -> Result<Arc<ChangeBatch>, ProviderError> {
         let mut state = self.state.lock().unwrap();
+        state
+            .calls
+            .turn(call.number)
+            .expect("the calls are numbered");
+        state.calls.answered(call.number, &Ok(()));
         match request {
             ChangeBatchRequest::First(_) => {
                 state.asked.push("first".into());
                 (state.left, state.repeats) = (self.batches, false);
             }
+            ChangeBatchRequest::Rows(keys) => {
+                let keys = keys.iter().flat_map(|keys| keys.keys.iter());
+                let keys = keys.map(|row| match row.values().next() {
+                    Some(ValueRef::Integer(key)) => key.to_string(),
+                    other => panic!("{other:?}"),
+                });
+                let keys: Vec<String> = keys.collect();
+                state.asked.push(format!("rows {}", keys.join(" ")));
+                state.repeats = true;
+                state.left = u32::try_from(keys.len().div_ceil(2)).unwrap().max(1);
+            }
             ChangeBatchRequest::Next => state.asked.push("next".into()),
+            other => panic!("{other:?}"),
         }
         state.left -= 1;
-        Ok(batch(match (state.repeats, state.left) {
+        Ok(Arc::new(batch(match (state.repeats, state.left) {
             (false, 0) => BatchKind::LastChanges,
             (false, _) => BatchKind::Changes,
             (true, 0) => BatchKind::LastRepeats,
             (true, _) => BatchKind::Repeats,
-        }))
+        })))
     }
 
-    async fn rows_by_key(
-        &self,
-        _: SessionId,
-        keys: Vec<TableKeys>,
-    ) -> Result<ChangeBatch, ProviderError> {
-        let keys = keys.iter().flat_map(|keys| keys.keys.iter());
-        let keys = keys.map(|row| match row.values().next() {
-            Some(ValueRef::Integer(key)) => key.to_string(),
-            other => panic!("{other:?}"),
-        });
-        let keys: Vec<String> = keys.collect();
+    async fn end_enumeration(&self, call: Call) -> Result<(), ProviderError> {
         let mut state = self.state.lock().unwrap();
-        state.asked.push(format!("rows {}", keys.join(" ")));
-        state.repeats = true;
-        state.left = u32::try_from(keys.len().div_ceil(2)).unwrap().max(1) - 1;
-        Ok(batch(match state.left {
-            0 => BatchKind::LastRepeats,
-            _ => BatchKind::Repeats,
-        }))
-    }
-
-    async fn end_enumeration(&self, _: SessionId) -> Result<(), ProviderError> {
-        self.state.lock().unwrap().asked.push("end".into());
+        state
+            .calls
+            .turn(call.number)
+            .expect("the calls are numbered");
+        state.calls.answered(call.number, &Ok(()));
+        state.asked.push("end".into());
         Ok(())
     }
 
     async fn process_change_batch(
         &self,
-        _: SessionId,
-        _: ChangeBatch,
+        _: Call,
+        _: Arc<ChangeBatch>,
     ) -> Result<BatchOutcome, ProviderError> {
         panic!("it is never a destination")
     }
@@ -231,7 +225,7 @@ impl SyncProvider for Destination {
 
     async fn get_sync_batch_parameters(
         &self,
-        _: SessionId,
+        _: Call,
     ) -> Result<SyncBatchParameters, ProviderError> {
         Ok(SyncBatchParameters {
             knowledge: Vec::new(),
@@ -241,24 +235,20 @@ impl SyncProvider for Destination {
 
     async fn get_change_batch(
         &self,
-        _: SessionId,
+        _: Call,
         _: ChangeBatchRequest,
-    ) -> Result<ChangeBatch, ProviderError> {
+    ) -> Result<Arc<ChangeBatch>, ProviderError> {
         panic!("it is never a source")
     }
 
-    async fn rows_by_key(
-        &self,
-        _: SessionId,
-        _: Vec<TableKeys>,
-    ) -> Result<ChangeBatch, ProviderError> {
+    async fn end_enumeration(&self, _: Call) -> Result<(), ProviderError> {
         panic!("it is never a source")
     }
 
     async fn process_change_batch(
         &self,
-        _: SessionId,
-        _: ChangeBatch,
+        _: Call,
+        _: Arc<ChangeBatch>,
     ) -> Result<BatchOutcome, ProviderError> {
         let Answer(applied, conflicts, wants) = self.0.lock().unwrap().pop_front().unwrap();
         Ok(BatchOutcome {

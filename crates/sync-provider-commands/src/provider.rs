@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sync_metadata::ScopeDescription;
 use sync_provider::{
-    ApplyHandler, BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending,
-    ProviderError, ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
+    ApplyHandler, BatchOutcome, BeginSession, Call, ChangeBatch, ChangeBatchRequest, Ending,
+    ProviderError, ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider,
 };
 use tokio::sync::oneshot;
 
@@ -15,7 +15,7 @@ use super::cleanup::MetadataCleanup;
 use super::connection::CommandConnection;
 use super::program::ChangeTrackingModel;
 use super::{CommandStore, DbCommand, DbSyncAdapter, ScopeCommands, WrittenScopeCommands};
-use sync_relational::{Owner, Sessions};
+use sync_relational::{Owner, Sessions, Store};
 
 /// Makes connections that run commands: what a `DbSyncProvider` of Sync Framework has its `Connection` for.
 #[async_trait]
@@ -262,53 +262,49 @@ impl<C: CommandConnections> SyncProvider for DbSyncProvider<C> {
                 "rehearse it with copies of the databases",
             ));
         }
-        let store = self.open_store().await?;
+        let open = async {
+            let store: Box<dyn Store> = Box::new(self.open_store().await?);
+            Ok(store)
+        };
         self.sessions
-            .begin(self.connections.owner(), Box::new(store), request)
+            .begin(self.connections.owner(), request, &[], open)
+            .await
     }
 
     async fn get_sync_batch_parameters(
         &self,
-        session: SessionId,
+        call: Call,
     ) -> Result<SyncBatchParameters, ProviderError> {
         // It is the destination of a direction that begins: each table is to be one.
         for adapter in &self.commands.adapters {
             adapter.writing()?;
         }
-        self.sessions.get_sync_batch_parameters(session).await
+        self.sessions.get_sync_batch_parameters(call).await
     }
 
     async fn get_change_batch(
         &self,
-        session: SessionId,
+        call: Call,
         request: ChangeBatchRequest,
-    ) -> Result<ChangeBatch, ProviderError> {
+    ) -> Result<Arc<ChangeBatch>, ProviderError> {
         if matches!(request, ChangeBatchRequest::First(_)) {
             for adapter in &self.commands.adapters {
                 adapter.selecting_changes()?;
             }
         }
-        self.sessions.get_change_batch(session, request).await
+        self.sessions.get_change_batch(call, request).await
     }
 
-    async fn rows_by_key(
-        &self,
-        session: SessionId,
-        keys: Vec<TableKeys>,
-    ) -> Result<ChangeBatch, ProviderError> {
-        self.sessions.rows_by_key(session, keys).await
-    }
-
-    async fn end_enumeration(&self, session: SessionId) -> Result<(), ProviderError> {
-        self.sessions.end_enumeration(session).await
+    async fn end_enumeration(&self, call: Call) -> Result<(), ProviderError> {
+        self.sessions.end_enumeration(call).await
     }
 
     async fn process_change_batch(
         &self,
-        session: SessionId,
-        batch: ChangeBatch,
+        call: Call,
+        batch: Arc<ChangeBatch>,
     ) -> Result<BatchOutcome, ProviderError> {
-        self.sessions.process_change_batch(session, batch).await
+        self.sessions.process_change_batch(call, batch).await
     }
 
     async fn end_session(&self, session: SessionId, ending: Ending) -> Result<(), ProviderError> {

@@ -4,12 +4,26 @@ use std::collections::BTreeMap;
 
 use crate::replica::{MemoryReplica, MemoryRow, RowKey};
 use sync_decision::{Selection, check_not_outdated};
+use sync_knowledge::Knowledge;
 use sync_provider::RowSet;
 use sync_provider::{
-    BatchKind, ChangeBatch, ProviderError, RowHead, SyncBatchParameters, TableChanges, TableKeys,
+    BatchKind, Capability, ChangeBatch, ProviderError, ReplicaInfo, RowHead, SyncBatchParameters,
+    TableChanges, TableKeys,
 };
 
 impl MemoryReplica {
+    /// What it says of itself when a session begins.
+    pub(super) fn info(&self) -> ReplicaInfo {
+        let knowledge = self.parameters().knowledge;
+        let mut info = ReplicaInfo::new(self.id().clone(), self.description().clone(), knowledge);
+        info.forgotten = self
+            .forgotten
+            .as_ref()
+            .map_or_else(Vec::new, Knowledge::to_bytes);
+        info.capabilities = [Capability::RowAttributes, Capability::Rehearsal].into();
+        info
+    }
+
     /// As destination: what a source has to know.
     pub(super) fn parameters(&self) -> SyncBatchParameters {
         SyncBatchParameters {
@@ -54,20 +68,11 @@ impl MemoryReplica {
     /// As source: all changes that the destination needs, deletions from the last table to the first, then rows from the first to the last.
     pub(super) fn changes(&mut self, selection: &Selection) -> ChangeBatch {
         self.was_source = true;
-        let mut batch = ChangeBatch {
-            sequence: 0,
-            kind: BatchKind::LastChanges,
-            made_with: self.knowledge.to_bytes(),
-            forgotten: self
-                .forgotten
-                .as_ref()
-                .map(|known| known.to_bytes())
-                .unwrap_or_default(),
-            tables: Vec::new(),
-            examined: self.rows.len() as u64,
-            orphans: Vec::new(),
-            unsent: Vec::new(),
-        };
+        let mut batch = ChangeBatch::new(BatchKind::LastChanges);
+        let forgotten = self.forgotten.as_ref();
+        batch.made_with = self.knowledge.to_bytes();
+        batch.forgotten = forgotten.map_or_else(Vec::new, Knowledge::to_bytes);
+        batch.examined = self.rows.len() as u64;
         for table in (0..self.shapes.len()).rev() {
             batch.tables.extend(self.part(table, true, selection));
         }

@@ -9,10 +9,10 @@ use crate::apply::{Beside, Direction};
 use crate::replica::MemoryReplica;
 use sync_decision::Selection;
 use sync_provider::{
-    ApplyHandler, BatchKind, BatchOutcome, ChangeBatch, ChangeBatchRequest, Ending, Next,
-    ProviderError, SyncBatchParameters, SyncProvider, TableChanges, TableKeys,
+    ApplyHandler, BatchKind, BatchOutcome, BeginSession, Call, Calls, ChangeBatch,
+    ChangeBatchRequest, Ending, Next, ProviderError, ReplicaInfo, RowSet, SessionId,
+    SyncBatchParameters, SyncProvider, TableChanges, Turn,
 };
-use sync_provider::{BeginSession, ReplicaInfo, RowSet, SessionId};
 
 /// A [`MemoryReplica`] that takes part in sessions. Clones share the replica.
 #[derive(Clone, Debug)]
@@ -27,8 +27,20 @@ struct Session {
     begin: BeginSession,
     /// The replica itself, or a copy that goes with the session.
     replica: Arc<Mutex<MemoryReplica>>,
+    calls: Calls<Answer>,
+    /// How many series of batches were asked for.
+    series: u32,
     outgoing: Option<Outgoing>,
     incoming: Vec<ChangeBatch>,
+}
+
+/// What a call is answered with.
+#[derive(Clone, Debug)]
+enum Answer {
+    Parameters(SyncBatchParameters),
+    Batch(Arc<ChangeBatch>),
+    Outcome(BatchOutcome),
+    Nothing,
 }
 
 #[derive(Debug)]
@@ -36,6 +48,7 @@ struct Outgoing {
     snapshot: MemoryReplica,
     selection: Selection,
     batches: VecDeque<ChangeBatch>,
+    series: u32,
     sequence: u32,
 }
 
@@ -61,16 +74,96 @@ impl MemoryProvider {
         lock(&self.replica)
     }
 
-    fn with_session<T>(
+    /// Carries a call out, unless it was before.
+    fn call(
         &self,
-        id: SessionId,
-        run: impl FnOnce(&mut Session) -> Result<T, ProviderError>,
-    ) -> Result<T, ProviderError> {
+        call: Call,
+        run: impl FnOnce(&mut Session) -> Result<Answer, ProviderError>,
+    ) -> Result<Answer, ProviderError> {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let session = sessions.get_mut(&id);
-        run(session.ok_or_else(|| {
+        let session = sessions.get_mut(&call.session);
+        let session = session.ok_or_else(|| {
             ProviderError::malformed("session", "a call names a session that was not begun")
-        })?)
+        })?;
+        if let Turn::Repeated(answer) = session.calls.turn(call.number)? {
+            return answer;
+        }
+        let answer = run(session);
+        session.calls.answered(call.number, &answer);
+        answer
+    }
+}
+
+impl Session {
+    fn next_batch(&mut self, request: ChangeBatchRequest) -> Result<ChangeBatch, ProviderError> {
+        let bytes = self.begin.batch_bytes;
+        match request {
+            ChangeBatchRequest::First(parameters) => {
+                let mut replica = lock(&self.replica);
+                let selection = replica.select(parameters)?;
+                let changes = replica.changes(&selection);
+                self.series += 1;
+                self.outgoing = Some(Outgoing {
+                    snapshot: replica.clone(),
+                    selection,
+                    batches: split(changes, bytes),
+                    series: self.series,
+                    sequence: 0,
+                });
+            }
+            ChangeBatchRequest::Rows(keys) => {
+                let outgoing = self.outgoing.as_mut().ok_or_else(out_of_turn)?;
+                let tables = outgoing.snapshot.rows_by_key(&outgoing.selection, &keys)?;
+                self.series += 1;
+                (outgoing.series, outgoing.sequence) = (self.series, 0);
+                outgoing.batches = split(empty_batch(BatchKind::LastRepeats, tables), bytes);
+            }
+            _ => {}
+        }
+        self.outgoing.as_mut().ok_or_else(out_of_turn)?.next()
+    }
+
+    fn process(
+        &mut self,
+        batch: ChangeBatch,
+        handler: Option<&dyn ApplyHandler>,
+    ) -> Result<BatchOutcome, ProviderError> {
+        let kind = batch.kind;
+        if !kind.is_repeated() && batch.sequence == 0 {
+            self.incoming.clear();
+        }
+        let follows = self.incoming.last().is_none_or(|last| {
+            let next = (last.series, last.sequence + 1);
+            batch.sequence == 0 || next == (batch.series, batch.sequence)
+        });
+        if !follows {
+            return Err(out_of_turn());
+        }
+        self.incoming.push(batch);
+        let mut replica = lock(&self.replica);
+        match kind {
+            BatchKind::Changes | BatchKind::Repeats => Ok(BatchOutcome::default()),
+            BatchKind::Busy => Ok(BatchOutcome {
+                next: Next::Restart,
+                ..BatchOutcome::default()
+            }),
+            BatchKind::LastChanges if replica.waiting() > 0 => Ok(BatchOutcome {
+                next: Next::Rows(replica.wanted()),
+                ..BatchOutcome::default()
+            }),
+            BatchKind::LastChanges | BatchKind::LastRepeats => {
+                let direction = Direction {
+                    policy: self.begin.policy.clone(),
+                    position: self.begin.position,
+                };
+                let beside = Beside {
+                    handler,
+                    errors: self.begin.errors,
+                    rehearsal: self.begin.rehearsal,
+                };
+                replica.apply(&std::mem::take(&mut self.incoming), &direction, beside)
+            }
+        }
     }
 }
 
@@ -83,104 +176,71 @@ impl SyncProvider for MemoryProvider {
         };
         let info = {
             let replica = lock(&replica);
-            ReplicaInfo {
-                replica: replica.id().clone(),
-                description: replica.description().clone(),
-                attributes: true,
-            }
+            request.check(&replica.description().name)?;
+            replica.info()
         };
         let session = Session {
             begin: request.clone(),
             replica,
+            calls: Calls::default(),
+            series: 0,
             outgoing: None,
             incoming: Vec::new(),
         };
         self.sessions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(request.session, session);
+            .entry(request.session)
+            .or_insert(session);
         Ok(info)
     }
 
     async fn get_sync_batch_parameters(
         &self,
-        session: SessionId,
+        call: Call,
     ) -> Result<SyncBatchParameters, ProviderError> {
-        self.with_session(session, |state| Ok(lock(&state.replica).parameters()))
+        let answer = self.call(call, |state| {
+            Ok(Answer::Parameters(lock(&state.replica).parameters()))
+        });
+        match answer? {
+            Answer::Parameters(parameters) => Ok(parameters),
+            _ => Err(out_of_turn()),
+        }
     }
 
     async fn get_change_batch(
         &self,
-        session: SessionId,
+        call: Call,
         request: ChangeBatchRequest,
-    ) -> Result<ChangeBatch, ProviderError> {
-        self.with_session(session, |state| {
-            if let ChangeBatchRequest::First(parameters) = request {
-                let mut replica = lock(&state.replica);
-                let selection = replica.select(parameters)?;
-                let changes = replica.changes(&selection);
-                let batches = split(changes, state.begin.batch_bytes);
-                state.outgoing = Some(Outgoing {
-                    snapshot: replica.clone(),
-                    selection,
-                    batches,
-                    sequence: 0,
-                });
-            }
-            state.outgoing.as_mut().ok_or_else(out_of_turn)?.next()
-        })
+    ) -> Result<Arc<ChangeBatch>, ProviderError> {
+        let answer = self.call(call, |state| {
+            let batch = state.next_batch(request)?;
+            Ok(Answer::Batch(Arc::new(batch)))
+        });
+        match answer? {
+            Answer::Batch(batch) => Ok(batch),
+            _ => Err(out_of_turn()),
+        }
     }
 
-    async fn rows_by_key(
-        &self,
-        session: SessionId,
-        keys: Vec<TableKeys>,
-    ) -> Result<ChangeBatch, ProviderError> {
-        self.with_session(session, |state| {
-            let outgoing = state.outgoing.as_mut().ok_or_else(out_of_turn)?;
-            let tables = outgoing.snapshot.rows_by_key(&outgoing.selection, &keys)?;
-            let whole = empty_batch(BatchKind::LastRepeats, tables);
-            outgoing.batches = split(whole, state.begin.batch_bytes);
-            outgoing.next()
-        })
+    async fn end_enumeration(&self, call: Call) -> Result<(), ProviderError> {
+        self.call(call, |_| Ok(Answer::Nothing)).map(drop)
     }
 
     async fn process_change_batch(
         &self,
-        session: SessionId,
-        batch: ChangeBatch,
+        call: Call,
+        batch: Arc<ChangeBatch>,
     ) -> Result<BatchOutcome, ProviderError> {
-        self.with_session(session, |state| {
-            let kind = batch.kind;
-            if batch.sequence == 0 {
-                state.incoming.clear();
-            }
-            state.incoming.push(batch);
-            let mut replica = lock(&state.replica);
-            match kind {
-                BatchKind::Changes | BatchKind::Repeats => Ok(BatchOutcome::default()),
-                BatchKind::Busy => Ok(BatchOutcome {
-                    next: Next::Restart,
-                    ..BatchOutcome::default()
-                }),
-                BatchKind::LastChanges if replica.waiting() > 0 => Ok(BatchOutcome {
-                    next: Next::Rows(replica.wanted()),
-                    ..BatchOutcome::default()
-                }),
-                BatchKind::LastChanges | BatchKind::LastRepeats => {
-                    let direction = Direction {
-                        policy: state.begin.policy.clone(),
-                        position: state.begin.position,
-                    };
-                    let beside = Beside {
-                        handler: self.handler.as_deref(),
-                        errors: state.begin.errors,
-                        rehearsal: state.begin.rehearsal,
-                    };
-                    replica.apply(&std::mem::take(&mut state.incoming), &direction, beside)
-                }
-            }
-        })
+        let handler = self.handler.as_deref();
+        let answer = self.call(call, |state| {
+            let outcome = state.process(ChangeBatch::clone(&batch), handler)?;
+            Ok(Answer::Outcome(outcome))
+        });
+        match answer? {
+            Answer::Outcome(outcome) => Ok(outcome),
+            _ => Err(out_of_turn()),
+        }
     }
 
     async fn end_session(&self, session: SessionId, _ending: Ending) -> Result<(), ProviderError> {
@@ -206,39 +266,30 @@ fn out_of_turn() -> ProviderError {
 impl Outgoing {
     fn next(&mut self) -> Result<ChangeBatch, ProviderError> {
         let mut batch = self.batches.pop_front().ok_or_else(out_of_turn)?;
-        batch.sequence = self.sequence;
+        (batch.series, batch.sequence) = (self.series, self.sequence);
         self.sequence += 1;
         Ok(batch)
     }
 }
 
 fn empty_batch(kind: BatchKind, tables: Vec<TableChanges>) -> ChangeBatch {
-    ChangeBatch {
-        sequence: 0,
-        kind,
-        made_with: Vec::new(),
-        forgotten: Vec::new(),
-        tables,
-        examined: 0,
-        orphans: Vec::new(),
-        unsent: Vec::new(),
-    }
+    let mut batch = ChangeBatch::new(kind);
+    batch.tables = tables;
+    batch
 }
 
 /// Cuts one batch into several of at most `bytes` each; a row that is larger is alone in one.
-fn split(whole: ChangeBatch, bytes: u64) -> VecDeque<ChangeBatch> {
+fn split(mut whole: ChangeBatch, bytes: u64) -> VecDeque<ChangeBatch> {
     let last = whole.kind;
     let kind = match last.is_repeated() {
         true => BatchKind::Repeats,
         false => BatchKind::Changes,
     };
-    let mut batches = VecDeque::from([ChangeBatch {
-        tables: Vec::new(),
-        kind,
-        ..whole.clone()
-    }]);
+    let tables = std::mem::take(&mut whole.tables);
+    whole.kind = kind;
+    let mut batches = VecDeque::from([whole]);
     let mut size = 0;
-    for changes in whole.tables {
+    for changes in tables {
         for (head, row) in changes.heads.iter().zip(changes.rows.iter()) {
             let row_bytes = row.as_bytes().len() as u64;
             if size > 0 && size + row_bytes > bytes {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_provider::{
-    ApplyHandler, BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending,
-    ProviderError, ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
+    ApplyHandler, BatchOutcome, BeginSession, Call, Capability, ChangeBatch, ChangeBatchRequest,
+    Ending, ProviderError, ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider,
 };
 use sync_relational::{Owner, Retries, Sessions, Store};
 
@@ -178,43 +178,40 @@ impl SyncProvider for MssqlProvider {
             rehearsal: request.rehearsal,
             ..self.options
         };
-        let store = self.open(options).await?;
-        self.sessions.begin(&Task, store, request)
+        let capabilities: &[Capability] = match self.execution {
+            Execution::Slices => &[Capability::Rehearsal],
+            Execution::Procedures => &[],
+        };
+        self.sessions
+            .begin(&Task, request, capabilities, self.open(options))
+            .await
     }
 
     async fn get_sync_batch_parameters(
         &self,
-        session: SessionId,
+        call: Call,
     ) -> Result<SyncBatchParameters, ProviderError> {
-        self.sessions.get_sync_batch_parameters(session).await
+        self.sessions.get_sync_batch_parameters(call).await
     }
 
     async fn get_change_batch(
         &self,
-        session: SessionId,
+        call: Call,
         request: ChangeBatchRequest,
-    ) -> Result<ChangeBatch, ProviderError> {
-        self.sessions.get_change_batch(session, request).await
+    ) -> Result<Arc<ChangeBatch>, ProviderError> {
+        self.sessions.get_change_batch(call, request).await
     }
 
-    async fn rows_by_key(
-        &self,
-        session: SessionId,
-        keys: Vec<TableKeys>,
-    ) -> Result<ChangeBatch, ProviderError> {
-        self.sessions.rows_by_key(session, keys).await
-    }
-
-    async fn end_enumeration(&self, session: SessionId) -> Result<(), ProviderError> {
-        self.sessions.end_enumeration(session).await
+    async fn end_enumeration(&self, call: Call) -> Result<(), ProviderError> {
+        self.sessions.end_enumeration(call).await
     }
 
     async fn process_change_batch(
         &self,
-        session: SessionId,
-        batch: ChangeBatch,
+        call: Call,
+        batch: Arc<ChangeBatch>,
     ) -> Result<BatchOutcome, ProviderError> {
-        self.sessions.process_change_batch(session, batch).await
+        self.sessions.process_change_batch(call, batch).await
     }
 
     async fn end_session(&self, session: SessionId, ending: Ending) -> Result<(), ProviderError> {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_provider::{
-    ApplyHandler, BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending,
-    ProviderError, ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
+    ApplyHandler, BatchOutcome, BeginSession, Call, Capability, ChangeBatch, ChangeBatchRequest,
+    Ending, ProviderError, ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider,
 };
 use sync_relational::{Owner, Sessions, Store};
 
@@ -85,6 +85,7 @@ impl Owner for Thread {
             ProviderError::database("session", error.to_string(), "free some memory or threads")
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
             .build()
             .map_err(failed)?;
         let run = move || runtime.block_on(work);
@@ -99,46 +100,43 @@ impl Owner for Thread {
 #[async_trait]
 impl SyncProvider for SqliteProvider {
     async fn begin_session(&self, request: BeginSession) -> Result<ReplicaInfo, ProviderError> {
-        let store = match request.rehearsal {
-            true => self.open_copy()?,
-            false => self.open_store()?,
+        let rehearsal = request.rehearsal;
+        let open = async move {
+            match rehearsal {
+                true => self.open_copy(),
+                false => self.open_store(),
+            }
         };
-        self.sessions.begin(&Thread, store, request)
+        self.sessions
+            .begin(&Thread, request, &[Capability::Rehearsal], open)
+            .await
     }
 
     async fn get_sync_batch_parameters(
         &self,
-        session: SessionId,
+        call: Call,
     ) -> Result<SyncBatchParameters, ProviderError> {
-        self.sessions.get_sync_batch_parameters(session).await
+        self.sessions.get_sync_batch_parameters(call).await
     }
 
     async fn get_change_batch(
         &self,
-        session: SessionId,
+        call: Call,
         request: ChangeBatchRequest,
-    ) -> Result<ChangeBatch, ProviderError> {
-        self.sessions.get_change_batch(session, request).await
+    ) -> Result<Arc<ChangeBatch>, ProviderError> {
+        self.sessions.get_change_batch(call, request).await
     }
 
-    async fn rows_by_key(
-        &self,
-        session: SessionId,
-        keys: Vec<TableKeys>,
-    ) -> Result<ChangeBatch, ProviderError> {
-        self.sessions.rows_by_key(session, keys).await
-    }
-
-    async fn end_enumeration(&self, session: SessionId) -> Result<(), ProviderError> {
-        self.sessions.end_enumeration(session).await
+    async fn end_enumeration(&self, call: Call) -> Result<(), ProviderError> {
+        self.sessions.end_enumeration(call).await
     }
 
     async fn process_change_batch(
         &self,
-        session: SessionId,
-        batch: ChangeBatch,
+        call: Call,
+        batch: Arc<ChangeBatch>,
     ) -> Result<BatchOutcome, ProviderError> {
-        self.sessions.process_change_batch(session, batch).await
+        self.sessions.process_change_batch(call, batch).await
     }
 
     async fn end_session(&self, session: SessionId, ending: Ending) -> Result<(), ProviderError> {

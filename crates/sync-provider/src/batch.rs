@@ -1,6 +1,5 @@
-//! Change batches and what a destination answers to them. Every value here is owned and serialisable, so that a provider can be a proxy.
-//! A proxy that reads them from a wire gives its decoder a limit (bincode's `with_limit`): what a length claims is allocated by the format
-//! before any of these types can object.
+//! Change batches and what a destination answers to them. Every value here is owned and serialisable, so that a provider can be a proxy;
+//! [`encode`](crate::encode) gives them the form in which they cross.
 
 use serde::{Deserialize, Serialize};
 use sync_knowledge::{ReplicaKey, Version};
@@ -22,17 +21,26 @@ pub struct SyncBatchParameters {
 
 /// What is asked of a source (`GetChangeBatch`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum ChangeBatchRequest {
-    /// The first batch: enumeration starts, in a snapshot of its own. Also after a [`Next::Restart`].
+    /// The first batch of changes: enumeration starts, in a snapshot of its own. Also after a [`Next::Restart`].
     First(SyncBatchParameters),
+    /// The first batch of the rows with these keys that the destination does not know (MSF's change-data retriever).
+    ///
+    /// They need not come from the snapshot of the enumeration, which a source lets go of once its changes are read. A destination leaves a
+    /// row that changed in the meantime for the next session.
+    Rows(Vec<TableKeys>),
     /// The batch after the last one, be it of changes or of rows that were asked for by key.
     Next,
 }
 
 /// Changes on their way from a source to a destination.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ChangeBatch {
-    /// Number of the batch in its direction, from 0; repeats go on counting.
+    /// Which series of batches of the session it belongs to, from 1. A request for the first changes or for rows by key begins a series.
+    pub series: u32,
+    /// Its place in the series, from 0.
     pub sequence: u32,
     /// What the batch is.
     pub kind: BatchKind,
@@ -54,9 +62,15 @@ pub struct ChangeBatch {
 impl ChangeBatch {
     /// What a source answers that has nothing to give now ([`BatchKind::Busy`]).
     pub fn nothing() -> Self {
+        Self::new(BatchKind::Busy)
+    }
+
+    /// An empty batch.
+    pub fn new(kind: BatchKind) -> Self {
         ChangeBatch {
+            series: 0,
             sequence: 0,
-            kind: BatchKind::Busy,
+            kind,
             made_with: Vec::new(),
             forgotten: Vec::new(),
             tables: Vec::new(),
@@ -185,7 +199,7 @@ pub enum Next {
     /// The next batch.
     #[default]
     Changes,
-    /// These rows by key ([`crate::SyncProvider::rows_by_key`]), in as many batches as it takes, after which the direction goes on.
+    /// These rows by key ([`ChangeBatchRequest::Rows`]), in as many batches as it takes, after which the direction goes on.
     Rows(Vec<TableKeys>),
     /// What came so far is committed, together with what it taught. These rows may undo the transaction that they are written in, so they have
     /// one of their own: they are asked for by key, as with [`Next::Rows`]. What happens from now on changes nothing of what is committed.

@@ -5,8 +5,10 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod call;
 mod conflict;
 mod effect;
+mod envelope;
 mod error;
 mod handler;
 mod policy;
@@ -19,15 +21,17 @@ pub use batch::{
     BatchKind, BatchOutcome, ChangeBatch, ChangeBatchRequest, Next, RowHead, SyncBatchParameters,
     TableChanges, TableKeys, Unsent, UnsentRows,
 };
+pub use call::{Call, Calls, Turn};
 pub use conflict::{ConflictRecord, ConflictSide, ConflictType};
 pub use effect::{Effect, RowEffect};
+pub use envelope::{EnvelopeError, MOST_MESSAGE_BYTES, Message, decode, encode};
 pub use error::ProviderError;
 pub use handler::{ApplyAction, ApplyHandler};
 pub use policy::{ConflictPolicy, ErrorPolicy, Winner};
 pub use position::Position;
 pub use provider::{Ending, SyncProvider};
 pub use row_set::{Cells, RowRef, RowSet, RowWriter};
-pub use session::{BeginSession, ReplicaInfo, SessionId};
+pub use session::{BeginSession, Capability, ContractVersion, ReplicaInfo, SessionId};
 
 /// The examples of the README, run as tests.
 #[cfg(doctest)]

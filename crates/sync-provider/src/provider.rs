@@ -1,8 +1,11 @@
 //! The contract between an orchestrator and a database.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-use crate::batch::{BatchOutcome, ChangeBatch, ChangeBatchRequest, SyncBatchParameters, TableKeys};
+use crate::batch::{BatchOutcome, ChangeBatch, ChangeBatchRequest, SyncBatchParameters};
+use crate::call::Call;
 use crate::error::ProviderError;
 use crate::session::{BeginSession, ReplicaInfo, SessionId};
 
@@ -23,11 +26,15 @@ pub enum Ending {
 /// until that answers [`Next::Committed`](crate::Next::Committed). All arguments and results are owned and serialisable: a provider may be
 /// a proxy.
 ///
+/// The calls of a session are numbered ([`Call`]), so that one whose answer was lost can be made again: a provider carries each out once, keeps its
+/// answer until the next number comes, and refuses a number that leaves calls out. [`Calls`](crate::Calls) does that. Batches are shared
+/// ([`Arc`]), so keeping one copies nothing.
+///
 /// A provider takes part in any number of sessions at the same time; dropping it, or ending a session as [`Ending::Aborted`] or with
 /// [`abandon`](SyncProvider::abandon), leaves no transaction open.
 #[async_trait]
 pub trait SyncProvider: Send + Sync {
-    /// Opens a session.
+    /// Opens a session. The same request once more, for its answer may have been lost, is answered alike and opens nothing.
     ///
     /// # Errors
     /// The scope is missing, its metadata has a version that cannot be used, or the database fails.
@@ -39,45 +46,28 @@ pub trait SyncProvider: Send + Sync {
     /// The session is unknown or the database fails.
     async fn get_sync_batch_parameters(
         &self,
-        session: SessionId,
+        call: Call,
     ) -> Result<SyncBatchParameters, ProviderError>;
 
-    /// As source: the first or the next batch of changes that the destination does not know, or the next one of rows that it asked for by
-    /// key.
+    /// As source: the first or the next batch of changes that the destination does not know, or of rows that it asks for by key.
     ///
     /// # Errors
-    /// The destination's knowledge does not decode, it is outdated, or the database fails.
+    /// The destination's knowledge does not decode, it is outdated, no enumeration is under way, a table is unknown, or the database fails.
     async fn get_change_batch(
         &self,
-        session: SessionId,
+        call: Call,
         request: ChangeBatchRequest,
-    ) -> Result<ChangeBatch, ProviderError>;
-
-    /// As source: the rows with these keys that the destination does not know, the first batch of them.
-    ///
-    /// They need not come from the snapshot of the enumeration, which a source lets go of once its changes are read. A destination leaves a
-    /// row that changed in the meantime for the next session.
-    ///
-    /// # Errors
-    /// No enumeration is under way, a table is unknown, or the database fails.
-    async fn rows_by_key(
-        &self,
-        session: SessionId,
-        keys: Vec<TableKeys>,
-    ) -> Result<ChangeBatch, ProviderError>;
+    ) -> Result<Arc<ChangeBatch>, ProviderError>;
 
     /// As source: lets go of the enumeration, for the direction starts again. The destination may wait for a writer that waits for readers
-    /// of the source, and until it asks anew there is nothing to be read. A provider that holds nothing open between calls need not do
-    /// anything.
+    /// of the source, and until it asks anew there is nothing to be read.
     ///
     /// # Errors
     /// The session is unknown or the database fails.
-    async fn end_enumeration(&self, session: SessionId) -> Result<(), ProviderError> {
-        let _ = session;
-        Ok(())
-    }
+    async fn end_enumeration(&self, call: Call) -> Result<(), ProviderError>;
 
-    /// As destination: applies a batch. The first batch opens the apply transaction; the answer [`Next::Committed`](crate::Next::Committed)
+    /// As destination: applies a batch, which continues the series of the last one or begins the one that was asked for; any other is refused, for
+    /// what is missing would be learned without being there. The first batch opens the apply transaction; the answer [`Next::Committed`](crate::Next::Committed)
     /// says that it is committed together with what the direction taught.
     /// A commit that fails is no error of this call but [`Next::Unanswered`](crate::Next::Unanswered): it may have come through.
     ///
@@ -85,11 +75,11 @@ pub trait SyncProvider: Send + Sync {
     /// The batch does not fit the scope or the database fails; nothing of the direction stays then.
     async fn process_change_batch(
         &self,
-        session: SessionId,
-        batch: ChangeBatch,
+        call: Call,
+        batch: Arc<ChangeBatch>,
     ) -> Result<BatchOutcome, ProviderError>;
 
-    /// Closes a session. Ending it as aborted also stops a call that is still under way, between two slices.
+    /// Closes a session, at once and whatever call is awaited. A session that is unknown or ended already is ended. Ending it as aborted also stops a call that is still under way, between two slices.
     ///
     /// # Errors
     /// The database fails while it is let go.

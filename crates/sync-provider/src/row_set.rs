@@ -3,7 +3,8 @@
 //! A row is the concatenation of its cells; a cell is a tag byte and a payload (see the table in `docs/formats.md`).
 //! One buffer serves any number of rows, so moving a batch costs no allocation per row or cell.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 use sync_metadata::{Date, DateTime, DateTimeOffset, Decimal, Time, ValueRef};
 use uuid::Uuid;
 
@@ -18,8 +19,8 @@ use uuid::Uuid;
 /// assert_eq!(rows.len(), 1);
 /// assert_eq!(rows.row(0).values().nth(1), Some(ValueRef::Text("seven")));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Packed", into = "Packed")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Packed")]
 pub struct RowSet {
     width: usize,
     data: Vec<u8>,
@@ -364,20 +365,21 @@ fn read_bytes(data: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The serialised form, checked on the way in.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Packed {
     width: u32,
     rows: u64,
+    #[serde(with = "serde_bytes")]
     data: Vec<u8>,
 }
 
-impl From<RowSet> for Packed {
-    fn from(rows: RowSet) -> Self {
-        Packed {
-            width: rows.width as u32,
-            rows: rows.ends.len() as u64,
-            data: rows.data,
-        }
+impl Serialize for RowSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut packed = serializer.serialize_struct("Packed", 3)?;
+        packed.serialize_field("width", &(self.width as u32))?;
+        packed.serialize_field("rows", &(self.ends.len() as u64))?;
+        packed.serialize_field("data", serde_bytes::Bytes::new(&self.data))?;
+        packed.end()
     }
 }
 

@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 
-use sync_decision::{Selection, check_not_outdated};
+use sync_decision::{Selection, check_held, check_not_outdated};
 use sync_knowledge::{Knowledge, Tick};
 use sync_provider::{
     BatchKind, ChangeBatch, ProviderError, RowHead, RowSet, SyncBatchParameters, TableChanges,
@@ -16,7 +16,7 @@ use sync_provider::{
 };
 
 use crate::scope::own_knowledge;
-use crate::store::{Attempt, Begun, Cursor, Fetch, Page, Scan, Store};
+use crate::store::{Attempt, Begun, Cursor, Fetch, Page, Scan, ScopeState, Store};
 
 /// An enumeration under way.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ pub(crate) struct Enumeration {
     left_over: Option<LeftOver>,
     /// Keys that were asked for and not looked up yet: per table, and from which of them on.
     wanted: VecDeque<(usize, RowSet, usize)>,
+    series: u32,
     sequence: u32,
     batch_bytes: usize,
 }
@@ -53,11 +54,16 @@ struct LeftOver {
 impl Enumeration {
     pub(crate) async fn begin(
         store: &mut dyn Store,
+        seen: Option<ScopeState>,
         parameters: SyncBatchParameters,
+        series: u32,
         batch_bytes: u64,
     ) -> Result<Self, ProviderError> {
         // Taking the mark may write: damage, here and in what the destination sent, is noticed before that.
-        let (state, _) = store.state().await?;
+        let state = match seen {
+            Some(state) => state,
+            None => store.state().await?.0,
+        };
         let select = |knowledge: &Knowledge, remembered| {
             Selection::new(knowledge, &parameters.knowledge, remembered)
         };
@@ -89,6 +95,7 @@ impl Enumeration {
             current: None,
             left_over: None,
             wanted: VecDeque::new(),
+            series,
             sequence: 0,
             batch_bytes: usize::try_from(batch_bytes).unwrap_or(usize::MAX),
         })
@@ -113,8 +120,12 @@ impl Enumeration {
     pub(crate) async fn rows_by_key(
         &mut self,
         store: &mut dyn Store,
+        series: u32,
         keys: Vec<TableKeys>,
     ) -> Result<Attempt<ChangeBatch>, ProviderError> {
+        let bytes = keys.iter().map(|keys| keys.keys.bytes() as u64).sum();
+        check_held("keys of rows that were asked for", bytes)?;
+        (self.series, self.sequence) = (series, 0);
         self.wanted.clear();
         for wanted in keys {
             let table = table_of(store, &wanted)?;
@@ -212,16 +223,10 @@ impl Enumeration {
     fn empty_batch(&mut self, kind: BatchKind) -> ChangeBatch {
         let (made_with, forgotten) = self.first.take().unwrap_or_default();
         self.sequence += 1;
-        ChangeBatch {
-            sequence: self.sequence - 1,
-            kind,
-            made_with,
-            forgotten,
-            tables: Vec::new(),
-            examined: 0,
-            orphans: Vec::new(),
-            unsent: Vec::new(),
-        }
+        let mut batch = ChangeBatch::new(kind);
+        (batch.series, batch.sequence) = (self.series, self.sequence - 1);
+        (batch.made_with, batch.forgotten) = (made_with, forgotten);
+        batch
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sync_provider::{
-    ApplyHandler, BatchKind, BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Next,
-    ProviderError, SyncBatchParameters, TableKeys,
+    ApplyHandler, BatchKind, BatchOutcome, BeginSession, Calls, Capability, ChangeBatch,
+    ChangeBatchRequest, ContractVersion, Next, ProviderError, ReplicaInfo, SyncBatchParameters,
+    Turn,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,17 +20,41 @@ use crate::scope::own_knowledge;
 use crate::store::{Attempt, ScopeState, Store, Waiting};
 use crate::unanswered::Unanswered;
 
-type Answer<T> = oneshot::Sender<Result<T, ProviderError>>;
-
 /// A call of the contract on its way to the owner of the connection.
 #[derive(Debug)]
-pub(crate) enum Call {
-    Parameters(Answer<SyncBatchParameters>),
-    Changes(ChangeBatchRequest, Answer<ChangeBatch>),
-    Rows(Vec<TableKeys>, Answer<ChangeBatch>),
-    EndEnumeration(Answer<()>),
-    Process(Box<ChangeBatch>, Answer<BatchOutcome>),
-    End(Answer<()>),
+pub(crate) struct Request {
+    pub(crate) asked: Asked,
+    pub(crate) answer: oneshot::Sender<Result<Answer, ProviderError>>,
+}
+
+/// What is asked of a session.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// What the replica says of itself, when the session begins.
+    Begin,
+    /// A call by its number.
+    Call(u64, Verb),
+    /// The end of the session.
+    End,
+}
+
+/// The numbered calls.
+#[derive(Debug)]
+pub(crate) enum Verb {
+    Parameters,
+    Changes(ChangeBatchRequest),
+    EndEnumeration,
+    Process(Arc<ChangeBatch>),
+}
+
+/// What a call is answered with.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    Info(Box<ReplicaInfo>),
+    Parameters(SyncBatchParameters),
+    Batch(Arc<ChangeBatch>),
+    Outcome(BatchOutcome),
+    Nothing,
 }
 
 /// How often a direction starts again because another writer is in the way.
@@ -57,12 +82,18 @@ impl StopFlag {
 pub(crate) async fn serve(
     mut store: Box<dyn Store>,
     begin: BeginSession,
+    capabilities: &'static [Capability],
     handler: Option<Arc<dyn ApplyHandler>>,
     stop: StopFlag,
-    mut calls: mpsc::Receiver<Call>,
+    mut requests: mpsc::Receiver<Request>,
 ) {
+    let lease = begin.lease;
     let mut session = Session {
         begin,
+        capabilities,
+        calls: Calls::default(),
+        series: 0,
+        place: Place::START,
         handler,
         stop,
         enumeration: None,
@@ -72,44 +103,169 @@ pub(crate) async fn serve(
         busy: 0,
         retries: Retries::default(),
     };
-    while let Some(call) = calls.recv().await {
+    while let Some(Request { asked, answer }) = next_request(&mut requests, lease).await {
         let store = store.as_mut();
+        let (done, over) = match asked {
+            Asked::Begin => (session.info(store).await, false),
+            Asked::Call(number, verb) => (session.call(store, number, verb).await, false),
+            Asked::End => (session.end(store).await.map(|()| Answer::Nothing), true),
+        };
         // An answer that nobody waits for any more is dropped.
-        match call {
-            Call::Parameters(answer) => drop(answer.send(session.parameters(store).await)),
-            Call::Changes(request, answer) => {
-                drop(answer.send(session.changes(store, request).await))
-            }
-            Call::Rows(keys, answer) => drop(answer.send(session.rows(store, keys).await)),
-            Call::EndEnumeration(answer) => drop(answer.send(session.let_go(store).await)),
-            Call::Process(batch, answer) => drop(answer.send(session.process(store, &batch).await)),
-            Call::End(answer) => {
-                drop(answer.send(session.end(store).await));
-                return;
-            }
+        drop(answer.send(done));
+        if over {
+            return;
         }
     }
     undo(store.as_mut()).await;
 }
 
+/// The next request; `None` when the caller is gone, or has not called for longer than its lease.
+async fn next_request(
+    requests: &mut mpsc::Receiver<Request>,
+    lease: Option<Duration>,
+) -> Option<Request> {
+    let Some(lease) = lease else {
+        return requests.recv().await;
+    };
+    let next = tokio::time::timeout(lease, requests.recv()).await;
+    next.unwrap_or_else(|_| {
+        tracing::warn!(?lease, "a session is let go, for nobody has called");
+        None
+    })
+}
+
+/// Where a destination stands in what its source gives.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+struct Place {
+    /// The last batch: its series, and which one of that it was.
+    series: u32,
+    sequence: u32,
+    /// What is to come behind it.
+    next: Coming,
+}
+
+/// What is to come.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Coming {
+    /// The first changes of a direction.
+    FirstChanges,
+    /// The next batch of the series.
+    NextBatch,
+    /// The first of the rows that were asked for by key.
+    FirstRows,
+}
+
+impl Place {
+    /// Before the first batch of a session.
+    const START: Place = Place {
+        series: 0,
+        sequence: 0,
+        next: Coming::FirstChanges,
+    };
+
+    /// Whether a batch is the one that is to come. One that says that the source has nothing to give now always is: nothing is learned of it.
+    fn is_followed_by(self, batch: &ChangeBatch) -> bool {
+        let starts = batch.sequence == 0 && batch.series > self.series;
+        match self.next {
+            _ if batch.kind == BatchKind::Busy => true,
+            Coming::FirstChanges => starts && !batch.kind.is_repeated(),
+            Coming::FirstRows => starts && batch.kind.is_repeated(),
+            Coming::NextBatch => {
+                batch.series == self.series && self.sequence.checked_add(1) == Some(batch.sequence)
+            }
+        }
+    }
+
+    /// After a batch, and what it was answered with; `None` where that was an error.
+    fn after(self, batch: &ChangeBatch, answer: Option<&Next>) -> Self {
+        let next = match answer {
+            Some(Next::Changes) => Coming::NextBatch,
+            Some(Next::Rows(_) | Next::CommittedSoFar(_) | Next::UndoneSince(_)) => {
+                Coming::FirstRows
+            }
+            _ => Coming::FirstChanges,
+        };
+        Place {
+            series: batch.series.max(self.series),
+            sequence: batch.sequence,
+            next,
+        }
+    }
+}
+
 struct Session {
     begin: BeginSession,
+    /// What the provider can do, whatever the scope.
+    capabilities: &'static [Capability],
+    calls: Calls<Answer>,
+    /// How many series of batches were asked for.
+    series: u32,
+    place: Place,
     handler: Option<Arc<dyn ApplyHandler>>,
     stop: StopFlag,
     enumeration: Option<Enumeration>,
     applying: Option<Box<Applying>>,
     caution: Caution,
-    /// The scope row as the direction to this replica found it.
+    /// The scope row as the session or the direction to this replica found it.
     seen: Option<(ScopeState, Vec<Waiting>)>,
     busy: u32,
     retries: Retries,
 }
 
 impl Session {
+    /// What the replica says of itself. The scope row is read for it, and serves the first direction as well.
+    async fn info(&mut self, store: &mut dyn Store) -> Result<Answer, ProviderError> {
+        let (state, waiting) = loop {
+            match store.state().await {
+                Err(error) if error.is_transient() => self.recover(store, error).await?,
+                state => break state?,
+            }
+        };
+        let knowledge = match &state.knowledge {
+            Some(bytes) => bytes.clone(),
+            None => own_knowledge(store.scope(), None)?.to_bytes(),
+        };
+        let scope = store.scope();
+        let (replica, description) = (scope.replica.clone(), scope.description.clone());
+        let mut info = ReplicaInfo::new(replica, description, knowledge);
+        info.contract = self.begin.contract.min(ContractVersion::CURRENT);
+        info.forgotten = state.forgotten.clone().unwrap_or_default();
+        info.capabilities.extend(self.capabilities);
+        if scope.attributes {
+            info.capabilities.insert(Capability::RowAttributes);
+        }
+        self.seen = Some((state, waiting));
+        Ok(Answer::Info(Box::new(info)))
+    }
+
+    /// Carries a call out, unless it was before: then it is answered as it was then.
+    async fn call(
+        &mut self,
+        store: &mut dyn Store,
+        number: u64,
+        verb: Verb,
+    ) -> Result<Answer, ProviderError> {
+        if let Turn::Repeated(answer) = self.calls.turn(number)? {
+            return answer;
+        }
+        let answer = match verb {
+            Verb::Parameters => self.parameters(store).await.map(Answer::Parameters),
+            Verb::Changes(request) => {
+                let batch = self.changes(store, request).await;
+                batch.map(|batch| Answer::Batch(Arc::new(batch)))
+            }
+            Verb::EndEnumeration => self.let_go(store).await.map(|()| Answer::Nothing),
+            Verb::Process(batch) => self.process(store, &batch).await.map(Answer::Outcome),
+        };
+        self.calls.answered(number, &answer);
+        answer
+    }
+
     async fn parameters(
         &mut self,
         store: &mut dyn Store,
     ) -> Result<SyncBatchParameters, ProviderError> {
+        self.place.next = Coming::FirstChanges;
         loop {
             match self.try_parameters(store).await {
                 Err(error) if error.is_transient() => self.recover(store, error).await?,
@@ -123,7 +279,10 @@ impl Session {
         store: &mut dyn Store,
     ) -> Result<SyncBatchParameters, ProviderError> {
         self.close_enumeration(store).await?;
-        let (state, waiting) = store.state().await?;
+        let (state, waiting) = match self.seen.take() {
+            Some(seen) => seen,
+            None => store.state().await?,
+        };
         let mut knowledge = own_knowledge(store.scope(), state.knowledge.as_deref())?;
         knowledge.set_local_tick(state.mark.max(knowledge.local_tick()));
         let remembered = waiting
@@ -152,37 +311,36 @@ impl Session {
         request: ChangeBatchRequest,
     ) -> Result<ChangeBatch, ProviderError> {
         self.check_stop()?;
-        if let ChangeBatchRequest::First(parameters) = request {
-            self.close_enumeration(store).await?;
-            let begun = Enumeration::begin(store, parameters, self.begin.batch_bytes).await;
-            if begun.is_err() {
-                // The snapshot may be open already, and a refused session must not hold it.
-                undo(store).await;
+        let series = self.series + 1;
+        let batch = match request {
+            ChangeBatchRequest::First(parameters) => {
+                self.series = series;
+                self.close_enumeration(store).await?;
+                let seen = self.seen.take().map(|(state, _)| state);
+                let bytes = self.begin.batch_bytes;
+                let begun = Enumeration::begin(store, seen, parameters, series, bytes).await;
+                if begun.is_err() {
+                    // The snapshot may be open already, and a refused session must not hold it.
+                    undo(store).await;
+                }
+                self.enumeration.insert(begun?).next_batch(store).await?
             }
-            self.enumeration = Some(begun?);
-        }
-        let enumeration = self.enumeration.as_mut().ok_or_else(out_of_turn)?;
-        let batch = enumeration.next_batch(store).await?;
-        self.unless_busy(batch)
-    }
-
-    async fn rows(
-        &mut self,
-        store: &mut dyn Store,
-        keys: Vec<TableKeys>,
-    ) -> Result<ChangeBatch, ProviderError> {
-        let batch = self.try_rows(store, keys).await;
-        self.or_nothing(store, batch).await
-    }
-
-    async fn try_rows(
-        &mut self,
-        store: &mut dyn Store,
-        keys: Vec<TableKeys>,
-    ) -> Result<ChangeBatch, ProviderError> {
-        self.check_stop()?;
-        let enumeration = self.enumeration.as_mut().ok_or_else(out_of_turn)?;
-        let batch = enumeration.rows_by_key(store, keys).await?;
+            ChangeBatchRequest::Rows(keys) => {
+                let enumeration = self.enumeration.as_mut().ok_or_else(out_of_turn)?;
+                self.series = series;
+                enumeration.rows_by_key(store, series, keys).await?
+            }
+            ChangeBatchRequest::Next => {
+                let enumeration = self.enumeration.as_mut().ok_or_else(out_of_turn)?;
+                enumeration.next_batch(store).await?
+            }
+            _ => {
+                return Err(ProviderError::malformed(
+                    "session",
+                    "something was asked for that this version does not know",
+                ));
+            }
+        };
         self.unless_busy(batch)
     }
 
@@ -225,6 +383,24 @@ impl Session {
         store: &mut dyn Store,
         batch: &ChangeBatch,
     ) -> Result<BatchOutcome, ProviderError> {
+        let outcome = match self.place.is_followed_by(batch) {
+            true => self.process_next(store, batch).await,
+            false => {
+                self.applying = None;
+                undo(store).await;
+                Err(out_of_place(batch, self.place))
+            }
+        };
+        let answer = outcome.as_ref().ok().map(|outcome| &outcome.next);
+        self.place = self.place.after(batch, answer);
+        outcome
+    }
+
+    async fn process_next(
+        &mut self,
+        store: &mut dyn Store,
+        batch: &ChangeBatch,
+    ) -> Result<BatchOutcome, ProviderError> {
         let error = match self.try_process(store, batch).await {
             Err(error) if error.is_transient() => match self.recover(store, error).await {
                 Ok(()) => return Ok(restart()),
@@ -250,8 +426,8 @@ impl Session {
             return Ok(restart());
         }
         let applying = match self.applying.take() {
-            Some(applying) if batch.sequence > 0 => applying,
-            None if batch.sequence == 0 && !batch.kind.is_repeated() => {
+            Some(applying) if self.place.next != Coming::FirstChanges => applying,
+            None if self.place.next == Coming::FirstChanges => {
                 self.close_enumeration(store).await?;
                 if is_idle(store, batch, self.seen.take()).await? {
                     return Ok(BatchOutcome {
@@ -346,6 +522,7 @@ impl Session {
     ) -> Result<(), ProviderError> {
         self.enumeration = None;
         self.applying = None;
+        self.seen = None;
         loop {
             let pause = match error.is_transient() {
                 true => self.retries.pause(),
@@ -412,6 +589,19 @@ fn restart() -> BatchOutcome {
 fn out_of_turn() -> ProviderError {
     ProviderError::malformed(
         "session",
-        "a call came out of turn: batches are numbered from 0 and follow each other",
+        "a call came out of turn: a direction begins with its first batch",
+    )
+}
+
+fn out_of_place(batch: &ChangeBatch, place: Place) -> ProviderError {
+    let ChangeBatch {
+        series,
+        sequence,
+        kind,
+        ..
+    } = batch;
+    ProviderError::malformed(
+        "session",
+        format!("batch {sequence} of series {series} ({kind:?}) is out of place after {place:?}"),
     )
 }

@@ -1,15 +1,15 @@
 //! The sessions that a provider takes part in, and the hand-over of calls to the owner of each connection.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sync_provider::{
-    ApplyHandler, BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending,
-    ProviderError, ReplicaInfo, SessionId, SyncBatchParameters, TableKeys,
+    ApplyHandler, BatchOutcome, BeginSession, Call, Capability, ChangeBatch, ChangeBatchRequest,
+    Ending, ProviderError, ReplicaInfo, SessionId, SyncBatchParameters,
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::session::{Call, StopFlag, serve};
+use crate::session::{Answer, Asked, Request, StopFlag, Verb, serve};
 use crate::store::Store;
 
 /// Where the calls of a session run.
@@ -21,17 +21,58 @@ pub trait Owner: Send + Sync {
     ) -> Result<(), ProviderError>;
 }
 
+/// How many ended sessions are remembered, so that a late request to begin one of them opens nothing.
+const ENDED: usize = 256;
+
 /// The sessions of one provider. A relational provider opens a [`Store`] and leaves the rest of the contract to this.
 #[derive(Debug, Default)]
 pub struct Sessions {
-    open: Mutex<HashMap<SessionId, Handle>>,
+    table: Mutex<Table>,
     handler: Option<Arc<dyn ApplyHandler>>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    open: HashMap<SessionId, Handle>,
+    ended: VecDeque<SessionId>,
 }
 
 #[derive(Clone, Debug)]
 struct Handle {
-    calls: mpsc::Sender<Call>,
+    /// As it was begun with; the same once more is answered with `info`.
+    begun: BeginSession,
+    info: ReplicaInfo,
+    requests: mpsc::Sender<Request>,
     stop: StopFlag,
+}
+
+impl Table {
+    /// The session that a request would begin, if it is begun already.
+    fn begun(&self, begin: &BeginSession) -> Result<Option<ReplicaInfo>, ProviderError> {
+        if self.ended.contains(&begin.session) {
+            return Err(ProviderError::malformed(
+                "session",
+                "a session that is ended was begun once more",
+            ));
+        }
+        match self.open.get(&begin.session) {
+            None => Ok(None),
+            Some(handle) if handle.begun == *begin => Ok(Some(handle.info.clone())),
+            Some(_) => Err(ProviderError::malformed(
+                "session",
+                "a session was begun twice, and not alike",
+            )),
+        }
+    }
+
+    fn end(&mut self, session: SessionId) -> Option<Handle> {
+        // One that is still being opened is not to begin any more.
+        if !self.ended.contains(&session) {
+            self.ended.truncate(ENDED - 1);
+            self.ended.push_front(session);
+        }
+        self.open.remove(&session)
+    }
 }
 
 impl Sessions {
@@ -47,28 +88,53 @@ impl Sessions {
         Sessions { handler, ..self }
     }
 
-    /// Takes a store into a session, served by `owner`.
+    /// Begins a session over the store that `open` gives, served by `owner`. The same request once more is answered alike and opens nothing.
+    /// `capabilities` are those of the provider, whatever the scope.
     ///
     /// # Errors
-    /// The owner cannot run it.
-    pub fn begin(
+    /// The caller speaks a later version of the contract or means another scope, the store cannot be opened, or the owner cannot run it.
+    pub async fn begin(
         &self,
         owner: &dyn Owner,
-        store: Box<dyn Store>,
         begin: BeginSession,
+        capabilities: &'static [Capability],
+        open: impl Future<Output = Result<Box<dyn Store>, ProviderError>> + Send,
     ) -> Result<ReplicaInfo, ProviderError> {
-        let scope = store.scope();
-        let info = ReplicaInfo {
-            replica: scope.replica.clone(),
-            description: scope.description.clone(),
-            attributes: scope.attributes,
-        };
-        let (calls, receiver) = mpsc::channel(1);
+        if let Some(info) = self.table().begun(&begin)? {
+            return Ok(info);
+        }
+        let store = open.await?;
+        begin.check(&store.scope().description.name)?;
+        let (requests, receiver) = mpsc::channel(1);
         let stop = StopFlag::default();
-        let session = begin.session;
-        let served = serve(store, begin, self.handler.clone(), stop.clone(), receiver);
+        let (handler, stopped) = (self.handler.clone(), stop.clone());
+        let served = serve(
+            store,
+            begin.clone(),
+            capabilities,
+            handler,
+            stopped,
+            receiver,
+        );
         owner.spawn(Box::pin(served))?;
-        self.open().insert(session, Handle { calls, stop });
+        let info = match ask(&requests, Asked::Begin).await? {
+            Answer::Info(info) => *info,
+            _ => return Err(wrong_answer()),
+        };
+        let mut table = self.table();
+        // Another request of the same session may have been faster; its store serves then, and this one is let go of.
+        if let Some(info) = table.begun(&begin)? {
+            return Ok(info);
+        }
+        // Sessions whose lease is over have let go of their stores by themselves.
+        table.open.retain(|_, handle| !handle.requests.is_closed());
+        let handle = Handle {
+            begun: begin.clone(),
+            info: info.clone(),
+            requests,
+            stop,
+        };
+        table.open.insert(begin.session, handle);
         Ok(info)
     }
 
@@ -78,9 +144,12 @@ impl Sessions {
     /// The session is unknown, or the store fails.
     pub async fn get_sync_batch_parameters(
         &self,
-        session: SessionId,
+        call: Call,
     ) -> Result<SyncBatchParameters, ProviderError> {
-        self.call(session, Call::Parameters).await
+        match self.call(call, Verb::Parameters).await? {
+            Answer::Parameters(parameters) => Ok(parameters),
+            _ => Err(wrong_answer()),
+        }
     }
 
     /// See [`SyncProvider::get_change_batch`](sync_provider::SyncProvider::get_change_batch).
@@ -89,31 +158,21 @@ impl Sessions {
     /// The session is unknown, or the store fails.
     pub async fn get_change_batch(
         &self,
-        session: SessionId,
+        call: Call,
         request: ChangeBatchRequest,
-    ) -> Result<ChangeBatch, ProviderError> {
-        self.call(session, |answer| Call::Changes(request, answer))
-            .await
-    }
-
-    /// See [`SyncProvider::rows_by_key`](sync_provider::SyncProvider::rows_by_key).
-    ///
-    /// # Errors
-    /// The session is unknown, or the store fails.
-    pub async fn rows_by_key(
-        &self,
-        session: SessionId,
-        keys: Vec<TableKeys>,
-    ) -> Result<ChangeBatch, ProviderError> {
-        self.call(session, |answer| Call::Rows(keys, answer)).await
+    ) -> Result<Arc<ChangeBatch>, ProviderError> {
+        match self.call(call, Verb::Changes(request)).await? {
+            Answer::Batch(batch) => Ok(batch),
+            _ => Err(wrong_answer()),
+        }
     }
 
     /// See [`SyncProvider::end_enumeration`](sync_provider::SyncProvider::end_enumeration).
     ///
     /// # Errors
     /// The session is unknown, or the store fails.
-    pub async fn end_enumeration(&self, session: SessionId) -> Result<(), ProviderError> {
-        self.call(session, Call::EndEnumeration).await
+    pub async fn end_enumeration(&self, call: Call) -> Result<(), ProviderError> {
+        self.call(call, Verb::EndEnumeration).await.map(drop)
     }
 
     /// See [`SyncProvider::process_change_batch`](sync_provider::SyncProvider::process_change_batch).
@@ -122,11 +181,13 @@ impl Sessions {
     /// The session is unknown, or the store fails.
     pub async fn process_change_batch(
         &self,
-        session: SessionId,
-        batch: ChangeBatch,
+        call: Call,
+        batch: Arc<ChangeBatch>,
     ) -> Result<BatchOutcome, ProviderError> {
-        self.call(session, |answer| Call::Process(Box::new(batch), answer))
-            .await
+        match self.call(call, Verb::Process(batch)).await? {
+            Answer::Outcome(outcome) => Ok(outcome),
+            _ => Err(wrong_answer()),
+        }
     }
 
     /// See [`SyncProvider::end_session`](sync_provider::SyncProvider::end_session). A session that was never begun is ended already.
@@ -138,43 +199,40 @@ impl Sessions {
         session: SessionId,
         ending: Ending,
     ) -> Result<(), ProviderError> {
-        let Some(handle) = self.open().remove(&session) else {
+        let Some(handle) = self.table().end(session) else {
             return Ok(());
         };
         if ending == Ending::Aborted {
             handle.stop.stop();
         }
-        ask(&handle, Call::End).await
+        ask(&handle.requests, Asked::End).await.map(drop)
     }
 
     /// See [`SyncProvider::abandon`](sync_provider::SyncProvider::abandon): the owner finds its caller gone and undoes what is open.
     pub fn abandon(&self, session: SessionId) {
-        if let Some(handle) = self.open().remove(&session) {
+        if let Some(handle) = self.table().end(session) {
             handle.stop.stop();
         }
     }
 
-    async fn call<T>(
-        &self,
-        session: SessionId,
-        call: impl FnOnce(oneshot::Sender<Result<T, ProviderError>>) -> Call,
-    ) -> Result<T, ProviderError> {
-        let handle = self.open().get(&session).cloned();
-        let handle = handle.ok_or_else(|| {
+    async fn call(&self, call: Call, verb: Verb) -> Result<Answer, ProviderError> {
+        let requests = self
+            .table()
+            .open
+            .get(&call.session)
+            .map(|handle| handle.requests.clone());
+        let requests = requests.ok_or_else(|| {
             ProviderError::malformed("session", "a call names a session that was not begun")
         })?;
-        ask(&handle, call).await
+        ask(&requests, Asked::Call(call.number, verb)).await
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<SessionId, Handle>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn ask<T>(
-    handle: &Handle,
-    call: impl FnOnce(oneshot::Sender<Result<T, ProviderError>>) -> Call,
-) -> Result<T, ProviderError> {
+async fn ask(requests: &mpsc::Sender<Request>, asked: Asked) -> Result<Answer, ProviderError> {
     let gone = || {
         ProviderError::database(
             "session",
@@ -183,6 +241,12 @@ async fn ask<T>(
         )
     };
     let (answer, waiting) = oneshot::channel();
-    handle.calls.send(call(answer)).await.map_err(|_| gone())?;
+    let request = Request { asked, answer };
+    requests.send(request).await.map_err(|_| gone())?;
     waiting.await.map_err(|_| gone())?
+}
+
+/// A number that was given to two calls.
+fn wrong_answer() -> ProviderError {
+    ProviderError::malformed("session", "a call came under the number of another one")
 }

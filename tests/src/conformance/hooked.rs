@@ -4,26 +4,24 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sync_provider::{
-    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
-    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
+    BatchOutcome, BeginSession, Call, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
+    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider,
 };
 
-/// A call of the contract, before it is passed on.
+/// What is called, before it is passed on.
 #[derive(Debug)]
-pub enum Call<'a> {
+pub enum Seen<'a> {
     /// `begin_session`.
     Begin,
     /// `get_sync_batch_parameters`.
     Parameters,
     /// `get_change_batch`.
-    Changes,
-    /// `rows_by_key`.
-    Rows(&'a [TableKeys]),
+    Changes(&'a ChangeBatchRequest),
     /// `process_change_batch`.
     Process(&'a ChangeBatch),
 }
 
-type Hook = Box<dyn Fn(Call<'_>) -> Result<(), ProviderError> + Send + Sync>;
+type Hook = Box<dyn Fn(Seen<'_>) -> Result<(), ProviderError> + Send + Sync>;
 
 /// The provider with the hook.
 pub struct Hooked {
@@ -41,7 +39,7 @@ impl Hooked {
     /// Calls `hook` before each call of `inner`; an error is the call's answer.
     pub fn wrap(
         inner: Arc<dyn SyncProvider>,
-        hook: impl Fn(Call<'_>) -> Result<(), ProviderError> + Send + Sync + 'static,
+        hook: impl Fn(Seen<'_>) -> Result<(), ProviderError> + Send + Sync + 'static,
     ) -> Arc<dyn SyncProvider> {
         let hook = Box::new(hook);
         Arc::new(Hooked { inner, hook })
@@ -51,47 +49,38 @@ impl Hooked {
 #[async_trait]
 impl SyncProvider for Hooked {
     async fn begin_session(&self, request: BeginSession) -> Result<ReplicaInfo, ProviderError> {
-        (self.hook)(Call::Begin)?;
+        (self.hook)(Seen::Begin)?;
         self.inner.begin_session(request).await
     }
 
     async fn get_sync_batch_parameters(
         &self,
-        session: SessionId,
+        call: Call,
     ) -> Result<SyncBatchParameters, ProviderError> {
-        (self.hook)(Call::Parameters)?;
-        self.inner.get_sync_batch_parameters(session).await
+        (self.hook)(Seen::Parameters)?;
+        self.inner.get_sync_batch_parameters(call).await
     }
 
     async fn get_change_batch(
         &self,
-        session: SessionId,
+        call: Call,
         request: ChangeBatchRequest,
-    ) -> Result<ChangeBatch, ProviderError> {
-        (self.hook)(Call::Changes)?;
-        self.inner.get_change_batch(session, request).await
+    ) -> Result<Arc<ChangeBatch>, ProviderError> {
+        (self.hook)(Seen::Changes(&request))?;
+        self.inner.get_change_batch(call, request).await
     }
 
-    async fn rows_by_key(
-        &self,
-        session: SessionId,
-        keys: Vec<TableKeys>,
-    ) -> Result<ChangeBatch, ProviderError> {
-        (self.hook)(Call::Rows(&keys))?;
-        self.inner.rows_by_key(session, keys).await
-    }
-
-    async fn end_enumeration(&self, session: SessionId) -> Result<(), ProviderError> {
-        self.inner.end_enumeration(session).await
+    async fn end_enumeration(&self, call: Call) -> Result<(), ProviderError> {
+        self.inner.end_enumeration(call).await
     }
 
     async fn process_change_batch(
         &self,
-        session: SessionId,
-        batch: ChangeBatch,
+        call: Call,
+        batch: Arc<ChangeBatch>,
     ) -> Result<BatchOutcome, ProviderError> {
-        (self.hook)(Call::Process(&batch))?;
-        self.inner.process_change_batch(session, batch).await
+        (self.hook)(Seen::Process(&batch))?;
+        self.inner.process_change_batch(call, batch).await
     }
 
     async fn end_session(&self, session: SessionId, ending: Ending) -> Result<(), ProviderError> {

@@ -14,12 +14,13 @@ mod on_server;
 mod scenarios;
 mod sqlite;
 mod state;
+mod wired;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use commands::{Commands, ServerCommands};
 pub use engine::{Ability, Engine, Lacking, Layout, TestReplica};
-pub use hooked::{Call, Hooked};
+pub use hooked::{Hooked, Seen};
 pub use memory::Memory;
 pub use mssql::{Making, Mssql};
 pub use neutral::{TABLES, TableSpec};
@@ -28,6 +29,7 @@ pub use sqlite::Sqlite;
 pub use state::{Entry, State};
 use sync_provider_commands::ChangeTrackingModel;
 use sync_provider_mssql::Execution;
+pub use wired::{Line, Wired};
 
 /// What makes the replicas of a provider, or why nothing can here.
 pub type Available = Result<Box<dyn Engine>, String>;
@@ -49,6 +51,7 @@ pub fn engines() -> Vec<(&'static str, Available)> {
     vec![
         ("memory", Ok(Box::new(Memory))),
         ("sqlite", Ok(Box::new(Sqlite))),
+        ("wired", Ok(Box::new(Wired(Sqlite)))),
         (
             "commands",
             Ok(Box::new(Commands(ChangeTrackingModel::Decoupled))),
@@ -74,10 +77,10 @@ pub fn engines() -> Vec<(&'static str, Available)> {
     ]
 }
 
-/// The ordered pairs of providers that are tried. Two databases as Sync Framework provisioned them, or with commands that somebody wrote, differ in
-/// nothing that one of them and another provider would not show.
+/// The ordered pairs of providers that are tried. Two databases as Sync Framework provisioned them, with commands that somebody wrote, or behind a bad
+/// line differ in nothing that one of them and another provider would not show.
 pub fn pairs<E>(engines: &[(&'static str, E)]) -> Vec<[usize; 2]> {
-    let special = ["msf", "commands"];
+    let special = ["msf", "commands", "wired"];
     let is_special = |engine: usize| {
         let name = engines[engine].0;
         special.iter().any(|special| name.starts_with(special))

@@ -9,7 +9,7 @@ use sync_provider::SyncProvider;
 use tiberius::ColumnData;
 
 use super::engine::Layout;
-use super::hooked::{Call, Hooked};
+use super::hooked::{Hooked, Seen};
 use super::neutral::{Column, TABLES, TableSpec};
 use crate::support::blocking::{BlockingDatabase, value};
 
@@ -84,7 +84,7 @@ pub(super) fn settled(
 ) -> Arc<dyn SyncProvider> {
     let db = Arc::clone(db);
     Hooked::wrap(provider, move |call| {
-        if matches!(call, Call::Begin | Call::Parameters | Call::Changes) {
+        if matches!(call, Seen::Begin | Seen::Parameters | Seen::Changes(_)) {
             settle(&db, &ticks);
         }
         Ok(())

@@ -12,7 +12,7 @@ use super::database::{Written, scope_name, write};
 use super::model::{Model, Rules, Told};
 use super::plan::{Fault, Meeting};
 use crate::support::engines::{Database, Engine};
-use crate::support::faulty::{Call, Countdown, FaultyProvider, Watcher, When};
+use crate::support::faulty::{Countdown, FaultyProvider, StoreCall, Watcher, When};
 
 /// How long connections may take to close.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -217,7 +217,7 @@ impl Side {
 }
 
 impl Watcher for Side {
-    fn before(&self, _call: Call) -> Result<(), ProviderError> {
+    fn before(&self, _call: StoreCall) -> Result<(), ProviderError> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
         self.act(call);
         match self.stage.meeting.fault {
@@ -226,16 +226,16 @@ impl Watcher for Side {
         }
     }
 
-    fn after(&self, call: Call) {
+    fn after(&self, call: StoreCall) {
         let mut model = lock(&self.stage.model);
         let seat = self.stage.rules.sides[self.side];
         match call {
-            Call::BeginEnumeration => {
+            StoreCall::BeginEnumeration => {
                 self.stage.sought.store(false, Ordering::SeqCst);
                 let accounted = self.account(&mut model);
                 self.note(accounted.and_then(|()| model.enumerating(self.side, seat)));
             }
-            Call::Commit => {
+            StoreCall::Commit => {
                 // A lost connection is made anew, and the commit then found.
                 let is_last = matches!(self.stage.meeting.fault, Fault::Fails { .. });
                 let stage = &self.stage;

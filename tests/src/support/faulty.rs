@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use sync_decision::TableShape;
 use sync_knowledge::Tick;
 use sync_provider::{
-    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
-    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys,
+    BatchOutcome, BeginSession, Call, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
+    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider,
 };
 use sync_provider_mssql::MssqlProvider;
 use sync_provider_sqlite::SqliteProvider;
@@ -152,7 +152,7 @@ impl Opens for MssqlProvider {
 /// What a session asks of its database.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "named after the calls of a store")]
-pub enum Call {
+pub enum StoreCall {
     State,
     BeginEnumeration,
     Scan,
@@ -172,12 +172,12 @@ pub trait Watcher: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// Whatever the call is to fail with.
-    fn before(&self, _call: Call) -> Result<(), ProviderError> {
+    fn before(&self, _call: StoreCall) -> Result<(), ProviderError> {
         Ok(())
     }
 
     /// After a call that was carried out; a commit only if it took place.
-    fn after(&self, _call: Call) {}
+    fn after(&self, _call: StoreCall) {}
 
     /// A connection was opened.
     fn opened(&self) {}
@@ -243,6 +243,7 @@ struct Thread;
 impl Owner for Thread {
     fn spawn(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) -> Result<(), ProviderError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
             .build()
             .expect("a runtime can be made");
         std::thread::spawn(move || runtime.block_on(work));
@@ -263,58 +264,54 @@ impl Owner for Task {
 #[async_trait]
 impl SyncProvider for FaultyProvider {
     async fn begin_session(&self, request: BeginSession) -> Result<ReplicaInfo, ProviderError> {
-        let fault = self.countdown.tick();
-        fault.before()?;
-        let store = self.database.open().await?;
-        fault.after()?;
-        let store = FaultyStore {
-            database: Arc::clone(&self.database),
-            store,
-            lost: false,
-            countdown: self.countdown.clone(),
-            refused: Arc::clone(&self.refused),
-            slices: Arc::clone(&self.slices),
-            watcher: Arc::clone(&self.watcher),
-            _closing: Closing(Arc::clone(&self.watcher)),
+        let open = async {
+            let fault = self.countdown.tick();
+            fault.before()?;
+            let store = self.database.open().await?;
+            fault.after()?;
+            let store: Box<dyn Store> = Box::new(FaultyStore {
+                database: Arc::clone(&self.database),
+                store,
+                lost: false,
+                countdown: self.countdown.clone(),
+                refused: Arc::clone(&self.refused),
+                slices: Arc::clone(&self.slices),
+                watcher: Arc::clone(&self.watcher),
+                _closing: Closing(Arc::clone(&self.watcher)),
+            });
+            self.watcher.opened();
+            Ok(store)
         };
-        self.watcher.opened();
         self.sessions
-            .begin(self.database.owner(), Box::new(store), request)
+            .begin(self.database.owner(), request, &[], open)
+            .await
     }
 
     async fn get_sync_batch_parameters(
         &self,
-        session: SessionId,
+        call: Call,
     ) -> Result<SyncBatchParameters, ProviderError> {
-        self.sessions.get_sync_batch_parameters(session).await
+        self.sessions.get_sync_batch_parameters(call).await
     }
 
     async fn get_change_batch(
         &self,
-        session: SessionId,
+        call: Call,
         request: ChangeBatchRequest,
-    ) -> Result<ChangeBatch, ProviderError> {
-        self.sessions.get_change_batch(session, request).await
+    ) -> Result<Arc<ChangeBatch>, ProviderError> {
+        self.sessions.get_change_batch(call, request).await
     }
 
-    async fn rows_by_key(
-        &self,
-        session: SessionId,
-        keys: Vec<TableKeys>,
-    ) -> Result<ChangeBatch, ProviderError> {
-        self.sessions.rows_by_key(session, keys).await
-    }
-
-    async fn end_enumeration(&self, session: SessionId) -> Result<(), ProviderError> {
-        self.sessions.end_enumeration(session).await
+    async fn end_enumeration(&self, call: Call) -> Result<(), ProviderError> {
+        self.sessions.end_enumeration(call).await
     }
 
     async fn process_change_batch(
         &self,
-        session: SessionId,
-        batch: ChangeBatch,
+        call: Call,
+        batch: Arc<ChangeBatch>,
     ) -> Result<BatchOutcome, ProviderError> {
-        self.sessions.process_change_batch(session, batch).await
+        self.sessions.process_change_batch(call, batch).await
     }
 
     async fn end_session(&self, session: SessionId, ending: Ending) -> Result<(), ProviderError> {
@@ -348,7 +345,7 @@ impl Drop for Closing {
 }
 
 impl FaultyStore {
-    fn call(&mut self, call: Call) -> Result<Fault, ProviderError> {
+    fn call(&mut self, call: StoreCall) -> Result<Fault, ProviderError> {
         self.watcher.before(call)?;
         if self.lost {
             return Err(lost());
@@ -390,41 +387,41 @@ impl Store for FaultyStore {
     }
 
     async fn state(&mut self) -> Result<(ScopeState, Vec<Waiting>), ProviderError> {
-        let fault = self.call(Call::State)?;
+        let fault = self.call(StoreCall::State)?;
         let answer = self.store.state().await?;
-        self.watcher.after(Call::State);
+        self.watcher.after(StoreCall::State);
         fault.after()?;
         Ok(answer)
     }
 
     async fn begin_enumeration(&mut self, floors: &[Tick]) -> Result<Begun, ProviderError> {
-        let fault = self.call(Call::BeginEnumeration)?;
+        let fault = self.call(StoreCall::BeginEnumeration)?;
         let answer = self.store.begin_enumeration(floors).await?;
-        self.watcher.after(Call::BeginEnumeration);
+        self.watcher.after(StoreCall::BeginEnumeration);
         fault.after()?;
         Ok(answer)
     }
 
     async fn scan(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
-        let fault = self.call(Call::Scan)?;
+        let fault = self.call(StoreCall::Scan)?;
         let answer = self.store.scan(scan).await?;
-        self.watcher.after(Call::Scan);
+        self.watcher.after(StoreCall::Scan);
         fault.after()?;
         Ok(answer)
     }
 
     async fn fetch(&mut self, fetch: Fetch<'_>) -> Result<Attempt<Fetched>, ProviderError> {
-        let fault = self.call(Call::Fetch)?;
+        let fault = self.call(StoreCall::Fetch)?;
         let answer = self.store.fetch(fetch).await?;
-        self.watcher.after(Call::Fetch);
+        self.watcher.after(StoreCall::Fetch);
         fault.after()?;
         Ok(answer)
     }
 
     async fn end_enumeration(&mut self) -> Result<(), ProviderError> {
-        let fault = self.call(Call::EndEnumeration)?;
+        let fault = self.call(StoreCall::EndEnumeration)?;
         self.store.end_enumeration().await?;
-        self.watcher.after(Call::EndEnumeration);
+        self.watcher.after(StoreCall::EndEnumeration);
         fault.after()
     }
 
@@ -432,17 +429,17 @@ impl Store for FaultyStore {
         &mut self,
         patience: Patience,
     ) -> Result<Attempt<ScopeState>, ProviderError> {
-        let fault = self.call(Call::BeginApply)?;
+        let fault = self.call(StoreCall::BeginApply)?;
         let answer = self.store.begin_apply(patience).await?;
-        self.watcher.after(Call::BeginApply);
+        self.watcher.after(StoreCall::BeginApply);
         fault.after()?;
         Ok(answer)
     }
 
     async fn local_rows(&mut self, slice: Slice<'_>) -> Result<LocalSlice, ProviderError> {
-        let fault = self.call(Call::LocalRows)?;
+        let fault = self.call(StoreCall::LocalRows)?;
         let answer = self.store.local_rows(slice).await?;
-        self.watcher.after(Call::LocalRows);
+        self.watcher.after(StoreCall::LocalRows);
         fault.after()?;
         Ok(answer)
     }
@@ -453,7 +450,7 @@ impl Store for FaultyStore {
         local: &LocalSlice,
         writes: &[Write],
     ) -> Result<Written, ProviderError> {
-        let fault = self.call(Call::Write)?;
+        let fault = self.call(StoreCall::Write)?;
         self.measure(slice);
         let (refused, writes): (Vec<Write>, Vec<Write>) =
             writes.iter().partition(|write| self.refuses(slice, write));
@@ -466,7 +463,7 @@ impl Store for FaultyStore {
             reason: "the test refuses it".to_owned(),
             metadata: false,
         }));
-        self.watcher.after(Call::Write);
+        self.watcher.after(StoreCall::Write);
         fault.after()?;
         Ok(answer)
     }
@@ -476,10 +473,10 @@ impl Store for FaultyStore {
     }
 
     async fn commit(&mut self, learned: &Learned) -> Result<Commit, ProviderError> {
-        let fault = self.call(Call::Commit)?;
+        let fault = self.call(StoreCall::Commit)?;
         let answer = self.store.commit(learned).await?;
         if matches!(answer, Commit::Done) {
-            self.watcher.after(Call::Commit);
+            self.watcher.after(StoreCall::Commit);
         }
         fault.after()?;
         Ok(answer)
@@ -487,14 +484,14 @@ impl Store for FaultyStore {
 
     async fn rollback(&mut self) -> Result<(), ProviderError> {
         // A roll-back that the database refuses still ends the transaction when the connection closes.
-        let fault = self.call(Call::Rollback)?;
+        let fault = self.call(StoreCall::Rollback)?;
         self.store.rollback().await?;
-        self.watcher.after(Call::Rollback);
+        self.watcher.after(StoreCall::Rollback);
         fault.after()
     }
 
     async fn reconnect(&mut self) -> Result<(), ProviderError> {
-        self.watcher.before(Call::Reconnect)?;
+        self.watcher.before(StoreCall::Reconnect)?;
         let fault = self.countdown.tick();
         fault.before()?;
         // What the old connection had open goes with it.

@@ -5,10 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sync_provider::{
-    BeginSession, ConflictPolicy, ErrorPolicy, Position, ProviderError, SessionId,
-    SyncProvider as _,
-};
+use sync_provider::{BeginSession, Position, ProviderError, SessionId, SyncProvider as _};
 use sync_provider_mssql::{
     ConnectionFactory, DirectConnections, MssqlError, MssqlProvider, Settings, TdsClient, describe,
 };
@@ -38,14 +35,7 @@ impl ConnectionFactory for Counting {
 }
 
 fn begin() -> BeginSession {
-    BeginSession {
-        session: SessionId(Uuid::from_u128(1)),
-        position: Position::Local,
-        policy: ConflictPolicy::default(),
-        errors: ErrorPolicy::default(),
-        batch_bytes: 1 << 20,
-        rehearsal: false,
-    }
+    BeginSession::new(SessionId(Uuid::from_u128(1)), Position::Local)
 }
 
 /// The answer to the first statement of each connection whose number `bad` holds for.

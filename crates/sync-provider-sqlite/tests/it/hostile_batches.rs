@@ -1,12 +1,12 @@
 //! Batches as no honest source makes them: refused as a whole, or row by row, and never half applied.
 
+use std::sync::Arc;
+
 use sync_knowledge::{ReplicaKey, Version};
 use sync_metadata::ValueRef;
-use sync_orchestrator::SyncOrchestrator;
 use sync_provider::{
-    BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, ConflictPolicy, Ending,
-    ErrorPolicy, Next, Position, ProviderError, RowSet, SessionId, SyncProvider, TableChanges,
-    Unsent, UnsentRows,
+    BatchOutcome, BeginSession, Call, ChangeBatch, ChangeBatchRequest, Ending, Next, Position,
+    ProviderError, RowSet, SessionId, SyncProvider, TableChanges, Unsent, UnsentRows,
 };
 use sync_provider_sqlite::SqliteProvider;
 
@@ -27,28 +27,25 @@ async fn send(
     let session = SessionId(uuid::Uuid::from_u128(1));
     for (provider, position) in [(&source, Position::Local), (&destination, Position::Remote)] {
         provider
-            .begin_session(BeginSession {
-                session,
-                position,
-                policy: ConflictPolicy::DestinationWins,
-                errors: ErrorPolicy::default(),
-                batch_bytes: SyncOrchestrator::DEFAULT_BATCH_BYTES,
-                rehearsal: false,
-            })
+            .begin_session(BeginSession::new(session, position))
             .await?;
     }
-    let parameters = destination.get_sync_batch_parameters(session).await?;
+    let call = |number| Call { session, number };
+    let parameters = destination.get_sync_batch_parameters(call(1)).await?;
     let first = ChangeBatchRequest::First(parameters);
-    let mut batch = source.get_change_batch(session, first).await?;
-    spoil(&mut batch);
-    let mut outcome = destination.process_change_batch(session, batch).await;
+    let mut batch = source.get_change_batch(call(1), first).await?;
+    spoil(Arc::make_mut(&mut batch));
+    let mut outcome = destination.process_change_batch(call(2), batch).await;
+    let mut number = 2;
     while let Ok(BatchOutcome {
         next: Next::Rows(keys),
         ..
     }) = outcome
     {
-        let rows = source.rows_by_key(session, keys).await?;
-        outcome = destination.process_change_batch(session, rows).await;
+        let rows = ChangeBatchRequest::Rows(keys);
+        let rows = source.get_change_batch(call(number), rows).await?;
+        number += 1;
+        outcome = destination.process_change_batch(call(number), rows).await;
     }
     source.end_session(session, Ending::Completed).await?;
     destination.end_session(session, Ending::Completed).await?;

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sync_orchestrator::{SyncDirectionOrder, SyncOrchestrator};
-use sync_provider::{BatchOutcome, BeginSession, ChangeBatch, ChangeBatchRequest, Ending, ProviderError, ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider, TableKeys};
+use sync_provider::{
+    BatchOutcome, BeginSession, Call, ChangeBatch, ChangeBatchRequest, Ending, ProviderError,
+    ReplicaInfo, SessionId, SyncBatchParameters, SyncProvider,
+};
 
 /// A provider whose database is never there.
 struct Absent;
@@ -25,31 +28,27 @@ impl SyncProvider for Absent {
 
     async fn get_sync_batch_parameters(
         &self,
-        _: SessionId,
+        _: Call,
     ) -> Result<SyncBatchParameters, ProviderError> {
         absent()
     }
 
     async fn get_change_batch(
         &self,
-        _: SessionId,
+        _: Call,
         _: ChangeBatchRequest,
-    ) -> Result<ChangeBatch, ProviderError> {
+    ) -> Result<Arc<ChangeBatch>, ProviderError> {
         absent()
     }
 
-    async fn rows_by_key(
-        &self,
-        _: SessionId,
-        _: Vec<TableKeys>,
-    ) -> Result<ChangeBatch, ProviderError> {
+    async fn end_enumeration(&self, _: Call) -> Result<(), ProviderError> {
         absent()
     }
 
     async fn process_change_batch(
         &self,
-        _: SessionId,
-        _: ChangeBatch,
+        _: Call,
+        _: Arc<ChangeBatch>,
     ) -> Result<BatchOutcome, ProviderError> {
         absent()
     }

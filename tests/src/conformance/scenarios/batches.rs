@@ -6,7 +6,7 @@ use sync_metadata::Value;
 use sync_provider::{BatchKind, SyncProvider};
 
 use super::super::engine::{Ability, Engine, TestReplica};
-use super::super::hooked::{Call, Hooked};
+use super::super::hooked::{Hooked, Seen};
 use super::super::neutral::{ITEM, WORD, id, item, text};
 use super::super::state::assert_converged;
 use super::{Pair, Verdict, shared};
@@ -20,7 +20,7 @@ fn weighed(replica: &dyn TestReplica) -> (Arc<dyn SyncProvider>, Arc<Mutex<Vec<S
     let sizes = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&sizes);
     let provider = Hooked::wrap(shared(replica), move |call| {
-        if let Call::Process(batch) = call {
+        if let Seen::Process(batch) = call {
             let bytes = batch.tables.iter().map(|changes| changes.rows.bytes());
             let rows = batch.tables.iter().map(|changes| changes.rows.len());
             let size = (batch.kind, bytes.sum::<usize>() as u64, rows.sum());

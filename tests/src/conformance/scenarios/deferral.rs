@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sync_orchestrator::SyncDirectionOrder::{Download, Upload};
-use sync_provider::ConflictPolicy;
+use sync_provider::{ChangeBatchRequest, ConflictPolicy};
 
 use super::super::engine::{Ability, Engine, Layout, TestReplica};
-use super::super::hooked::{Call, Hooked};
+use super::super::hooked::{Hooked, Seen};
 use super::super::neutral::{ITEM, WORD, id, item, text};
 use super::super::state::{State, assert_converged};
 use super::{Pair, Verdict, between, shared};
@@ -113,7 +113,7 @@ pub(super) fn asked_by_key(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let (keys, batches) = (Arc::clone(&asked), Arc::new(Mutex::new(Vec::new())));
     let source = Hooked::wrap(shared(pair.local.as_ref()), move |call| {
-        if let Call::Rows(wanted) = call {
+        if let Seen::Changes(ChangeBatchRequest::Rows(wanted)) = call {
             let wanted = wanted
                 .iter()
                 .map(|table| (table.table.clone(), table.keys.len()));
@@ -123,7 +123,7 @@ pub(super) fn asked_by_key(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
     });
     let seen = Arc::clone(&batches);
     let destination = Hooked::wrap(shared(pair.remote.as_ref()), move |call| {
-        if let Call::Process(batch) = call {
+        if let Seen::Process(batch) = call {
             seen.lock().unwrap().push((batch.kind, batch.examined));
         }
         Ok(())
@@ -244,7 +244,7 @@ fn changes_meanwhile(local: &dyn Engine, remote: &dyn Engine, meanwhile: Meanwhi
         let (source, destination) = (Arc::clone(&source), Arc::clone(&destination));
         let (stranger, happened) = (Arc::clone(&stranger), Arc::clone(&happened));
         Hooked::wrap(source.provider(), move |call| {
-            if let Call::Rows(_) = call
+            if let Seen::Changes(ChangeBatchRequest::Rows(_)) = call
                 && !happened.swap(true, Ordering::SeqCst)
             {
                 let (source, destination) = (Arc::clone(&source), Arc::clone(&destination));

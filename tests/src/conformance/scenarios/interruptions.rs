@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sync_orchestrator::Cancellation;
 use sync_orchestrator::SyncDirectionOrder::{Download, Upload};
 use sync_provider::{
-    BeginSession, ChangeBatchRequest, ConflictPolicy, ConflictType, Ending, ErrorPolicy, Position,
+    BeginSession, Call, ChangeBatchRequest, ConflictPolicy, ConflictType, Ending, Position,
     ProviderError, SessionId, SyncProvider,
 };
 
 use super::super::engine::{Engine, TestReplica};
-use super::super::hooked::{Call, Hooked};
+use super::super::hooked::{Hooked, Seen};
 use super::super::neutral::{ITEM, id, item};
 use super::super::state::assert_converged;
 use super::{Pair, Verdict, shared};
@@ -50,7 +50,7 @@ pub(super) fn cancellation(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
         let calls = Arc::new(AtomicU32::new(0));
         let hook = |calls: &Arc<AtomicU32>| {
             let (calls, cancellation) = (Arc::clone(calls), cancellation.clone());
-            move |_: Call<'_>| {
+            move |_: Seen<'_>| {
                 if calls.fetch_add(1, Ordering::SeqCst) + 1 == cut {
                     cancellation.cancel();
                 }
@@ -95,7 +95,7 @@ pub(super) fn failures(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
         let calls = Arc::new(AtomicU32::new(0));
         let hook = |calls: &Arc<AtomicU32>| {
             let calls = Arc::clone(calls);
-            move |_: Call<'_>| match calls.fetch_add(1, Ordering::SeqCst) + 1 == cut {
+            move |_: Seen<'_>| match calls.fetch_add(1, Ordering::SeqCst) + 1 == cut {
                 true => Err(ProviderError::database(
                     "proxy",
                     "the connection was cut",
@@ -134,8 +134,8 @@ pub(super) fn failures(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
 pub(super) fn upload_stays(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
     let pair = prepared(local, remote);
     let before = held(pair.local.as_ref());
-    let hook = |call: Call<'_>| match call {
-        Call::Process(_) => Err(ProviderError::database(
+    let hook = |call: Seen<'_>| match call {
+        Seen::Process(_) => Err(ProviderError::database(
             "proxy",
             "the connection was cut",
             "run it again",
@@ -177,7 +177,7 @@ pub(super) fn late_write_at_destination(local: &dyn Engine, remote: &dyn Engine)
     let writer = Arc::clone(&remote);
     // The batch is on its way, made with what the destination knew before.
     let destination = Hooked::wrap(remote.provider(), move |call| {
-        if let Call::Process(batch) = call
+        if let Seen::Process(batch) = call
             && batch.sequence == 0
         {
             writer.write(ITEM, &item(1, "written meanwhile"), 3);
@@ -231,7 +231,11 @@ pub(super) fn late_write_at_source(local: &dyn Engine, remote: &dyn Engine) -> V
     let changes = AtomicU32::new(0);
     // Committed after the destination told what it knows and before the enumeration begins; and again before the next session's.
     let source = Hooked::wrap(local.provider(), move |call| {
-        if matches!(call, Call::Changes) && changes.fetch_add(1, Ordering::SeqCst) == 0 {
+        if matches!(
+            call,
+            Seen::Changes(ChangeBatchRequest::First(_) | ChangeBatchRequest::Next)
+        ) && changes.fetch_add(1, Ordering::SeqCst) == 0
+        {
             writer.write(ITEM, &item(0, "late"), 2);
             writer.write(ITEM, &item(10, "late"), 2);
         }
@@ -267,13 +271,18 @@ pub(super) fn contract(local: &dyn Engine, _: &dyn Engine) -> Verdict {
 
 async fn misuse(provider: Arc<dyn SyncProvider>) {
     let session = SessionId(uuid::Uuid::new_v4());
-    let begin = BeginSession {
-        session,
-        position: Position::Local,
-        policy: ConflictPolicy::default(),
-        errors: ErrorPolicy::default(),
-        batch_bytes: 1,
-        rehearsal: false,
+    let begin = {
+        let mut begin = BeginSession::new(session, Position::Local);
+        begin.batch_bytes = 1;
+        begin
+    };
+    let calls = std::cell::Cell::new(0);
+    let call = || {
+        calls.set(calls.get() + 1);
+        Call {
+            session,
+            number: calls.get(),
+        }
     };
     let malformed = |error: ProviderError| {
         assert!(
@@ -283,40 +292,40 @@ async fn misuse(provider: Arc<dyn SyncProvider>) {
     };
     malformed(
         provider
-            .get_sync_batch_parameters(session)
+            .get_sync_batch_parameters(Call { session, number: 1 })
             .await
             .expect_err("no session was begun"),
     );
     provider.begin_session(begin).await.unwrap();
     malformed(
         provider
-            .get_change_batch(session, ChangeBatchRequest::Next)
+            .get_change_batch(call(), ChangeBatchRequest::Next)
             .await
             .expect_err("no enumeration was begun"),
     );
     malformed(
         provider
-            .rows_by_key(session, Vec::new())
+            .get_change_batch(call(), ChangeBatchRequest::Rows(Vec::new()))
             .await
             .expect_err("no enumeration was begun"),
     );
-    let mut parameters = provider.get_sync_batch_parameters(session).await.unwrap();
+    let mut parameters = provider.get_sync_batch_parameters(call()).await.unwrap();
     parameters.knowledge.truncate(7);
     malformed(
         provider
-            .get_change_batch(session, ChangeBatchRequest::First(parameters))
+            .get_change_batch(call(), ChangeBatchRequest::First(parameters))
             .await
             .expect_err("the knowledge is cut"),
     );
-    let parameters = provider.get_sync_batch_parameters(session).await.unwrap();
+    let parameters = provider.get_sync_batch_parameters(call()).await.unwrap();
     let mut batch = provider
-        .get_change_batch(session, ChangeBatchRequest::First(parameters))
+        .get_change_batch(call(), ChangeBatchRequest::First(parameters))
         .await
         .unwrap();
-    batch.made_with = vec![1, 2, 3];
+    Arc::make_mut(&mut batch).made_with = vec![1, 2, 3];
     malformed(
         provider
-            .process_change_batch(session, batch)
+            .process_change_batch(call(), batch)
             .await
             .expect_err("the knowledge is none"),
     );
@@ -330,7 +339,7 @@ async fn misuse(provider: Arc<dyn SyncProvider>) {
         .unwrap();
     malformed(
         provider
-            .get_sync_batch_parameters(session)
+            .get_sync_batch_parameters(call())
             .await
             .expect_err("the session has ended"),
     );
