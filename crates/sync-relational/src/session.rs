@@ -605,3 +605,63 @@ fn out_of_place(batch: &ChangeBatch, place: Place) -> ProviderError {
         format!("batch {sequence} of series {series} ({kind:?}) is out of place after {place:?}"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(series: u32, sequence: u32, kind: BatchKind) -> ChangeBatch {
+        let mut batch = ChangeBatch::new(kind);
+        (batch.series, batch.sequence) = (series, sequence);
+        batch
+    }
+
+    /// Of all batches that a destination could be given, only one kind of place follows what it has and has answered.
+    #[test]
+    fn a_batch_is_taken_in_its_place_alone() {
+        use BatchKind::{Busy, Changes, LastChanges, LastRepeats, Repeats};
+        let all = || {
+            let places = (0..5).flat_map(|series| (0..4).map(move |sequence| (series, sequence)));
+            places.flat_map(|(series, sequence)| {
+                [Changes, LastChanges, Repeats, LastRepeats]
+                    .map(|kind| batch(series, sequence, kind))
+            })
+        };
+        let check = |kind, answer: Option<Next>, follows: &dyn Fn(&ChangeBatch) -> bool| {
+            let place = Place::START.after(&batch(2, 1, kind), answer.as_ref());
+            for batch in all() {
+                assert_eq!(
+                    place.is_followed_by(&batch),
+                    follows(&batch),
+                    "{answer:?}: {batch:?}"
+                );
+            }
+            assert!(place.is_followed_by(&batch(0, 0, Busy)));
+        };
+        let next = |batch: &ChangeBatch| (batch.series, batch.sequence) == (2, 2);
+        let starts = |batch: &ChangeBatch| batch.series > 2 && batch.sequence == 0;
+        let starts_again = move |batch: &ChangeBatch| starts(batch) && !batch.kind.is_repeated();
+        let rows = move |batch: &ChangeBatch| starts(batch) && batch.kind.is_repeated();
+        check(Changes, Some(Next::Changes), &next);
+        check(LastChanges, Some(Next::Rows(Vec::new())), &rows);
+        check(LastRepeats, Some(Next::CommittedSoFar(Vec::new())), &rows);
+        check(Repeats, Some(Next::UndoneSince(Vec::new())), &rows);
+        check(LastChanges, Some(Next::Restart), &starts_again);
+        check(LastRepeats, Some(Next::Committed), &starts_again);
+        check(LastRepeats, None, &starts_again);
+    }
+
+    /// A caller that does not come back holds nothing for ever; one without a lease is waited for.
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_ends_by_itself() {
+        let (requests, mut waiting) = mpsc::channel(1);
+        let lease = Some(Duration::from_secs(60));
+        assert!(next_request(&mut waiting, lease).await.is_none());
+        let (answer, _answered) = oneshot::channel();
+        let asked = Asked::End;
+        requests.send(Request { asked, answer }).await.unwrap();
+        assert!(next_request(&mut waiting, lease).await.is_some());
+        drop(requests);
+        assert!(next_request(&mut waiting, None).await.is_none());
+    }
+}
