@@ -43,6 +43,8 @@ pub enum Ability {
     Remember,
     /// Take a changed key for a deletion and an insertion.
     FollowKeys,
+    /// As a source, look at the rows above the destination's tick alone.
+    LookFromTick,
     /// Rehearse a session.
     Rehearse,
     /// Tell text keys apart by the blanks at their ends.

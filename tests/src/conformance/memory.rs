@@ -8,7 +8,7 @@ use sync_provider::{ApplyHandler, SyncProvider};
 use sync_provider_memory::{MemoryProvider, MemoryReplica};
 use uuid::Uuid;
 
-use super::engine::{Engine, Layout, TestReplica};
+use super::engine::{Ability, Engine, Layout, TestReplica};
 use super::neutral;
 use super::state::{Entry, State, entry_key};
 
@@ -19,6 +19,10 @@ pub struct Memory;
 impl Engine for Memory {
     fn name(&self) -> &'static str {
         "memory"
+    }
+
+    fn lacks(&self) -> &'static [Ability] {
+        &[Ability::LookFromTick]
     }
 
     fn make(&self, layout: Layout) -> Box<dyn TestReplica> {

@@ -207,27 +207,32 @@ impl Member {
         self.is_alone() && forgotten.iter().all(|event| event.party != self.party)
     }
 
+    /// As the destination of this source.
+    fn is_outdated(&self, source: &Member) -> bool {
+        !self.known.is_superset(&source.forgotten) && !self.is_new_to(&source.forgotten)
+    }
+
     fn is_newcomer(&self) -> bool {
         self.remembers && !self.was_source && self.is_alone()
     }
 }
 
-/// Both directions of a session, or one, as far as it gets.
+/// Both directions of a session, or one; none where a destination is outdated.
 pub(super) fn session(members: [&mut Member; 2], around: &Surroundings<'_>) -> Vec<(Side, Ended)> {
     let [a, b] = members;
-    let mut ended = Vec::new();
-    for source in around.run.sources() {
-        let done = match source {
-            Side::A => direction(a, b, source.other(), around),
-            Side::B => direction(b, a, source.other(), around),
-        };
-        let refused = done == Ended::Outdated;
-        ended.push((source, done));
-        if refused {
-            break;
-        }
+    let sources = || around.run.sources().into_iter();
+    let is_outdated = |source| match source {
+        Side::A => b.is_outdated(a),
+        Side::B => a.is_outdated(b),
+    };
+    if sources().any(is_outdated) {
+        return sources().map(|source| (source, Ended::Outdated)).collect();
     }
-    ended
+    let run = |source: Side| match source {
+        Side::A => (source, direction(a, b, source.other(), around)),
+        Side::B => (source, direction(b, a, source.other(), around)),
+    };
+    sources().map(run).collect()
 }
 
 fn direction(
@@ -236,11 +241,6 @@ fn direction(
     place: Side,
     around: &Surroundings<'_>,
 ) -> Ended {
-    if !destination.known.is_superset(&source.forgotten)
-        && !destination.is_new_to(&source.forgotten)
-    {
-        return Ended::Outdated;
-    }
     source.was_source = true;
     let newcomer = destination.is_newcomer();
     let mut taught = source.known.clone();

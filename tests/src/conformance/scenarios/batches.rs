@@ -138,7 +138,7 @@ pub(super) fn waiting_rows_in_batches(local: &dyn Engine, remote: &dyn Engine) -
         sizes.retain(|(kind, _, _)| kind.is_repeated());
         assert_bounded(&sizes, most);
         // Where nothing is remembered, they are enumerated once more.
-        let least = if local.name() == "memory" || !remote.can(Ability::Remember) {
+        let least = if !local.can(Ability::LookFromTick) || !remote.can(Ability::Remember) {
             0
         } else {
             36 / of_batch

@@ -141,7 +141,7 @@ pub(super) fn asked_by_key(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
         Some(&("[Item]".to_owned(), 1)),
         "the one row that waits"
     );
-    if local.name() != "memory" {
+    if local.can(Ability::LookFromTick) {
         let examined: u64 = batches
             .lock()
             .unwrap()
