@@ -5,6 +5,8 @@ use sync_provider::ProviderError;
 use sync_provider_mssql::MssqlError;
 use sync_provider_sqlite::SqliteError;
 
+use crate::plain::plain;
+
 /// The exit codes, which scripts rely on.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -72,10 +74,18 @@ impl Failure {
         Failure::new(Code::Failed, object, error.to_string(), remedy)
     }
 
+    /// The same, with what was completed before.
+    pub(crate) fn beside(self, document: &impl Serialize) -> Self {
+        Failure {
+            completed: serde_json::to_value(document).ok(),
+            ..self
+        }
+    }
+
     /// What stands behind `error: `, in one line.
     pub(crate) fn line(&self) -> String {
         let line = format!("{}: {}; {}", self.object, self.reason, self.remedy);
-        crate::output::plain(&line).into_owned()
+        plain(&line).into_owned()
     }
 
     /// The document that `--json` puts on standard output instead of the command's own.

@@ -1,7 +1,7 @@
 //! `syncdb`: keeps databases in step from the command line.
 //!
 //! Arguments become types ([`args`], [`locator`]), a command does its work through the library crates and writes its report
-//! ([`commands`], [`output`], [`json`]), and what went wrong becomes one line and a documented exit code ([`exit`]).
+//! ([`commands`], [`output`], [`json`]), sessions are one module for all commands that have them ([`session`]), and what went wrong becomes one line and a documented exit code ([`exit`]).
 #![forbid(unsafe_code)]
 
 mod args;
@@ -12,8 +12,10 @@ mod exit;
 mod json;
 mod locator;
 mod output;
+mod plain;
 mod progress;
 mod run;
+mod session;
 mod stopwatch;
 
 use std::process::ExitCode;

@@ -1,8 +1,11 @@
 //! From the arguments to the exit code.
 
 use std::ffi::OsString;
+use std::future::{Future as _, poll_fn};
 use std::io::{self, Write as _};
+use std::pin::pin;
 use std::process::ExitCode;
+use std::task::Poll;
 use std::time::Duration;
 
 use clap::Parser as _;
@@ -54,10 +57,14 @@ async fn until_done_or_cancelled(
     command: Command,
 ) -> Result<Code, Failure> {
     let (cancellation, temporary) = (context.cancellation.clone(), context.temporary.clone());
+    // Asked once before the work begins: from its first step on, Ctrl-C is a request and no sudden end.
+    let mut interrupted = pin!(tokio::signal::ctrl_c());
+    poll_fn(|task| Poll::Ready(interrupted.as_mut().poll(task).is_ready())).await;
+    tracing::debug!("Ctrl-C is heeded");
     let mut work = runtime.spawn_blocking(move || commands::run(command, &context));
     let ended = tokio::select! {
         ended = &mut work => ended,
-        _ = tokio::signal::ctrl_c() => {
+        _ = interrupted => {
             cancellation.cancel();
             match tokio::time::timeout(PATIENCE, work).await {
                 Ok(ended) => ended,

@@ -2,12 +2,13 @@
 
 use serde::Serialize;
 
-use super::provision::script;
+use super::script;
 use crate::args::DeprovisionArgs;
 use crate::context::Context;
 use crate::database::{self, Removal};
 use crate::exit::{Code, Failure};
-use crate::output::{Output, line, paint, plain};
+use crate::output::{Output, line, paint};
+use crate::plain::plain;
 use crate::progress::Progress;
 
 #[derive(Debug, Serialize)]
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &DeprovisionArgs, context: &Context) -> Result<Code, Fai
         None => Removal::Store,
     };
     if args.script {
-        return script(&database.deprovisioning_script(&what)?, context);
+        return script::print(&database.deprovisioning_script(&what)?, context);
     }
     let working = Progress::start("taking metadata off");
     database.deprovision(&what)?;

@@ -5,7 +5,7 @@ mod deprovision;
 mod explain;
 mod knowledge;
 mod provision;
-mod scopes;
+mod script;
 mod status;
 mod sync;
 mod verify;

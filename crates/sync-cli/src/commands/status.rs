@@ -10,7 +10,8 @@ use crate::context::Context;
 use crate::database;
 use crate::exit::{Code, Failure};
 use crate::json::{KnowledgeDocument, typed};
-use crate::output::{Align, Output, Table, count, key, line, paint, plain, plural};
+use crate::output::{Align, Output, Table, count, key, line, paint, plural};
+use crate::plain::plain;
 
 #[derive(Debug, Serialize)]
 struct StatusDocument {

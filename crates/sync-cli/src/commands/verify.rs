@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use serde::Serialize;
 use sync_relational::{Difference, DifferenceKind, TableVerification, Verification};
 
-use super::scopes;
 use crate::args::VerifyArgs;
 use crate::context::Context;
-use crate::database::{self, Database};
+use crate::database::{self, Database, common_scope};
 use crate::exit::{Code, Failure};
 use crate::json::typed;
-use crate::output::{Align, Output, Table, count, key, line, paint, plain, plural};
+use crate::output::{Align, Output, Table, count, key, line, paint, plural};
+use crate::plain::plain;
 use crate::progress::Progress;
 
 #[derive(Debug, Serialize)]
@@ -52,7 +52,7 @@ struct DifferenceDocument {
 
 pub(crate) fn run(args: &VerifyArgs, context: &Context) -> Result<Code, Failure> {
     let [a, b] = database::open_two(&args.a, &args.b, context)?;
-    let scope = scopes::common(args.scope.as_deref(), [&*a, &*b])?;
+    let scope = common_scope(args.scope.as_deref(), [&*a, &*b])?;
     let working = Progress::start("comparing");
     let found = compare(&*a, &*b, &scope, context)?;
     drop(working);

@@ -4,6 +4,7 @@
 //! what one of the engines cannot do, its own module refuses.
 
 mod creation;
+mod scopes;
 mod sql_server;
 mod sqlite;
 
@@ -20,6 +21,7 @@ use crate::context::Context;
 use crate::exit::Failure;
 use crate::locator::Locator;
 pub(crate) use creation::Creation;
+pub(crate) use scopes::common_scope;
 use sql_server::SqlServerDatabase;
 pub(crate) use sqlite::SqliteDatabase;
 

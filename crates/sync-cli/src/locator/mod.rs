@@ -12,7 +12,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
-use crate::output::plain;
+use crate::plain::plain;
 pub(crate) use sql_server::{Encrypt, SqlServer};
 
 /// A database.

@@ -2,6 +2,10 @@
 
 use sync_provider_mssql::Password;
 
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
 use super::{Encrypt, SqlServer, malformed};
 use crate::exit::Failure;
 
@@ -88,42 +92,25 @@ pub(super) fn port_number(text: &str) -> Result<u16, Failure> {
     port.map_err(|_| malformed("its port is no number from 1 to 65535"))
 }
 
-/// Undoes percent-encoding.
+/// Undoes percent-encoding. A percent sign that begins no byte is refused, and not taken for itself: most likely it was not encoded.
 fn decode(text: &str) -> Result<String, Failure> {
     let wrong = || malformed("its percent-encoding is not valid");
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digit = |at: usize| {
-            let digit = after
-                .get(at)
-                .and_then(|digit| char::from(*digit).to_digit(16));
-            digit.and_then(|digit| u8::try_from(digit).ok())
-        };
-        let (Some(high), Some(low)) = (digit(0), digit(1)) else {
-            return Err(wrong());
-        };
-        bytes.push(high << 4 | low);
-        rest = &after[2..];
+    let is_byte = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if !text.split('%').skip(1).all(is_byte) {
+        return Err(wrong());
     }
-    String::from_utf8(bytes).map_err(|_| wrong())
+    let text = percent_decode_str(text).decode_utf8();
+    text.map(Cow::into_owned).map_err(|_| wrong())
 }
+
+/// All but the unreserved characters of RFC 3986, section 2.3.
+const MEANINGFUL: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Percent-encodes everything that has a meaning of its own in a URL.
 pub(super) fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
+    utf8_percent_encode(text, MEANINGFUL).to_string()
 }

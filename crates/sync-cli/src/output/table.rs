@@ -1,6 +1,7 @@
 //! Tables of text.
 
-use super::{Output, line, paint, plain};
+use super::{Output, line, paint};
+use crate::plain::plain;
 
 /// On which side of its column a cell stands.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

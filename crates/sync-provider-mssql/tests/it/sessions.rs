@@ -209,8 +209,17 @@ async fn a_writer_is_open_across_a_session() {
         } else {
             // A reader without a snapshot may have to wait for the writer.
             let (one, other) = (Arc::clone(&one), Arc::clone(&other));
-            blocked = Some(tokio::spawn(async move { counted(&one, &other).await }));
-            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            let reader = tokio::spawn(async move { counted(&one, &other).await });
+            let own = crate::support::rows(&mut writer, "SELECT @@SPID").await;
+            let waiting = format!(
+                "SELECT COUNT(*) FROM sys.sysprocesses WHERE blocked = {}",
+                own[0]
+            );
+            // The session comes to its end beside the writer or waits for it.
+            while !reader.is_finished() && a.rows(&waiting).await == ["0"] {
+                tokio::task::yield_now().await;
+            }
+            blocked = Some(reader);
         }
         crate::support::run(&mut writer, "COMMIT TRANSACTION").await;
         if let Some(blocked) = blocked {

@@ -100,7 +100,7 @@ fn configurations() {
     }
     check(
         "UPDATE scope_config SET config_data = replace(config_data, '\"id\"', '\"\"\" OR 1=1 --\"')",
-        &["s"],
+        &["configuration of scope s", "byte"],
     );
 }
 

@@ -1,5 +1,7 @@
 //! A writer whose transaction is open while a session takes its mark: what it commits later arrives with the next session.
 
+use std::sync::Mutex;
+
 use rusqlite::Connection;
 
 use crate::support::{Db, assert_same, session, settle, upload};
@@ -155,13 +157,18 @@ fn a_source_is_noted_as_soon_as_it_can_be() {
         a.execute("INSERT INTO t VALUES (1, 'x')");
         b.execute("INSERT INTO t VALUES (2, 'y')");
         let writer = begin(&a, "INSERT INTO t VALUES (3, 'open')");
-        let commit = std::thread::spawn(move || {
-            std::thread::sleep(std::time::Duration::from_millis(1500));
-            writer.execute_batch("COMMIT").unwrap();
-        });
-        // The upload sees the writer, and the download waits for it.
-        let report = session(&a, &b).run();
-        commit.join().unwrap();
+        // The upload meets the writer from its beginning to its end; the download is the first that need not.
+        let writer = Mutex::new(Some(writer));
+        let report = session(&a, &b)
+            .on_progress(move |progress| {
+                if progress.uploading {
+                    return;
+                }
+                if let Some(writer) = writer.lock().unwrap().take() {
+                    writer.execute_batch("COMMIT").unwrap();
+                }
+            })
+            .run();
         assert_eq!((report.up(), report.down()), ((1, 0), (1, 0)), "{mode}");
         assert_eq!(
             a.query("SELECT was_source FROM sync_scope"),

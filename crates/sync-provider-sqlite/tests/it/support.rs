@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use sync_orchestrator::{
-    SyncDirectionOrder, SyncFailure, SyncOperationStatistics, SyncOrchestrator,
+    SessionProgress, SyncDirectionOrder, SyncFailure, SyncOperationStatistics, SyncOrchestrator,
 };
 use sync_provider::{ConflictPolicy, ConflictRecord, ConflictType};
 use sync_provider_sqlite::{DEFAULT_BUSY_TIMEOUT, Provisioning, SqliteProvider, Tables, describe};
@@ -238,6 +238,14 @@ impl Session {
 
     pub(crate) fn batch_bytes(mut self, bytes: u64) -> Self {
         self.orchestrator = self.orchestrator.batch_bytes(bytes);
+        self
+    }
+
+    pub(crate) fn on_progress(
+        mut self,
+        listen: impl Fn(&SessionProgress) + Send + Sync + 'static,
+    ) -> Self {
+        self.orchestrator = self.orchestrator.on_progress(listen);
         self
     }
 

@@ -6,23 +6,21 @@ mod folder;
 mod teller;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use sync_orchestrator::SyncOperationStatistics;
 use sync_provider::{ConflictRecord, ConflictSide, Winner};
 use sync_relational::{TableChoice, Tables};
 
-use super::sync::conflicts::ConflictDocument;
-use super::sync::orchestrator;
-use super::sync::report::took;
 use super::verify;
 use crate::args::DemoArgs;
 use crate::context::Context;
 use crate::database::{Database as _, Order, SqliteDatabase};
 use crate::exit::{Code, Failure};
 use crate::output::{Align, Output, Table, count, duration, line, paint, plural};
+use crate::plain::plain;
 use crate::progress::Progress;
+use crate::session::{ConflictDocument, Heard, Session, took};
 use crate::stopwatch::Stopwatch;
 use edits::Edit;
 use folder::Folder;
@@ -175,24 +173,16 @@ impl Story<'_> {
         spoke: &str,
         teller: &mut Teller,
     ) -> Result<(SyncOperationStatistics, Vec<ConflictRecord>), Failure> {
-        let met = Arc::new(Mutex::new(Vec::new()));
-        let sink = Arc::clone(&met);
-        let session = orchestrator(&self.database(spoke), &self.database("hub"), SCOPE)
-            .cancellation(&self.context.cancellation)
-            .on_conflict(move |record| {
-                sink.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(record.clone());
-            });
-        let working = Progress::start(format!("synchronising {spoke} with the hub"));
-        let result = self.context.runtime.block_on(session.synchronize());
-        drop(working);
+        let (here, hub) = (self.database(spoke), self.database("hub"));
+        let heard = Heard::new(Vec::new());
+        let result = Session::between([&here, &hub], SCOPE, self.context)
+            .synchronize(format!("synchronising {spoke} with the hub"), &heard);
         let statistics = result.map_err(|failure| Failure::from(failure.error))?;
         let moved = |direction: Option<sync_orchestrator::DirectionStatistics>| {
             direction.map_or(0, |done| done.changes_total)
         };
         let (up, down) = (moved(statistics.upload), moved(statistics.download));
-        let met = std::mem::take(&mut *met.lock().unwrap_or_else(PoisonError::into_inner));
+        let met = std::mem::take(&mut *heard.lock());
         let conflicts = match met.len() as u64 {
             0 => String::new(),
             number => format!(", {}", plural(number, "conflict")),
@@ -348,7 +338,7 @@ fn last_words(out: &mut Output, ending: &Ending, kept: Option<&Path>, clock: Sto
         line!(
             out,
             "  the databases are in {}",
-            paint::name(crate::output::plain(&folder))
+            paint::name(plain(&folder))
         );
     }
 }

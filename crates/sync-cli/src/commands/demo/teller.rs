@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::output::{Output, duration, line, paint, plain};
+use crate::output::{Output, duration, line, paint};
+use crate::plain::plain;
 
 /// Something that was done in the demonstration.
 #[derive(Debug, Serialize)]

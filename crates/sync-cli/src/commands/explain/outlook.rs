@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use sync_orchestrator::{SessionProgress, SyncStage};
 use sync_provider::{ConflictRecord, ConflictType, Effect, RowEffect};
 
+use crate::session::Listener;
+
 /// Both directions.
 #[derive(Debug)]
 pub(super) struct Outlook {
@@ -56,16 +58,18 @@ impl Outlook {
             false => &mut self.download,
         }
     }
+}
 
+impl Listener for Outlook {
     /// A direction that begins, or begins again, has told nothing yet.
-    pub(super) fn progress(&mut self, progress: &SessionProgress) {
+    fn progress(&mut self, progress: &SessionProgress) {
         self.uploading = progress.uploading;
         if progress.stage == SyncStage::SelectingChanges {
             *self.told() = Told::default();
         }
     }
 
-    pub(super) fn row(&mut self, row: &RowEffect) {
+    fn row(&mut self, row: &RowEffect) {
         let limit = self.limit;
         let told = self.told();
         match row.effect {
@@ -82,7 +86,7 @@ impl Outlook {
         }
     }
 
-    pub(super) fn conflict(&mut self, record: &ConflictRecord) {
+    fn conflict(&mut self, record: &ConflictRecord) {
         let other = match self.uploading {
             true => &self.download,
             false => &self.upload,

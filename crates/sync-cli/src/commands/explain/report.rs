@@ -1,19 +1,20 @@
 //! What people and scripts are told of a rehearsal.
 
 use serde::Serialize;
-use sync_orchestrator::{DirectionStatistics, SyncDirectionOrder, SyncOperationStatistics};
+use sync_orchestrator::{DirectionStatistics, SyncOperationStatistics};
 use sync_provider::{Effect, RowEffect};
 
 use super::outlook::{Outlook, Told};
-use crate::commands::sync::conflicts::{ConflictDocument, Parties, one_line};
 use crate::json::typed;
-use crate::output::{Align, Output, Table, count, key, line, paint, plain};
+use crate::output::{Output, count, key, line, paint};
+use crate::plain::plain;
+use crate::session::{self, ConflictDocument, Counts, Head, Parties, one_line};
 
 /// The document.
 #[derive(Debug, Serialize)]
 pub(super) struct ExplainDocument<'a> {
-    scope: &'a str,
-    direction: &'static str,
+    #[serde(flatten)]
+    head: Head<'a>,
     policy: &'static str,
     upload: Option<DirectionDocument<'a>>,
     download: Option<DirectionDocument<'a>>,
@@ -21,12 +22,8 @@ pub(super) struct ExplainDocument<'a> {
 
 #[derive(Debug, Serialize)]
 struct DirectionDocument<'a> {
-    changes_total: u64,
-    changes_applied: u64,
-    changes_failed: u64,
-    conflicts: u64,
-    deferred: u64,
-    repeated: u64,
+    #[serde(flatten)]
+    counts: Counts,
     inserts: u64,
     updates: u64,
     deletes: u64,
@@ -46,8 +43,7 @@ struct RowDocument<'a> {
 
 impl<'a> ExplainDocument<'a> {
     pub(super) fn new(
-        scope: &'a str,
-        direction: SyncDirectionOrder,
+        head: Head<'a>,
         policy: &'static str,
         statistics: &SyncOperationStatistics,
         outlook: &'a Outlook,
@@ -56,8 +52,7 @@ impl<'a> ExplainDocument<'a> {
             statistics.map(|statistics| document(&statistics, told, uploading))
         };
         ExplainDocument {
-            scope,
-            direction: direction.name(),
+            head,
             policy,
             upload: of(statistics.upload, &outlook.upload, true),
             download: of(statistics.download, &outlook.download, false),
@@ -77,12 +72,7 @@ fn document<'a>(
     });
     let met = told.conflicts.iter();
     DirectionDocument {
-        changes_total: statistics.changes_total,
-        changes_applied: statistics.changes_applied,
-        changes_failed: statistics.changes_failed,
-        conflicts: statistics.conflicts,
-        deferred: statistics.deferred,
-        repeated: statistics.repeated,
+        counts: Counts::new(statistics),
         inserts: told.inserts,
         updates: told.updates,
         deletes: told.deletes,
@@ -106,15 +96,14 @@ pub(super) fn show(
     outlook: &Outlook,
     parties: &Parties,
 ) {
-    let mut table = Table::new(&[
-        ("", Align::Left),
-        ("inserts", Align::Right),
-        ("updates", Align::Right),
-        ("deletes", Align::Right),
-        ("versions only", Align::Right),
-        ("conflicts", Align::Right),
-        ("failed", Align::Right),
-        ("deferred", Align::Right),
+    let mut table = session::table(&[
+        "inserts",
+        "updates",
+        "deletes",
+        "versions only",
+        "conflicts",
+        "failed",
+        "deferred",
     ]);
     let directions = [
         (true, &document.upload, &outlook.upload),
@@ -123,14 +112,14 @@ pub(super) fn show(
     for (uploading, direction, _) in &directions {
         let Some(direction) = direction else { continue };
         table.row([
-            name(*uploading).to_owned(),
+            session::direction(*uploading).to_owned(),
             count(direction.inserts),
             count(direction.updates),
             count(direction.deletes),
             count(direction.versions),
-            count(direction.conflicts),
-            count(direction.changes_failed),
-            count(direction.deferred),
+            count(direction.counts.conflicts),
+            count(direction.counts.changes_failed),
+            count(direction.counts.deferred),
         ]);
     }
     table.write(out, 0);
@@ -144,13 +133,9 @@ pub(super) fn show(
         out,
         "{} nothing is changed; `syncdb sync` would do this in scope {} now, under {}",
         paint::good("✓"),
-        plain(document.scope),
+        plain(document.head.scope),
         document.policy
     );
-}
-
-fn name(uploading: bool) -> &'static str {
-    if uploading { "upload" } else { "download" }
 }
 
 fn show_direction(out: &mut Output, uploading: bool, told: &Told, parties: &Parties) {
@@ -158,7 +143,7 @@ fn show_direction(out: &mut Output, uploading: bool, told: &Told, parties: &Part
         return;
     }
     line!(out);
-    line!(out, "{}", paint::heading(name(uploading)));
+    line!(out, "{}", paint::heading(session::direction(uploading)));
     for row in &told.rows {
         line!(
             out,

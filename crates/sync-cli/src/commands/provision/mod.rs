@@ -9,9 +9,10 @@ use sync_relational::{Provisioned, TableChoice, Tables};
 
 use crate::args::ProvisionArgs;
 use crate::context::Context;
-use crate::database::{self, Database, Order, Script};
+use crate::database::{self, Database, Order};
 use crate::exit::{Code, Failure};
-use crate::output::{Align, Output, Table, line, paint, plain, plural};
+use crate::output::{Align, Output, Table, line, paint, plural, warn};
+use crate::plain::plain;
 use crate::progress::Progress;
 
 #[derive(Debug, Serialize)]
@@ -32,16 +33,11 @@ struct TableDocument<'a> {
     columns: Vec<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
-struct ScriptDocument<'a> {
-    statements: &'a [String],
-}
-
 pub(crate) fn run(args: ProvisionArgs, context: &Context) -> Result<Code, Failure> {
     let print_only = args.script;
     let (database, order) = request(args, context)?;
     if print_only {
-        return script(&database.provisioning_script(&order)?, context);
+        return super::script::print(&database.provisioning_script(&order)?, context);
     }
     let working = Progress::start(format!("provisioning {}", database.name()));
     let done = database.provision(&order)?;
@@ -55,33 +51,6 @@ pub(crate) fn run(args: ProvisionArgs, context: &Context) -> Result<Code, Failur
     }
     out.finish()?;
     Ok(Code::Done)
-}
-
-/// Prints statements instead of running them.
-pub(crate) fn script(script: &Script, context: &Context) -> Result<Code, Failure> {
-    let mut out = Output::stdout();
-    if context.json {
-        out.json(&ScriptDocument {
-            statements: &script.statements,
-        });
-    } else {
-        line!(out, "{}", script.text.trim_end());
-    }
-    out.finish()?;
-    Ok(Code::Done)
-}
-
-/// Says on standard error what the user should know.
-pub(crate) fn warn(warnings: &[String]) {
-    use std::io::Write as _;
-    for warning in warnings {
-        let _ = writeln!(
-            anstream::stderr(),
-            "{}: {}",
-            paint::warning("warning"),
-            plain(warning)
-        );
-    }
 }
 
 fn request(args: ProvisionArgs, context: &Context) -> Result<(Arc<dyn Database>, Order), Failure> {

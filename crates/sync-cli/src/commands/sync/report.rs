@@ -1,19 +1,17 @@
 //! What a session did.
 
-use std::time::Duration;
-
 use serde::Serialize;
-use sync_orchestrator::{DirectionStatistics, SyncDirectionOrder, SyncOperationStatistics};
+use sync_orchestrator::{DirectionStatistics, SyncOperationStatistics};
 
-use super::conflicts::Met;
-use super::missing::Made;
-use crate::output::{Align, Output, Table, bytes, count, duration, line, paint, plain, timestamp};
+use crate::output::{Output, bytes, count, duration, line, paint, timestamp};
+use crate::plain::plain;
+use crate::session::{self, Counts, Head, Made, took};
 
 /// The document of a session.
 #[derive(Debug, Serialize)]
-pub(crate) struct SyncDocument {
-    scope: String,
-    direction: &'static str,
+pub(super) struct SyncDocument<'a> {
+    #[serde(flatten)]
+    head: Head<'a>,
     started: String,
     finished: String,
     upload: Option<DirectionDocument>,
@@ -23,87 +21,65 @@ pub(crate) struct SyncDocument {
     provisioned: Option<&'static str>,
     /// What provisioning said.
     #[serde(skip_serializing_if = "Option::is_none")]
-    warnings: Option<Vec<String>>,
+    warnings: Option<&'a [String]>,
 }
 
 #[derive(Debug, Serialize)]
 struct DirectionDocument {
-    changes_total: u64,
-    changes_applied: u64,
-    changes_failed: u64,
-    conflicts: u64,
-    deferred: u64,
-    repeated: u64,
+    #[serde(flatten)]
+    counts: Counts,
     batches: u64,
     bytes: u64,
 }
 
-impl SyncDocument {
-    pub(crate) fn new(
-        scope: &str,
-        direction: SyncDirectionOrder,
+impl<'a> SyncDocument<'a> {
+    pub(super) fn new(
+        head: Head<'a>,
         statistics: &SyncOperationStatistics,
-        made: Option<&Made>,
+        made: Option<&'a Made>,
     ) -> Self {
         SyncDocument {
-            scope: scope.to_owned(),
-            direction: direction.name(),
+            head,
             started: timestamp(statistics.started).to_string(),
             finished: timestamp(statistics.finished).to_string(),
             upload: statistics.upload.map(direction_document),
             download: statistics.download.map(direction_document),
             provisioned: made.map(|made| made.side),
-            warnings: made.map(|made| made.warnings.clone()),
+            warnings: made.map(|made| made.warnings.as_slice()),
         }
     }
 }
 
 fn direction_document(statistics: DirectionStatistics) -> DirectionDocument {
     DirectionDocument {
-        changes_total: statistics.changes_total,
-        changes_applied: statistics.changes_applied,
-        changes_failed: statistics.changes_failed,
-        conflicts: statistics.conflicts,
-        deferred: statistics.deferred,
-        repeated: statistics.repeated,
+        counts: Counts::new(&statistics),
         batches: statistics.batches,
         bytes: statistics.bytes,
     }
 }
 
-/// How long a session took.
-pub(crate) fn took(statistics: &SyncOperationStatistics) -> Duration {
-    let took = statistics.finished.duration_since(statistics.started);
-    // A clock that was set back says nothing.
-    took.unwrap_or_default()
-}
-
 pub(super) fn show(
     out: &mut Output,
-    document: &SyncDocument,
+    document: &SyncDocument<'_>,
     statistics: &SyncOperationStatistics,
-    met: &Met,
+    shown: &[String],
 ) {
     if let Some(side) = document.provisioned {
         line!(out, "{} provisioned the {side} database", paint::good("✓"));
     }
-    let mut table = Table::new(&[
-        ("", Align::Left),
-        ("changes", Align::Right),
-        ("applied", Align::Right),
-        ("failed", Align::Right),
-        ("conflicts", Align::Right),
-        ("deferred", Align::Right),
-        ("batches", Align::Right),
-        ("data", Align::Right),
+    let mut table = session::table(&[
+        "changes",
+        "applied",
+        "failed",
+        "conflicts",
+        "deferred",
+        "batches",
+        "data",
     ]);
-    for (name, direction) in [
-        ("upload", statistics.upload),
-        ("download", statistics.download),
-    ] {
+    for (uploading, direction) in [(true, statistics.upload), (false, statistics.download)] {
         let Some(done) = direction else { continue };
         table.row([
-            name.to_owned(),
+            session::direction(uploading).to_owned(),
             count(done.changes_total),
             count(done.changes_applied),
             count(done.changes_failed),
@@ -114,8 +90,7 @@ pub(super) fn show(
         ]);
     }
     table.write(out, 0);
-    let shown = met.lines();
-    for line in &shown {
+    for line in shown {
         line!(out, "  {}", plain(line));
     }
     let all = [statistics.upload, statistics.download];
@@ -132,7 +107,7 @@ pub(super) fn show(
             count(more)
         );
     }
-    let scope = plain(&document.scope);
+    let scope = plain(document.head.scope);
     let time = duration(took(statistics));
     if statistics.is_incomplete() {
         line!(

@@ -1,11 +1,11 @@
 //! Which scope is meant where none is named.
 
-use crate::database::Database;
+use super::Database;
 use crate::exit::{Code, Failure};
 
 /// The scope that two databases are to be looked at in: the one that was named, otherwise the only one of either side. That both are
 /// there comes first: what one of them holds does not matter as long as the other one is missing.
-pub(crate) fn common(
+pub(crate) fn common_scope(
     scope: Option<&str>,
     databases: [&dyn Database; 2],
 ) -> Result<String, Failure> {

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use sync_decision::check_compatible;
 
-use crate::commands::{provision, scopes};
-use crate::database::{Database, Order};
+use crate::database::{Database, Order, common_scope};
 use crate::exit::Failure;
-use crate::output::plain;
+use crate::output::warn;
+use crate::plain::plain;
 use crate::progress::Progress;
 
 /// The scope of a session, and what has to be done before it.
 #[derive(Debug)]
-pub(super) struct Preparation {
+pub(crate) struct Preparation {
     scope: String,
     lacking: Option<Lacking>,
 }
@@ -39,7 +39,7 @@ pub(super) fn find(
     provision: bool,
 ) -> Result<Preparation, Failure> {
     if !provision {
-        let scope = scopes::common(scope, [&**local, &**remote])?;
+        let scope = common_scope(scope, [&**local, &**remote])?;
         return Ok(Preparation {
             scope,
             lacking: None,
@@ -79,12 +79,12 @@ pub(super) fn find(
 }
 
 impl Preparation {
-    pub(super) fn scope(&self) -> &str {
+    pub(crate) fn scope(&self) -> &str {
         &self.scope
     }
 
     /// Provisions the side that lacks the scope.
-    pub(super) fn provision(self) -> Result<Option<Made>, Failure> {
+    pub(crate) fn provision(self) -> Result<Option<Made>, Failure> {
         let Some(Lacking {
             side,
             database,
@@ -106,7 +106,7 @@ impl Preparation {
         }
         let done = database.provision(&order)?;
         drop(working);
-        provision::warn(&done.warnings);
+        warn(&done.warnings);
         Ok(Some(Made {
             side: match side {
                 Side::Local => "local",
@@ -122,9 +122,9 @@ impl Preparation {
 #[derive(Debug)]
 pub(crate) struct Made {
     /// `local` or `remote`.
-    pub(super) side: &'static str,
+    pub(crate) side: &'static str,
     /// What the user should know.
-    pub(super) warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
     /// The database, where there was none before.
     created: Option<Arc<dyn Database>>,
 }
@@ -132,7 +132,7 @@ pub(crate) struct Made {
 impl Made {
     /// Takes back the database that was created, for a session in which nothing came to pass. It stays where it was there before, or where
     /// a program has written to it since.
-    pub(super) fn undo(&self) {
+    pub(crate) fn undo(&self) {
         if let Some(database) = &self.created {
             database.take_back();
         }

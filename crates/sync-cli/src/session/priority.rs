@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use sync_knowledge::{KnowledgeBlob, ReplicaId};
 use uuid::Uuid;
 
-use crate::commands::provision;
 use crate::database::Database;
 use crate::exit::Failure;
+use crate::output::warn;
 
 /// Warns of replicas that neither database has heard of: most likely the list has a mistake. A replica that is still to come is no error.
-pub(crate) fn warn_of_strangers(
+pub(super) fn warn_of_strangers(
     listed: &[Uuid],
     databases: [&dyn Database; 2],
     scope: &str,
@@ -44,6 +44,6 @@ pub(crate) fn warn_of_strangers(
     let warnings = strangers.map(|replica| {
         format!("replica {replica} of --priority is known to neither {local} nor {remote}; syncdb status shows those that are")
     });
-    provision::warn(&warnings.collect::<Vec<_>>());
+    warn(&warnings.collect::<Vec<_>>());
     Ok(())
 }
