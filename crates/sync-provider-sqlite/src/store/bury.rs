@@ -14,7 +14,7 @@ use crate::ident::{bound, join};
 use crate::store::SqliteStore;
 use crate::store::readable::push_key;
 use crate::store::scan::bind_key;
-use crate::store::write::Written;
+use crate::store::write_error::{Stop, or_stop};
 
 /// A row by its table and its packed key, as it is stored here.
 pub(super) type RowKey = (usize, Vec<u8>);
@@ -31,7 +31,7 @@ impl SqliteStore {
         local: &LocalSlice,
         writes: &[Write],
         failures: Vec<RowFailure>,
-    ) -> Result<Vec<RowFailure>, ProviderError> {
+    ) -> Result<Vec<RowFailure>, Stop> {
         for failure in &failures {
             if let Some(Some(key)) = self.stored_key(slice, slice.rows.row(failure.row))?
                 && let Some(apply) = &mut self.apply
@@ -75,7 +75,7 @@ impl SqliteStore {
         local: &LocalSlice,
         writes: &[Write],
         failures: &[RowFailure],
-    ) -> Result<Option<Vec<RowFailure>>, ProviderError> {
+    ) -> Result<Option<Vec<RowFailure>>, Stop> {
         self.mark_table(slice.table)?;
         let mut statements = self.statements(slice.table);
         let mut left = Vec::new();
@@ -83,17 +83,12 @@ impl SqliteStore {
             let Some(write) = writes.iter().find(|write| write.row == *row) else {
                 continue;
             };
-            if let Written::Refused { reason, .. } =
-                self.write_row(&mut statements, slice, local, write)?
-            {
+            let written = self.write_row(&mut statements, slice, local, write);
+            if let Err(refusal) = or_stop(written)? {
                 if self.is_gone(slice, slice.rows.row(*row))? {
                     return Ok(None);
                 }
-                left.push(RowFailure {
-                    row: *row,
-                    reason,
-                    metadata: false,
-                });
+                left.push(refusal.of_row(*row));
             }
         }
         Ok(Some(left))

@@ -12,7 +12,7 @@ use sync_relational::{Circles, Link, LocalSlice, RowFailure, RowName, Slice, Wri
 use crate::cells::bind;
 use crate::ident::ident;
 use crate::store::foreign_keys::MissingParent;
-use crate::store::write::Written;
+use crate::store::write_error::{Stop, or_stop};
 use crate::store::{SqliteStore, Table};
 
 /// The circles of a scope's tables.
@@ -52,7 +52,7 @@ impl SqliteStore {
         local: &LocalSlice,
         writes: &[Write],
         failures: Vec<RowFailure>,
-    ) -> Result<Vec<RowFailure>, ProviderError> {
+    ) -> Result<Vec<RowFailure>, Stop> {
         if !slice.together || !self.circles.have(slice.table) {
             return Ok(failures);
         }
@@ -78,15 +78,10 @@ impl SqliteStore {
             };
             let written = {
                 let mut statements = self.statements(slice.table);
-                self.write_row(&mut statements, trusted, local, write)?
+                or_stop(self.write_row(&mut statements, trusted, local, write))?
             };
-            match written {
-                Written::Done => {}
-                Written::Refused { reason, .. } => left.push(RowFailure {
-                    row: failure.row,
-                    reason,
-                    metadata: false,
-                }),
+            if let Err(refusal) = written {
+                left.push(refusal.of_row(failure.row));
             }
             self.circles.forget(&name);
         }

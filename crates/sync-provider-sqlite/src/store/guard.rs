@@ -16,6 +16,7 @@ use sync_relational::{LocalSlice, RowFailure, Slice, Write};
 
 use crate::ident::{ident, pairs};
 use crate::store::SqliteStore;
+use crate::store::write_error::Stop;
 
 /// The violations there are, by a digest of each, and how often.
 struct Violations {
@@ -44,7 +45,7 @@ impl SqliteStore {
         slice: Slice<'_>,
         local: &LocalSlice,
         writes: &[Write],
-    ) -> Result<Vec<RowFailure>, ProviderError> {
+    ) -> Result<Vec<RowFailure>, Stop> {
         let before = self.violations()?;
         let (marked, held_back) = {
             let apply = self.applying()?;

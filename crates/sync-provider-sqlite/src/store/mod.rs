@@ -11,13 +11,14 @@ mod orphans;
 mod park;
 mod read;
 mod readable;
+mod savepoint;
 mod scan;
 mod sql;
 mod statements;
 mod waiting;
 mod write;
+mod write_error;
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -43,7 +44,7 @@ use crate::metadata::{self, StoredScope};
 use crate::names::{self, TableObjects};
 use crate::store::foreign_keys::References;
 use crate::store::sql::TableSql;
-use crate::store::write::Undone;
+use crate::store::write_error::Stop;
 use crate::types::{Affinity, affinity};
 
 /// The store behind a [`crate::SqliteProvider`].
@@ -69,8 +70,6 @@ pub(crate) struct SqliteStore {
     /// Changes of this replica were handed out, and that could not be noted.
     unnoted: bool,
     apply: Option<Apply>,
-    /// What the last error of a write was about, where it undid the transaction.
-    undone: RefCell<Option<Undone>>,
 }
 
 /// What the store knows of a table beside its shape.
@@ -195,7 +194,6 @@ impl SqliteStore {
             foreign_keys: !keys.is_empty(),
             unnoted: false,
             apply: None,
-            undone: RefCell::default(),
             db,
         })
     }
@@ -443,13 +441,11 @@ impl Store for SqliteStore {
     ) -> Result<Written, ProviderError> {
         match self.write_slice(slice, local, writes) {
             Ok(failures) => Ok(Written::AllBut(failures)),
-            Err(error) => match self.undone.take() {
-                None => Err(error),
-                Some(Undone { row, reason }) => {
-                    self.undo()?;
-                    Ok(Written::Undone { row, reason })
-                }
-            },
+            Err(Stop::Failed(error)) => Err(error),
+            Err(Stop::Undone { row, reason }) => {
+                self.undo()?;
+                Ok(Written::Undone { row, reason })
+            }
         }
     }
 

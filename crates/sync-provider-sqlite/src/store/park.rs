@@ -8,7 +8,7 @@ use sync_relational::{LocalSlice, RowFailure, Slice, Write};
 
 use crate::ident::{bound, ident};
 use crate::store::SqliteStore;
-use crate::store::write::Written;
+use crate::store::write_error::{Refusal, Stop, WriteError, or_stop};
 use crate::types::Affinity;
 
 impl SqliteStore {
@@ -17,41 +17,38 @@ impl SqliteStore {
         slice: Slice<'_>,
         local: &LocalSlice,
         mut blocked: Vec<(Write, String)>,
-    ) -> Result<Vec<RowFailure>, ProviderError> {
+    ) -> Result<Vec<RowFailure>, Stop> {
         let mut failures = Vec::new();
         // First without parking: what blocked a row may have moved on since.
         self.retry(slice, local, &mut blocked)?;
         while !blocked.is_empty() {
-            self.execute("SAVEPOINT sync_together; PRAGMA ignore_check_constraints = ON")?;
+            let savepoint = self.savepoint()?;
+            self.execute("PRAGMA ignore_check_constraints = ON")?;
             let parked = (blocked.iter())
-                .map(|(write, _)| self.park(slice, local, write))
-                .collect::<Result<Vec<Written>, _>>();
+                .map(|(write, _)| or_stop(self.park(slice, local, write)))
+                .collect::<Result<Vec<Result<(), Refusal>>, Stop>>();
             self.execute("PRAGMA ignore_check_constraints = OFF")?;
             let mut statements = self.statements(slice.table);
             let mut outside = Vec::new();
             let mut inside = Vec::new();
             for ((write, _), parked) in blocked.iter().zip(parked?) {
-                if let Written::Refused { reason, .. } = parked {
-                    outside.push((write.row, reason));
+                if let Err(refusal) = parked {
+                    outside.push(refusal.of_row(write.row));
                     continue;
                 }
-                match self.write_row(&mut statements, slice, local, write)? {
-                    Written::Done => inside.push((*write, String::new())),
-                    Written::Refused { reason, .. } => outside.push((write.row, reason)),
+                match or_stop(self.write_row(&mut statements, slice, local, write))? {
+                    Ok(()) => inside.push((*write, String::new())),
+                    Err(refusal) => outside.push(refusal.of_row(write.row)),
                 }
             }
             drop(statements);
             if outside.is_empty() {
-                self.execute("RELEASE sync_together")?;
+                savepoint.release().map_err(|error| self.fail(&error))?;
                 return Ok(failures);
             }
             // Those that no parking helps go; the others are tried again without them.
-            self.execute("ROLLBACK TO sync_together; RELEASE sync_together")?;
-            failures.extend(outside.into_iter().map(|(row, reason)| RowFailure {
-                row,
-                reason,
-                metadata: false,
-            }));
+            savepoint.undo().map_err(|error| self.fail(&error))?;
+            failures.extend(outside);
             blocked = inside;
         }
         Ok(failures)
@@ -63,15 +60,15 @@ impl SqliteStore {
         slice: Slice<'_>,
         local: &LocalSlice,
         blocked: &mut Vec<(Write, String)>,
-    ) -> Result<(), ProviderError> {
+    ) -> Result<(), Stop> {
         let mut statements = self.statements(slice.table);
         loop {
             let before = blocked.len();
             let mut still = Vec::new();
             for (write, reason) in blocked.drain(..) {
-                match self.write_row(&mut statements, slice, local, &write)? {
-                    Written::Done => {}
-                    Written::Refused { .. } => still.push((write, reason)),
+                let written = self.write_row(&mut statements, slice, local, &write);
+                if or_stop(written)?.is_err() {
+                    still.push((write, reason));
                 }
             }
             *blocked = still;
@@ -84,12 +81,7 @@ impl SqliteStore {
     }
 
     /// Gives the unique columns of a live row that are to change values that nobody has. The others stay: rows may refer to them.
-    fn park(
-        &self,
-        slice: Slice<'_>,
-        local: &LocalSlice,
-        write: &Write,
-    ) -> Result<Written, ProviderError> {
+    fn park(&self, slice: Slice<'_>, local: &LocalSlice, write: &Write) -> Result<(), WriteError> {
         let (shape, table) = (&self.shapes[slice.table], &self.tables[slice.table]);
         let row = slice.rows.row(write.row);
         let entry = local.entries.get(write.row).copied().flatten();
@@ -97,7 +89,7 @@ impl SqliteStore {
             .and_then(|entry| entry.cells)
             .filter(|_| !slice.deleted)
         else {
-            return Ok(Written::Done);
+            return Ok(());
         };
         let here: Vec<_> = local.cells.row(cells).values().collect();
         let there: Vec<_> = row.values().collect();
@@ -115,7 +107,7 @@ impl SqliteStore {
             })
             .collect();
         if set.is_empty() {
-            return Ok(Written::Done);
+            return Ok(());
         }
         let or_abort = if table.user_triggers { "" } else { " OR ABORT" };
         let sql = format!(
@@ -133,8 +125,8 @@ impl SqliteStore {
             .map_err(|error| self.fail(&error))?;
         self.bind_row_key(&mut statement, 1, slice, row)?;
         match statement.raw_execute() {
-            Ok(_) => Ok(Written::Done),
-            Err(error) => self.refusal(&error),
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.write_error(&error)),
         }
     }
 

@@ -13,37 +13,10 @@ use crate::store::SqliteStore;
 use crate::store::local::with_key;
 use crate::store::orphans::Orphans;
 use crate::store::readable::push_cells;
+use crate::store::savepoint::Savepoint;
 use crate::store::scan::{bind_key, tracking_row};
 use crate::store::statements::{Change, Statements};
-
-/// How a write of one row went.
-pub(super) enum Written {
-    Done,
-    /// The database refuses the row.
-    Refused {
-        reason: String,
-        obstacle: Obstacle,
-    },
-}
-
-/// A transaction that is gone: `RAISE(ROLLBACK)` in a trigger, or a constraint declared with `ON CONFLICT ROLLBACK`.
-#[derive(Debug)]
-pub(super) struct Undone {
-    /// Index of the row in its slice that was being written.
-    pub(super) row: Option<usize>,
-    pub(super) reason: String,
-}
-
-/// What stands in the way of a row.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) enum Obstacle {
-    /// Another row, on a unique key.
-    Unique,
-    /// The parent by this foreign key of the table is missing; it is in the same table.
-    Parent(usize),
-    /// Anything else.
-    Other,
-}
+use crate::store::write_error::{Obstacle, Refusal, Stop, WriteError, or_stop};
 
 impl SqliteStore {
     pub(super) fn write_slice(
@@ -51,7 +24,7 @@ impl SqliteStore {
         slice: Slice<'_>,
         local: &LocalSlice,
         writes: &[Write],
-    ) -> Result<Vec<RowFailure>, ProviderError> {
+    ) -> Result<Vec<RowFailure>, Stop> {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
@@ -66,7 +39,7 @@ impl SqliteStore {
         slice: Slice<'_>,
         local: &LocalSlice,
         writes: &[Write],
-    ) -> Result<Vec<RowFailure>, ProviderError> {
+    ) -> Result<Vec<RowFailure>, Stop> {
         self.mark_table(slice.table)?;
         let mut statements = self.statements(slice.table);
         let mut failures = Vec::new();
@@ -77,17 +50,15 @@ impl SqliteStore {
         for write in writes {
             next.push(*write);
             while let Some(write) = next.pop() {
-                match self.write_row(&mut statements, slice, local, &write)? {
-                    Written::Done => next.extend(orphans.children_of(&write)),
-                    Written::Refused { reason, obstacle } => match obstacle {
-                        Obstacle::Unique => blocked.push((write, reason)),
-                        Obstacle::Parent(key) => orphans.wait(write, key, reason),
-                        Obstacle::Other => failures.push(RowFailure {
-                            row: write.row,
-                            reason,
-                            metadata: false,
-                        }),
-                    },
+                let written = self.write_row(&mut statements, slice, local, &write);
+                let Err(refusal) = or_stop(written)? else {
+                    next.extend(orphans.children_of(&write));
+                    continue;
+                };
+                match refusal.obstacle {
+                    Obstacle::Unique => blocked.push((write, refusal.reason)),
+                    Obstacle::Parent(key) => orphans.wait(write, key, refusal.reason),
+                    Obstacle::Other => failures.push(refusal.of_row(write.row)),
                 }
             }
         }
@@ -133,29 +104,26 @@ impl SqliteStore {
         slice: Slice<'_>,
         local: &LocalSlice,
         write: &Write,
-    ) -> Result<Written, ProviderError> {
+    ) -> Result<(), WriteError> {
         if !self.tables[slice.table].tracking_is_open {
             let written = self.write_both(statements, slice, local, write);
-            return written.inspect_err(|_| self.undone_by(write));
+            return written.map_err(|error| error.at_row(write.row));
         }
-        self.execute("SAVEPOINT sync_row")?;
+        let savepoint = self.savepoint()?;
         let written = self.write_both(statements, slice, local, write);
-        let written = written.inspect_err(|_| self.undone_by(write))?;
-        self.execute(match written {
-            Written::Done => "RELEASE sync_row",
-            Written::Refused { .. } => "ROLLBACK TO sync_row; RELEASE sync_row",
-        })?;
-        Ok(written)
+        match written.map_err(|error| error.at_row(write.row)) {
+            Ok(()) => savepoint.release().map_err(|error| self.fail(&error))?,
+            Err(WriteError::Refused(refusal)) => {
+                savepoint.undo().map_err(|error| self.fail(&error))?;
+                return Err(refusal.into());
+            }
+            Err(stop) => return Err(stop),
+        }
+        Ok(())
     }
 
-    /// Names the row that was being written, should its error have undone the transaction.
-    fn undone_by(&self, write: &Write) {
-        if let Some(undone) = self.undone.take() {
-            self.undone.replace(Some(Undone {
-                row: Some(write.row),
-                ..undone
-            }));
-        }
+    pub(super) fn savepoint(&self) -> Result<Savepoint<'_>, ProviderError> {
+        Savepoint::open(self.db()).map_err(|error| self.fail(&error))
     }
 
     /// The base row, then the tracking row. Where that one is refused the base row is written already.
@@ -165,36 +133,28 @@ impl SqliteStore {
         slice: Slice<'_>,
         local: &LocalSlice,
         write: &Write,
-    ) -> Result<Written, ProviderError> {
+    ) -> Result<(), WriteError> {
         let table = &self.tables[slice.table];
         let row = slice.rows.row(write.row);
         let entry = local.entries.get(write.row).copied().flatten();
         let expected = entry.map(|entry| entry.local_tick);
         if table.user_triggers && self.local_tick(slice, row)? != expected {
-            return Ok(refused("a trigger has changed the row meanwhile".into()));
+            return Err(Refusal::new("a trigger has changed the row meanwhile").into());
         }
         if write.outcome.base {
             if table.user_triggers {
                 self.mark_row(slice, row)?;
             }
-            if let refused @ Written::Refused { .. } =
-                self.write_base(statements, slice, row, entry.as_ref())?
-            {
-                return Ok(refused);
-            }
+            self.write_base(statements, slice, row, entry.as_ref())?;
         }
-        if let refused @ Written::Refused { .. } =
-            self.write_tracking(statements, slice, row, entry.as_ref(), write)?
-        {
-            return Ok(refused);
-        }
+        self.write_tracking(statements, slice, row, entry.as_ref(), write)?;
         if write.outcome.base && table.user_triggers {
             return match slice.deleted {
                 true => self.note_return(slice, row),
                 false => self.note_own_change(slice, row),
             };
         }
-        Ok(Written::Done)
+        Ok(())
     }
 
     fn write_base(
@@ -203,53 +163,48 @@ impl SqliteStore {
         slice: Slice<'_>,
         row: RowRef<'_>,
         entry: Option<&LocalEntry>,
-    ) -> Result<Written, ProviderError> {
+    ) -> Result<(), WriteError> {
         let live = entry.is_some_and(|entry| entry.cells.is_some());
         let statement = match (slice.deleted, live) {
-            (true, false) => return Ok(Written::Done),
+            (true, false) => return Ok(()),
             (true, true) => {
                 if let Some(child) = self.child_of(slice.table, |statement| {
                     self.bind_row_key(statement, 1, slice, row)
                 })? {
-                    return Ok(refused(format!("rows of table {child} still refer to it")));
+                    return Err(
+                        Refusal::new(format!("rows of table {child} still refer to it")).into(),
+                    );
                 }
                 self.prepare_delete(statements, slice, row)?
             }
             (false, live) => {
-                if let refused @ Written::Refused { .. } =
-                    self.check_references(slice, row, live)?
-                {
-                    return Ok(refused);
-                }
+                self.check_references(slice, row, live)?;
                 match self.prepare_upsert(statements, slice, row, live)? {
                     Ok(statement) => statement,
-                    Err(reason) => return Ok(refused(reason)),
+                    Err(reason) => return Err(Refusal::new(reason).into()),
                 }
             }
         };
         let Some(statement) = statement else {
-            return Ok(Written::Done);
+            return Ok(());
         };
         match statement.raw_execute() {
-            Ok(0) if slice.deleted && self.is_gone(slice, row)? => Ok(Written::Done),
+            Ok(0) if slice.deleted && self.is_gone(slice, row)? => Ok(()),
             // Only RAISE(IGNORE) leaves a row out without an error.
-            Ok(0) => Ok(refused("a trigger of the table leaves it out".into())),
-            Ok(_) => Ok(Written::Done),
-            Err(error) => self.refusal(&error),
+            Ok(0) => Err(Refusal::new("a trigger of the table leaves it out").into()),
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.write_error(&error)),
         }
     }
 
     /// What an error of a write says: the database refuses the row, or the session cannot go on.
-    pub(super) fn refusal(&self, error: &rusqlite::Error) -> Result<Written, ProviderError> {
+    pub(super) fn write_error(&self, error: &rusqlite::Error) -> WriteError {
         if error.sqlite_error_code() != Some(ErrorCode::ConstraintViolation) {
-            return Err(self.fail(error));
+            return self.fail(error).into();
         }
+        let reason = error.to_string();
         if self.db().is_autocommit() {
-            self.undone.replace(Some(Undone {
-                row: None,
-                reason: error.to_string(),
-            }));
-            return Err(self.fail(error));
+            return Stop::Undone { row: None, reason }.into();
         }
         let code = error
             .sqlite_error()
@@ -258,10 +213,7 @@ impl SqliteStore {
             rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE => Obstacle::Unique,
             _ => Obstacle::Other,
         };
-        Ok(Written::Refused {
-            reason: error.to_string(),
-            obstacle,
-        })
+        Refusal { reason, obstacle }.into()
     }
 
     fn prepare_delete<'s, 'db>(
@@ -322,12 +274,12 @@ impl SqliteStore {
         slice: Slice<'_>,
         row: RowRef<'_>,
         live: bool,
-    ) -> Result<Written, ProviderError> {
+    ) -> Result<(), WriteError> {
         let references = &self.tables[slice.table].references;
         let may_move = live && !references.moved.is_empty();
         let may_miss = slice.repeated && !references.missing_parent.is_empty();
         if !may_move && !may_miss {
-            return Ok(Written::Done);
+            return Ok(());
         }
         let cells: Vec<ValueRef<'_>> = row.values().collect();
         if live {
@@ -338,9 +290,10 @@ impl SqliteStore {
                     self.bind_cells(statement, slice.table, first, (&cells, columns))
                 })?;
                 if moves {
-                    return Ok(refused(format!(
+                    return Err(Refusal::new(format!(
                         "rows of table {child} still refer to its old value"
-                    )));
+                    ))
+                    .into());
                 }
             }
         }
@@ -348,17 +301,18 @@ impl SqliteStore {
             for (index, key) in references.missing_parent.iter().enumerate() {
                 if self.misses_parent(slice.table, key, &cells)? {
                     let parent = &key.parent;
-                    return Ok(Written::Refused {
+                    let refusal = Refusal {
                         reason: format!("its parent in table {parent} is missing"),
                         obstacle: match key.within {
                             Some(_) => Obstacle::Parent(index),
                             None => Obstacle::Other,
                         },
-                    });
+                    };
+                    return Err(refusal.into());
                 }
             }
         }
-        Ok(Written::Done)
+        Ok(())
     }
 
     fn write_tracking(
@@ -368,12 +322,12 @@ impl SqliteStore {
         row: RowRef<'_>,
         entry: Option<&LocalEntry>,
         write: &Write,
-    ) -> Result<Written, ProviderError> {
+    ) -> Result<(), WriteError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         if entry.is_none()
             && let Err(reason) = self.check_key(slice, row)
         {
-            return Ok(refused(reason));
+            return Err(Refusal::new(reason).into());
         }
         let (outcome, apply) = (&write.outcome, self.applying()?);
         let tick = entry.map_or(apply.tick, |entry| {
@@ -387,7 +341,7 @@ impl SqliteStore {
             Some(_) => Change::ReplaceTracking,
         };
         let Some(statement) = statements.find(change).map_err(fail)? else {
-            return Ok(Written::Done);
+            return Ok(());
         };
         let writer = outcome
             .writer
@@ -423,29 +377,32 @@ impl SqliteStore {
         statement.raw_bind_parameter(12, tick).map_err(fail)?;
         self.bind_row_key(statement, 13, slice, row)?;
         let Err(error) = statement.raw_execute() else {
-            return Ok(Written::Done);
+            return Ok(());
         };
-        let refused = self.tracking_refusal(&error)?;
+        let refused = match self.tracking_error(&error) {
+            refused @ WriteError::Refused(_) => refused,
+            stop => return Err(stop),
+        };
         if outcome.base && !self.tables[slice.table].tracking_is_open {
             // Without triggers and indexes of others only the key itself can be in the way: of a batch that holds it twice.
             if entry.is_some() || slice.deleted {
-                return Err(self.fail(&error));
+                return Err(self.fail(&error).into());
             }
             if let Some(statement) = self.prepare_delete(statements, slice, row)? {
                 statement.raw_execute().map_err(fail)?;
             }
         }
-        Ok(refused)
+        Err(refused)
     }
 
-    /// As [`refusal`](Self::refusal), of a tracking row: no other row of the slice is in its way.
-    fn tracking_refusal(&self, error: &rusqlite::Error) -> Result<Written, ProviderError> {
-        self.refusal(error).map(|written| match written {
-            Written::Refused { reason, .. } => {
-                refused(format!("its tracking row is refused: {reason}"))
+    /// As [`write_error`](Self::write_error), of a tracking row: no other row of the slice is in its way.
+    fn tracking_error(&self, error: &rusqlite::Error) -> WriteError {
+        match self.write_error(error) {
+            WriteError::Refused(Refusal { reason, .. }) => {
+                Refusal::new(format!("its tracking row is refused: {reason}")).into()
             }
-            Written::Done => Written::Done,
-        })
+            stop => stop,
+        }
     }
 
     fn columns_of(
@@ -517,9 +474,9 @@ impl SqliteStore {
     }
 
     /// If the user's triggers put the very row back that was deleted, that is a change of this replica.
-    fn note_return(&self, slice: Slice<'_>, row: RowRef<'_>) -> Result<Written, ProviderError> {
+    fn note_return(&self, slice: Slice<'_>, row: RowRef<'_>) -> Result<(), WriteError> {
         if self.is_gone(slice, row)? {
-            return Ok(Written::Done);
+            return Ok(());
         }
         self.change_locally(slice, row, false)
     }
@@ -530,7 +487,7 @@ impl SqliteStore {
         slice: Slice<'_>,
         row: RowRef<'_>,
         dead: bool,
-    ) -> Result<Written, ProviderError> {
+    ) -> Result<(), WriteError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let sql = &self.tables[slice.table].sql.local_change;
         let mut statement = self.db().prepare_cached(sql).map_err(fail)?;
@@ -540,13 +497,13 @@ impl SqliteStore {
         statement.raw_bind_parameter(2, dead).map_err(fail)?;
         self.bind_row_key(&mut statement, 3, slice, row)?;
         match statement.raw_execute() {
-            Ok(_) => Ok(Written::Done),
-            Err(error) => self.tracking_refusal(&error),
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.tracking_error(&error)),
         }
     }
 
     /// If the user's triggers changed the very row that was written, that is a change of this replica.
-    fn note_own_change(&self, slice: Slice<'_>, row: RowRef<'_>) -> Result<Written, ProviderError> {
+    fn note_own_change(&self, slice: Slice<'_>, row: RowRef<'_>) -> Result<(), WriteError> {
         let fail = |error: rusqlite::Error| self.fail(&error);
         let (shape, table) = (&self.shapes[slice.table], &self.tables[slice.table]);
         let mut stored = sync_provider::RowSet::new(shape.columns.len());
@@ -565,7 +522,7 @@ impl SqliteStore {
             }
         }
         if !stored.is_empty() && same_content(shape, stored.row(0), row) {
-            return Ok(Written::Done);
+            return Ok(());
         }
         self.change_locally(slice, row, is_gone)
     }
@@ -577,11 +534,4 @@ fn same_content(shape: &TableShape, a: RowRef<'_>, b: RowRef<'_>) -> bool {
         .iter()
         .zip(a.values().zip(b.values()))
         .all(|(ty, (a, b))| content_eq(ty, a, b))
-}
-
-fn refused(reason: String) -> Written {
-    Written::Refused {
-        reason,
-        obstacle: Obstacle::Other,
-    }
 }
