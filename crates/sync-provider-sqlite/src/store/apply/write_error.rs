@@ -1,7 +1,11 @@
 //! How writing rows goes wrong: a row is refused and the others go on, or nobody goes on.
 
+use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
 use sync_provider::ProviderError;
 use sync_relational::RowFailure;
+
+use crate::store::open_scope::OpenScope;
 
 /// Why one row is not written.
 #[derive(Debug)]
@@ -32,7 +36,7 @@ pub(super) enum Obstacle {
 
 /// Why no further row of a transaction can be written.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(in crate::store) enum Stop {
     /// The transaction is gone: `RAISE(ROLLBACK)` in a trigger, or a constraint declared with `ON CONFLICT ROLLBACK`.
     Undone {
         /// Index of the row in its slice that was being written.
@@ -72,6 +76,25 @@ impl WriteError {
             other => other,
         }
     }
+}
+
+/// What an error of a write says: the database refuses the row, or has undone the transaction, or the session cannot go on.
+pub(super) fn write_error(scope: OpenScope<'_>, error: &rusqlite::Error) -> WriteError {
+    if error.sqlite_error_code() != Some(ErrorCode::ConstraintViolation) {
+        return scope.fail(error).into();
+    }
+    let reason = error.to_string();
+    if scope.db().is_autocommit() {
+        return Stop::Undone { row: None, reason }.into();
+    }
+    let code = error
+        .sqlite_error()
+        .map_or(0, |failure| failure.extended_code);
+    let obstacle = match code {
+        SQLITE_CONSTRAINT_UNIQUE => Obstacle::Unique,
+        _ => Obstacle::Other,
+    };
+    Refusal { reason, obstacle }.into()
 }
 
 /// Tells a refusal, which its caller deals with, from what ends the writing.
