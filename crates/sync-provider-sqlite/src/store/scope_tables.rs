@@ -6,14 +6,13 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use sync_decision::TableShape;
 use sync_knowledge::ReplicaId;
-use sync_relational::{Circles, Lens, Scope};
+use sync_relational::{Circles, Lens, Link, Scope};
 
 use crate::catalog;
 use crate::connection::{Database, schema_version};
 use crate::error::{self, At, SqliteError};
 use crate::ident::ident;
 use crate::metadata::{self, StoredScope};
-use crate::store::apply::foreign_key_cycles;
 use crate::store::sql::scope::ScopeSql;
 use crate::store::table::{Table, read_key_equality, table_info};
 
@@ -65,7 +64,7 @@ impl ScopeTables {
                 description: stored.description,
                 attributes: true,
             },
-            cycles: foreign_key_cycles::insert::cycles(&tables, &shapes),
+            cycles: cycles(&tables, &shapes),
             shapes,
             tables,
             sql: ScopeSql::new(&stored.store),
@@ -85,6 +84,34 @@ impl ScopeTables {
         let mut tables = self.tables.iter();
         tables.position(|table| table.sql.base.eq_ignore_ascii_case(quoted))
     }
+}
+
+/// The cycles of foreign keys among a scope's tables.
+fn cycles(tables: &[Table], shapes: &[TableShape]) -> Circles {
+    let mut links = Vec::new();
+    for (child, table) in tables.iter().enumerate() {
+        for (number, key) in table.references.missing_parent.iter().enumerate() {
+            let name = ident(&key.parent);
+            let mut own = tables.iter();
+            let parent = own.position(|own| own.sql.base.eq_ignore_ascii_case(&name));
+            let Some(parent) = parent else { continue };
+            let position = |name: &String| {
+                let columns = &shapes[parent].columns;
+                columns
+                    .iter()
+                    .position(|own| own.eq_ignore_ascii_case(name))
+            };
+            let to: Option<Vec<usize>> = key.to.iter().map(position).collect();
+            links.extend(to.map(|to| Link {
+                child,
+                number,
+                parent,
+                from: key.from.clone(),
+                to,
+            }));
+        }
+    }
+    Circles::of(links)
 }
 
 /// Only databases provisioned by us have the tick counter that the provider lives on.

@@ -10,7 +10,7 @@ use crate::store::apply::violations::any_violation;
 use crate::store::keys::bind_key;
 use crate::store::open_scope::OpenScope;
 use crate::store::readable::push_key;
-use crate::store::sql::references::{touched_child_queries, touched_orphan_queries};
+use crate::store::sql::referring_rows::{touched_child_queries, touched_orphan_queries};
 
 pub(in crate::store) fn is_violation(error: &rusqlite::Error) -> bool {
     error

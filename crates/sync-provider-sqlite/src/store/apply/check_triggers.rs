@@ -22,7 +22,7 @@ use crate::store::apply::slice::write_all;
 use crate::store::apply::violations::{Violation, each_violation};
 use crate::store::apply::write_error::Stop;
 use crate::store::open_scope::OpenScope;
-use crate::store::sql::references::came_by_rowid;
+use crate::store::sql::referring_rows::came_by_rowid;
 
 /// The violations there are, by a digest of each, and how often.
 struct Violations {

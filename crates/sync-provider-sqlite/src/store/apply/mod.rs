@@ -3,7 +3,7 @@
 mod applied_table;
 mod breach;
 mod check_triggers;
-pub(super) mod foreign_key_cycles;
+mod foreign_key_cycles;
 mod local;
 mod orphans;
 mod row;

@@ -18,7 +18,7 @@ use crate::store::apply::stored_keys::{RowKey, keys, stored_key};
 use crate::store::apply::write_error::{Stop, or_stop};
 use crate::store::keys::bind_key;
 use crate::store::open_scope::OpenScope;
-use crate::store::sql::references::child_key_queries;
+use crate::store::sql::referring_rows::child_key_queries;
 
 /// Deletions that were refused while other rows referred to the row.
 #[derive(Clone, Debug, Default)]

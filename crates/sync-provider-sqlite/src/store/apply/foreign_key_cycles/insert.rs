@@ -3,44 +3,13 @@
 //! Those that want nobody else are written without a look at their parents; the commit looks at all foreign keys. One slice closes a cycle;
 //! its rows of other slices come once more, since these got through, and find their parents.
 
-use sync_decision::TableShape;
 use sync_metadata::ValueRef;
 use sync_provider::ProviderError;
-use sync_relational::{Circles, Link, RowFailure, RowName, Slice, Write};
+use sync_relational::{Circles, RowFailure, RowName, Slice, Write};
 
-use crate::ident::ident;
 use crate::store::apply::row::RowWriter;
 use crate::store::apply::write_error::{Stop, or_stop};
 use crate::store::open_scope::OpenScope;
-use crate::store::table::Table;
-
-/// The cycles of foreign keys among a scope's tables.
-pub(in crate::store) fn cycles(tables: &[Table], shapes: &[TableShape]) -> Circles {
-    let mut links = Vec::new();
-    for (child, table) in tables.iter().enumerate() {
-        for (number, key) in table.references.missing_parent.iter().enumerate() {
-            let name = ident(&key.parent);
-            let mut own = tables.iter();
-            let parent = own.position(|own| own.sql.base.eq_ignore_ascii_case(&name));
-            let Some(parent) = parent else { continue };
-            let position = |name: &String| {
-                let columns = &shapes[parent].columns;
-                columns
-                    .iter()
-                    .position(|own| own.eq_ignore_ascii_case(name))
-            };
-            let to: Option<Vec<usize>> = key.to.iter().map(position).collect();
-            links.extend(to.map(|to| Link {
-                child,
-                number,
-                parent,
-                from: key.from.clone(),
-                to,
-            }));
-        }
-    }
-    Circles::of(links)
-}
 
 /// Writes those of the rows that failed which, with rows of other slices, want nobody but each other; gives those that still fail. The writer is for
 /// this alone.

@@ -3,4 +3,4 @@
 //! Both parts are for rows that come again by key, where each constraint is checked row by row. The first time the commit checks them all.
 
 pub(super) mod delete;
-pub(in crate::store) mod insert;
+pub(super) mod insert;
