@@ -106,3 +106,8 @@ impl Database {
         Ok(result)
     }
 }
+
+/// Moves with every change of the schema.
+pub(crate) fn schema_version(db: &Connection) -> rusqlite::Result<i64> {
+    db.pragma_query_value(None, "schema_version", |row| row.get(0))
+}

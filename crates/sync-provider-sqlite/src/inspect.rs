@@ -130,7 +130,7 @@ impl ReplicaReader for SqliteReader {
     }
 
     async fn knowledge_bytes(&mut self) -> Result<(Option<Vec<u8>>, Tick), ProviderError> {
-        self.store.knowledge_and_tick()
+        self.store.snapshot().knowledge_and_tick()
     }
 
     async fn visit(
@@ -139,7 +139,7 @@ impl ReplicaReader for SqliteReader {
         show: &mut (dyn for<'r> FnMut(Result<ReplicaRow<'r>, UnreadableRow>) + Send),
     ) -> Result<(), ProviderError> {
         let mut rows = [RowSet::default(), RowSet::default()];
-        self.store.visit_rows(table, &mut rows, show)
+        self.store.snapshot().visit_rows(table, &mut rows, show)
     }
 
     async fn visit_untracked(
@@ -147,7 +147,7 @@ impl ReplicaReader for SqliteReader {
         table: usize,
         show: &mut (dyn for<'r> FnMut(UntrackedRow<'r>) + Send),
     ) -> Result<(), ProviderError> {
-        self.store.visit_untracked_rows(table, show)
+        self.store.snapshot().visit_untracked_rows(table, show)
     }
 }
 

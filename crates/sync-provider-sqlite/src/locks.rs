@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode};
 use sync_relational::Patience;
 
-use crate::store::schema_version;
+use crate::connection::schema_version;
 
 /// The part of the busy time-out that [`Patience::Part`] is on average.
 const PART: u32 = 16;

@@ -3,18 +3,17 @@
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Row, Statement};
 use sync_decision::{RowFacts, TableShape};
-use sync_metadata::{TrackingRow, ValueRef};
 use sync_provider::{ProviderError, RowSet};
-use sync_relational::{Attributes, Cursor, Needed, Page, Scan};
+use sync_relational::{Cursor, Needed, Page, Scan};
 
-use crate::cells::{Bound, bind};
-use crate::store::SqliteStore;
+use crate::store::enumeration::Snapshot;
+use crate::store::keys::bind_own_key;
 use crate::store::readable::{self, Unreadable, push_cells, push_key};
-use crate::store::sql::TRACKING_WIDTH;
-use crate::types::Affinity;
+use crate::store::sql::table::TRACKING_WIDTH;
+use crate::store::tracking_row::{other_columns, update_columns};
 
-impl SqliteStore {
-    pub(super) fn scan_page(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
+impl Snapshot<'_> {
+    pub(in crate::store) fn scan_page(&self, scan: Scan<'_>) -> Result<Page, ProviderError> {
         let everything = scan.selection.is_first() && scan.floor == 0 && !scan.deleted;
         // A part goes on as it began.
         let in_key_order = match &scan.after {
@@ -31,28 +30,34 @@ impl SqliteStore {
     /// Whether the destination needs the first row of a table. If so it most likely needs them all, and the order of keys is the order in
     /// which rows lie on both sides; if not, the table most likely came from there, and no base row need be looked at.
     fn first_is_needed(&self, scan: &Scan<'_>) -> Result<bool, ProviderError> {
-        let fail = |error: rusqlite::Error| self.fail(&error);
-        let shape = &self.shapes[scan.table];
-        let sql = &self.tables[scan.table].sql.all[0];
-        let mut statement = self.db().prepare_cached(sql).map_err(fail)?;
+        let fail = |error: rusqlite::Error| self.scope.fail(&error);
+        let shape = self.scope.shape(scan.table);
+        let sql = &self.scope.table(scan.table).sql.all[0];
+        let mut statement = self.scope.db().prepare_cached(sql).map_err(fail)?;
         let mut rows = statement.raw_query();
         let Some(row) = rows.next().map_err(fail)? else {
             return Ok(true);
         };
         let tracking = update_columns(row, shape.key.len()).map_err(fail)?;
         let mut needed = Needed::new(scan.selection, shape);
-        Ok(needs(&mut needed, shape, self.lens.facts(&tracking), row))
+        Ok(needs(
+            &mut needed,
+            shape,
+            self.scope.tables.lens.facts(&tracking),
+            row,
+        ))
     }
 
     /// The rows above a tick, in the order of ticks. Live rows are looked up one by one.
-    fn scan_above(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
-        let fail = |error: rusqlite::Error| self.fail(&error);
-        let table = &self.tables[scan.table];
-        let shape = &self.shapes[scan.table];
+    fn scan_above(&self, scan: Scan<'_>) -> Result<Page, ProviderError> {
+        let fail = |error: rusqlite::Error| self.scope.fail(&error);
+        let table = self.scope.table(scan.table);
+        let shape = self.scope.shape(scan.table);
         let keys = shape.key.len();
         let sql = &table.sql.above[usize::from(scan.deleted)][usize::from(scan.after.is_some())];
-        let mut statement = self.db().prepare_cached(sql).map_err(fail)?;
+        let mut statement = self.scope.db().prepare_cached(sql).map_err(fail)?;
         let mut base = self
+            .scope
             .db()
             .prepare_cached(&table.sql.base_row)
             .map_err(fail)?;
@@ -85,12 +90,13 @@ impl SqliteStore {
     }
 
     /// All live rows, in the order of keys.
-    fn scan_all(&mut self, scan: Scan<'_>) -> Result<Page, ProviderError> {
-        let fail = |error: rusqlite::Error| self.fail(&error);
-        let table = &self.tables[scan.table];
-        let shape = &self.shapes[scan.table];
+    fn scan_all(&self, scan: Scan<'_>) -> Result<Page, ProviderError> {
+        let fail = |error: rusqlite::Error| self.scope.fail(&error);
+        let table = self.scope.table(scan.table);
+        let shape = self.scope.shape(scan.table);
         let (cells, width) = (shape.key.len() + TRACKING_WIDTH, shape.columns.len());
         let mut statement = self
+            .scope
             .db()
             .prepare_cached(&table.sql.all[usize::from(scan.after.is_some())])
             .map_err(fail)?;
@@ -115,8 +121,8 @@ impl SqliteStore {
         order: Order,
         mut take: impl FnMut(&Row<'_>, &mut RowSet) -> Result<Taken, ProviderError>,
     ) -> Result<Page, ProviderError> {
-        let fail = |error: rusqlite::Error| self.fail(&error);
-        let shape = &self.shapes[scan.table];
+        let fail = |error: rusqlite::Error| self.scope.fail(&error);
+        let shape = self.scope.shape(scan.table);
         let keys = shape.key.len();
         let mut page = Page::new(if scan.deleted {
             keys
@@ -129,11 +135,18 @@ impl SqliteStore {
             page.examined += 1;
             // A row that is not needed is not read further than it takes to know that.
             let mut tracking = update_columns(row, keys).map_err(fail)?;
-            if needs(&mut needed, shape, self.lens.facts(&tracking), row) {
+            if needs(
+                &mut needed,
+                shape,
+                self.scope.tables.lens.facts(&tracking),
+                row,
+            ) {
                 let attributes = other_columns(&mut tracking, row, keys).map_err(fail)?;
-                let facts = self.lens.facts(&tracking);
+                let facts = self.scope.tables.lens.facts(&tracking);
                 match take(row, &mut page.rows)? {
-                    Taken::Row => page.push_head(facts, self.lens.written(&tracking, attributes)),
+                    Taken::Row => {
+                        page.push_head(facts, self.scope.tables.lens.written(&tracking, attributes))
+                    }
                     Taken::Nothing => page.orphans += 1,
                     Taken::Unreadable(cell) => leave_out(&mut page, shape, row, facts, cell),
                 }
@@ -214,95 +227,4 @@ fn cursor(tick: i64, row: &Row<'_>, shape: &TableShape) -> Option<Cursor> {
     let mut key = RowSet::new(shape.key.len());
     push_key(row, 0, &mut key, shape).ok()?;
     Some(Cursor { tick, key })
-}
-
-/// Binds the cells of a key by which a row is looked up, which came from this database or from another one.
-///
-/// A value that the column cannot store has no row here: it is bound as NULL, which equals nothing. SQLite itself would convert it as it
-/// compares, and find the row of another key. What cannot be stored is refused by name when it is written.
-pub(super) fn bind_key<'v>(
-    statement: &mut Statement<'_>,
-    first: usize,
-    key: impl Iterator<Item = ValueRef<'v>>,
-    shape: &TableShape,
-    affinities: &[Affinity],
-) -> Result<(), ProviderError> {
-    for (offset, (value, &column)) in key.zip(&shape.key).enumerate() {
-        let bound = bind(value, &shape.types[column], affinities[column]).unwrap_or(Bound::Null);
-        bind_cell(statement, first + offset, &bound, shape, column)?;
-    }
-    Ok(())
-}
-
-/// Binds the cells of a key that was read in this very database, as they are: to go on behind it.
-fn bind_own_key<'v>(
-    statement: &mut Statement<'_>,
-    first: usize,
-    key: impl Iterator<Item = ValueRef<'v>>,
-    shape: &TableShape,
-) -> Result<(), ProviderError> {
-    for (offset, (value, &column)) in key.zip(&shape.key).enumerate() {
-        // No column of this affinity converts anything.
-        let bound = bind(value, &shape.types[column], Affinity::Blob).unwrap_or(Bound::Null);
-        bind_cell(statement, first + offset, &bound, shape, column)?;
-    }
-    Ok(())
-}
-
-fn bind_cell(
-    statement: &mut Statement<'_>,
-    index: usize,
-    bound: &Bound<'_>,
-    shape: &TableShape,
-    column: usize,
-) -> Result<(), ProviderError> {
-    statement.raw_bind_parameter(index, bound).map_err(|error| {
-        let object = format!(
-            "key column {} of table {}",
-            shape.columns[column], shape.global_name
-        );
-        ProviderError::malformed(object, error.to_string())
-    })
-}
-
-/// The tracking row in the columns from `at` on.
-pub(super) fn tracking_row(
-    row: &Row<'_>,
-    at: usize,
-) -> rusqlite::Result<(TrackingRow, Attributes)> {
-    let mut tracking = update_columns(row, at)?;
-    let attributes = other_columns(&mut tracking, row, at)?;
-    Ok((tracking, attributes))
-}
-
-/// The columns that the version of the last update is made of.
-fn update_columns(row: &Row<'_>, at: usize) -> rusqlite::Result<TrackingRow> {
-    Ok(TrackingRow {
-        update_scope_local_id: row.get(at)?,
-        scope_update_peer_key: row.get(at + 1)?,
-        scope_update_peer_timestamp: row.get(at + 2)?,
-        local_update_peer_key: row.get(at + 3)?,
-        local_update_peer_timestamp: row.get(at + 4)?,
-        restore_timestamp: row.get(at + 11)?,
-        ..TrackingRow::default()
-    })
-}
-
-/// The rest of a tracking row.
-fn other_columns(
-    tracking: &mut TrackingRow,
-    row: &Row<'_>,
-    at: usize,
-) -> rusqlite::Result<Attributes> {
-    tracking.create_scope_local_id = row.get(at + 5)?;
-    tracking.scope_create_peer_key = row.get(at + 6)?;
-    tracking.scope_create_peer_timestamp = row.get(at + 7)?;
-    tracking.local_create_peer_key = row.get(at + 8)?;
-    tracking.local_create_peer_timestamp = row.get(at + 9)?;
-    tracking.tombstone = row.get(at + 10)?;
-    tracking.last_change = row.get(at + 12)?;
-    Ok(Attributes {
-        write_time: row.get(at + 13)?,
-        writer: row.get(at + 14)?,
-    })
 }

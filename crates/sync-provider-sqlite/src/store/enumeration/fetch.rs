@@ -1,34 +1,17 @@
 //! Rows by key, for a destination that asks for them.
 
 use sync_provider::{ProviderError, RowSet};
-use sync_relational::{Attempt, Fetch, Fetched, Needed, Page, Patience};
+use sync_relational::{Fetch, Fetched, Needed, Page};
 
-use crate::locks::is_busy;
-use crate::store::SqliteStore;
+use crate::store::enumeration::Snapshot;
+use crate::store::keys::bind_key;
 use crate::store::readable::push_cells;
-use crate::store::scan::{bind_key, tracking_row};
+use crate::store::tracking_row::tracking_row;
 
-impl SqliteStore {
-    /// In the snapshot that is open or, where none is, in one that ends with the call.
-    pub(super) fn fetch_rows(
-        &mut self,
-        fetch: &Fetch<'_>,
-    ) -> Result<Attempt<Fetched>, ProviderError> {
-        if !self.db().is_autocommit() {
-            return self.look_up(fetch).map(Attempt::Done);
-        }
-        let found = match self.locks.snapshot(self.db(), Patience::Part) {
-            Ok(()) => self.look_up(fetch).map(Attempt::Done),
-            Err(error) if is_busy(&error) => Ok(Attempt::Busy(self.fail(&error))),
-            Err(error) => Err(self.fail(&error)),
-        };
-        self.undo()?;
-        found
-    }
-
-    fn look_up(&self, fetch: &Fetch<'_>) -> Result<Fetched, ProviderError> {
-        let fail = |error: rusqlite::Error| self.fail(&error);
-        let (shape, own) = (&self.shapes[fetch.table], &self.tables[fetch.table]);
+impl Snapshot<'_> {
+    pub(in crate::store) fn look_up(&self, fetch: &Fetch<'_>) -> Result<Fetched, ProviderError> {
+        let fail = |error: rusqlite::Error| self.scope.fail(&error);
+        let (shape, own) = (self.scope.shape(fetch.table), self.scope.table(fetch.table));
         let mut found = Fetched {
             deleted: Page::new(shape.key.len()),
             live: Page::new(shape.columns.len()),
@@ -36,10 +19,15 @@ impl SqliteStore {
         };
         let mut needed = Needed::new(fetch.selection, shape);
         let mut statement = self
+            .scope
             .db()
             .prepare_cached(&own.sql.tracking_row)
             .map_err(fail)?;
-        let mut base = self.db().prepare_cached(&own.sql.base_row).map_err(fail)?;
+        let mut base = self
+            .scope
+            .db()
+            .prepare_cached(&own.sql.base_row)
+            .map_err(fail)?;
         for (index, key) in fetch.keys.iter().enumerate().skip(fetch.first) {
             bind_key(&mut statement, 1, key.values(), shape, &own.affinities)?;
             let mut rows = statement.raw_query();
@@ -47,7 +35,7 @@ impl SqliteStore {
                 continue;
             };
             let (tracking, attributes) = tracking_row(row, 0).map_err(fail)?;
-            let facts = self.lens.facts(&tracking);
+            let facts = self.scope.tables.lens.facts(&tracking);
             if !needed.is(facts, key.values()) {
                 continue;
             }
@@ -75,7 +63,7 @@ impl SqliteStore {
                 }
                 &mut found.live
             };
-            page.push_head(facts, self.lens.written(&tracking, attributes));
+            page.push_head(facts, self.scope.tables.lens.written(&tracking, attributes));
             let bytes = found.deleted.bytes() + found.live.bytes();
             if bytes >= fetch.budget {
                 let too_many = bytes > fetch.budget && before > 0;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use sync_metadata::ValueRef;
 use sync_relational::{RowFailure, Slice, Write};
 
-use crate::store::foreign_keys::MissingParent;
+use crate::store::sql::references::MissingParent;
 
 /// The rows that wait for a parent.
 pub(super) struct Orphans<'a> {

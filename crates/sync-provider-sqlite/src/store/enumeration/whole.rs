@@ -1,41 +1,28 @@
 //! Reading a whole replica, for a look that changes nothing.
 
-use std::path::Path;
-use std::time::Duration;
-
 use sync_knowledge::Tick;
 use sync_provider::{ProviderError, RowSet};
 use sync_relational::{ReplicaRow, UnreadableRow, UntrackedRow};
 
-use crate::connection::Access;
-use crate::store::SqliteStore;
+use crate::store::enumeration::Snapshot;
 use crate::store::readable::{push_cells, push_key};
-use crate::store::scan::tracking_row;
-use crate::store::sql::TRACKING_WIDTH;
+use crate::store::sql::table::TRACKING_WIDTH;
+use crate::store::tracking_row::tracking_row;
 
-impl SqliteStore {
-    /// Opens the store for reading only, in one snapshot.
-    pub(crate) fn open_to_read(
-        path: &Path,
-        scope: Option<&str>,
-        busy_timeout: Duration,
-    ) -> Result<Self, ProviderError> {
-        let store = Self::open_as(path, scope, busy_timeout, Access::Read)?;
-        store
-            .db()
-            .execute_batch("BEGIN")
-            .map_err(|error| store.fail(&error))?;
-        Ok(store)
-    }
-
+impl Snapshot<'_> {
     pub(crate) fn knowledge_and_tick(&self) -> Result<(Option<Vec<u8>>, Tick), ProviderError> {
-        let state = self.read_state().map_err(|error| self.fail(&error))?;
+        let state = self
+            .scope
+            .row()
+            .map_err(|error| self.scope.fail(&error))?
+            .state;
         let mut tick = state.mark;
-        for table in &self.tables {
+        for table in &self.scope.tables.tables {
             let greatest: Option<i64> = self
+                .scope
                 .db()
                 .query_row(&table.sql.greatest_tick, [], |row| row.get(0))
-                .map_err(|error| self.fail(&error))?;
+                .map_err(|error| self.scope.fail(&error))?;
             tick = tick.max(
                 greatest
                     .and_then(|tick| u64::try_from(tick).ok())
@@ -51,12 +38,12 @@ impl SqliteStore {
         buffers: &mut [RowSet; 2],
         show: &mut (dyn for<'r> FnMut(Result<ReplicaRow<'r>, UnreadableRow>) + Send),
     ) -> Result<(), ProviderError> {
-        let fail = |error: rusqlite::Error| self.fail(&error);
-        let (shape, own) = (&self.shapes[table], &self.tables[table]);
+        let fail = |error: rusqlite::Error| self.scope.fail(&error);
+        let (shape, own) = (self.scope.shape(table), self.scope.table(table));
         let (keys, width) = (shape.key.len(), shape.columns.len());
         *buffers = [RowSet::new(keys), RowSet::new(width)];
         let [key, cells] = buffers;
-        let mut statement = self.db().prepare(&own.sql.everything).map_err(fail)?;
+        let mut statement = self.scope.db().prepare(&own.sql.everything).map_err(fail)?;
         let mut rows = statement.query([]).map_err(fail)?;
         while let Some(row) = rows.next().map_err(fail)? {
             key.clear();
@@ -76,7 +63,7 @@ impl SqliteStore {
             }
             show(Ok(ReplicaRow {
                 key: key.row(0),
-                facts: self.lens.facts(&tracking),
+                facts: self.scope.tables.lens.facts(&tracking),
                 cells: live.then(|| cells.row(0)),
             }));
         }
@@ -88,15 +75,16 @@ impl SqliteStore {
         table: usize,
         show: &mut (dyn for<'r> FnMut(UntrackedRow<'r>) + Send),
     ) -> Result<(), ProviderError> {
-        let fail = |error: rusqlite::Error| self.fail(&error);
-        let shape = &self.shapes[table];
+        let fail = |error: rusqlite::Error| self.scope.fail(&error);
+        let shape = self.scope.shape(table);
         let (mut key, mut cells) = (
             RowSet::new(shape.key.len()),
             RowSet::new(shape.columns.len()),
         );
         let mut statement = self
+            .scope
             .db()
-            .prepare(&self.tables[table].sql.untracked)
+            .prepare(&self.scope.table(table).sql.untracked)
             .map_err(fail)?;
         let mut rows = statement.query([]).map_err(fail)?;
         while let Some(row) = rows.next().map_err(fail)? {

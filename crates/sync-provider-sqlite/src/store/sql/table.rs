@@ -7,43 +7,47 @@ use crate::ident::{bound, holders, ident, join, list, pairs};
 use crate::names::TableObjects;
 
 /// Columns read of a tracking row: Microsoft's, then ours.
-pub(super) const TRACKING_WIDTH: usize = TRACKING_COLUMNS.len() + 2;
+pub(in crate::store) const TRACKING_WIDTH: usize = TRACKING_COLUMNS.len() + 2;
 
 #[derive(Debug)]
-pub(super) struct TableSql {
-    pub(super) is_empty: String,
-    pub(super) base: String,
-    pub(super) keys: Vec<String>,
+pub(in crate::store) struct TableSql {
+    pub(in crate::store) is_empty: String,
+    pub(in crate::store) base: String,
+    pub(in crate::store) keys: Vec<String>,
     /// Live rows or tombstones above a tick: `[live, deleted]`, each from the start and behind a cursor. Key columns, then the tracking row.
-    pub(super) above: [[String; 2]; 2],
+    pub(in crate::store) above: [[String; 2]; 2],
     /// All live rows in key order, with their base cells: from the start and behind a key. Key columns, tracking row, base cells, then
     /// whether there is a base row.
-    pub(super) all: [String; 2],
+    pub(in crate::store) all: [String; 2],
     /// As `all` from the start, tombstones included.
-    pub(super) everything: String,
+    pub(in crate::store) everything: String,
     /// Rows that no live tracking row stands for: key columns, then all.
-    pub(super) untracked: String,
-    pub(super) tracking_row: String,
-    pub(super) base_row: String,
-    pub(super) insert_base: String,
+    pub(in crate::store) untracked: String,
+    pub(in crate::store) tracking_row: String,
+    pub(in crate::store) base_row: String,
+    pub(in crate::store) insert_base: String,
     /// The columns by key, key columns left out unless `respells`; `None` where there are none.
-    pub(super) update_base: Option<String>,
+    pub(in crate::store) update_base: Option<String>,
     /// Equal keys may be spelt differently, so that an update writes the key too.
-    pub(super) respells: bool,
-    pub(super) delete_base: String,
-    pub(super) insert_tracking: String,
-    pub(super) update_tracking: String,
-    pub(super) update_tracking_and_creation: String,
-    pub(super) local_change: String,
-    pub(super) greatest_tick: String,
-    pub(super) any_from_tick: String,
-    pub(super) key_text: String,
+    pub(in crate::store) respells: bool,
+    pub(in crate::store) delete_base: String,
+    pub(in crate::store) insert_tracking: String,
+    pub(in crate::store) update_tracking: String,
+    pub(in crate::store) update_tracking_and_creation: String,
+    pub(in crate::store) local_change: String,
+    pub(in crate::store) greatest_tick: String,
+    pub(in crate::store) any_from_tick: String,
+    /// Names the very row that is written, by its key.
+    pub(in crate::store) mark_row: String,
+    /// The key as it is spelled here.
+    pub(in crate::store) stored_key: String,
 }
 
 impl TableSql {
-    pub(super) fn new(
+    pub(in crate::store) fn new(
         name: &str,
         objects: &TableObjects,
+        tick: &str,
         shape: &TableShape,
         respells: bool,
         user_triggers: bool,
@@ -104,6 +108,8 @@ impl TableSql {
              local_update_peer_key = 0, local_update_peer_timestamp = ?4, sync_row_is_tombstone = ?5, restore_timestamp = NULL, \
              last_change_datetime = ?6, sync_write_time = ?7, sync_writer = ?8"
         );
+        let key_text: Vec<String> = (1..=n).map(|n| format!("quote(?{n})")).collect();
+        let key_text = key_text.join(" || ',' || ");
         TableSql {
             is_empty: format!(
                 "SELECT NOT EXISTS (SELECT 1 FROM {tracking}) AND NOT EXISTS (SELECT 1 FROM {base})"
@@ -170,10 +176,8 @@ impl TableSql {
             any_from_tick: format!(
                 "SELECT EXISTS (SELECT 1 FROM {tracking} WHERE local_update_peer_timestamp >= ?1)"
             ),
-            key_text: (1..=n)
-                .map(|n| format!("quote(?{n})"))
-                .collect::<Vec<_>>()
-                .join(" || ',' || "),
+            mark_row: format!("UPDATE {} SET applying_key = {key_text}", ident(tick)),
+            stored_key: format!("SELECT {tkeys} FROM {base} t WHERE {}", by_key(1)),
             base,
             keys,
         }

@@ -5,7 +5,7 @@
 
 use rusqlite::{CachedStatement, Connection, Statement};
 
-use crate::store::sql::TableSql;
+use crate::store::sql::table::TableSql;
 
 /// What a statement does to one row. All but the inserts name it by its key.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
