@@ -111,6 +111,26 @@ fn a_cycle_that_is_deleted() {
     }
 }
 
+/// A cycle stays as a whole while a row outside the scope refers to one of its rows: SQLite would take that along.
+#[test]
+fn a_cycle_that_a_row_outside_refers_to() {
+    let schema = "CREATE TABLE a (id INTEGER PRIMARY KEY, b INTEGER REFERENCES b); CREATE TABLE b (id INTEGER PRIMARY KEY, a INTEGER NOT NULL REFERENCES a)";
+    let (a, b) = Db::pair(
+        schema,
+        "INSERT INTO a VALUES (1, 1); INSERT INTO b VALUES (1, 1)",
+    );
+    b.execute(
+        "CREATE TABLE outside (id INTEGER PRIMARY KEY, a INTEGER REFERENCES a ON DELETE CASCADE); \
+         INSERT INTO outside VALUES (1, 1)",
+    );
+    a.execute("UPDATE a SET b = NULL; DELETE FROM b; DELETE FROM a");
+    assert_eq!(upload(&a, &b).up(), (0, 2));
+    assert_eq!(b.query("SELECT * FROM outside"), ["1|1"]);
+    b.execute("DELETE FROM outside");
+    assert_eq!(upload(&a, &b).up(), (2, 0));
+    assert_same(&a, &b);
+}
+
 #[test]
 fn child_tables_that_come_first() {
     // In the order of the scope the child stands before its parent.
