@@ -1,4 +1,4 @@
-//! The one place that reads a clock. Clocks are shown to people; nothing depends on them.
+//! The one place that reads the clock for a session. Times are shown to people; nothing depends on them.
 
 use std::time::SystemTime;
 

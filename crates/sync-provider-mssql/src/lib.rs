@@ -1,4 +1,4 @@
-//! The SQL Server provider of syncdb, in development.
+//! The SQL Server provider of syncdb: provisioning, change tracking by triggers, and a provider over slices or procedures.
 //!
 //! # Connections of one's own
 //!

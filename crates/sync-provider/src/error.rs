@@ -70,7 +70,7 @@ pub enum ProviderError {
         /// What the user can do.
         remedy: String,
     },
-    /// The session was cancelled; nothing of the current direction is visible.
+    /// The session was cancelled; nothing is visible of the current direction since its last [`Next::CommittedSoFar`](crate::Next::CommittedSoFar).
     #[error("the session was cancelled; nothing of the direction under way was applied")]
     Cancelled,
 }

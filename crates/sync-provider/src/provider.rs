@@ -72,7 +72,8 @@ pub trait SyncProvider: Send + Sync {
     /// A commit that fails is no error of this call but [`Next::Unanswered`](crate::Next::Unanswered): it may have come through.
     ///
     /// # Errors
-    /// The batch does not fit the scope or the database fails; nothing of the direction stays then.
+    /// The batch is out of place or does not fit the scope, or the database fails; nothing of the direction stays then since its last
+    /// [`Next::CommittedSoFar`](crate::Next::CommittedSoFar).
     async fn process_change_batch(
         &self,
         call: Call,
