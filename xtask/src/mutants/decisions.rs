@@ -23,6 +23,18 @@ struct Suite {
 /// From fast to slow.
 const SUITES: &[Suite] = &[
     Suite {
+        name: "sync-provider",
+        package: "sync-provider",
+        cargo: &["--lib"],
+        tests: &[],
+    },
+    Suite {
+        name: "sync-relational",
+        package: "sync-relational",
+        cargo: &["--lib"],
+        tests: &["session"],
+    },
+    Suite {
         name: "sync-decision",
         package: "sync-decision",
         cargo: &["--lib", "--test=verdicts"],

@@ -18,11 +18,13 @@ type Broken = &'static [(&'static str, &'static str, &'static str)];
 
 /// All of them, in the order of the decision table, of what becomes of a decision, and of what is learned.
 pub(super) fn all() -> Vec<Rule> {
-    let files: [(&str, Broken); 8] = [
+    let files: [(&str, Broken); 10] = [
         ("sync-decision/src/decide.rs", DECIDE),
         ("sync-decision/src/settlement.rs", SETTLEMENT),
         ("sync-decision/src/winner.rs", WINNER),
         ("sync-provider/src/policy.rs", POLICY),
+        ("sync-provider/src/call.rs", CALL),
+        ("sync-relational/src/session.rs", PLACE),
         ("sync-decision/src/verdict.rs", VERDICT),
         ("sync-decision/src/learn.rs", LEARN),
         ("sync-decision/src/select.rs", SELECT),
@@ -39,6 +41,57 @@ pub(super) fn all() -> Vec<Rule> {
     };
     files.into_iter().flat_map(of_file).collect()
 }
+
+const CALL: Broken = &[
+    (
+        "a call that comes again is answered, and not carried out again",
+        "Some(answer) if number == self.last => Ok(Turn::Repeated(answer.clone())),",
+        "Some(_) if number == self.last => Ok(Turn::Next),",
+    ),
+    (
+        "a call that leaves others out is refused",
+        "number.checked_sub(1) == Some(self.last)",
+        "number > self.last",
+    ),
+    (
+        "a call from before the last one is refused",
+        "Some(answer) if number == self.last =>",
+        "Some(answer) if number <= self.last =>",
+    ),
+];
+
+const PLACE: Broken = &[
+    (
+        "a batch that leaves one out is refused",
+        "self.sequence.checked_add(1) == Some(batch.sequence)",
+        "self.sequence < batch.sequence",
+    ),
+    (
+        "… and one of another series",
+        "batch.series == self.series && self.sequence",
+        "self.sequence",
+    ),
+    (
+        "what was asked for is of a later series",
+        "batch.sequence == 0 && batch.series > self.series",
+        "batch.sequence == 0",
+    ),
+    (
+        "changes do not stand for rows by key",
+        "Coming::FirstRows => starts && batch.kind.is_repeated(),",
+        "Coming::FirstRows => starts,",
+    ),
+    (
+        "rows by key do not stand for changes",
+        "Coming::FirstChanges => starts && !batch.kind.is_repeated(),",
+        "Coming::FirstChanges => starts,",
+    ),
+    (
+        "after an error a direction starts again",
+        "_ => Coming::FirstChanges,",
+        "_ => Coming::NextBatch,",
+    ),
+];
 
 const DECIDE: Broken = &[
     (
