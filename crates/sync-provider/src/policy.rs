@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sync_knowledge::ReplicaId;
 
 /// How conflicts of a session are settled. Whoever wins, the outcome becomes a settlement version
-/// (see [`crate::settlement_replica`]).
+/// (`settlement_replica` of `sync-decision`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ConflictPolicy {
