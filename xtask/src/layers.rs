@@ -242,12 +242,12 @@ mod tests {
     #[test]
     fn the_table_and_the_workspace_name_the_same_crates() {
         let mut members = bare_workspace();
-        members.last_mut().unwrap().name = "newcomer".to_owned();
+        members.last_mut().unwrap().name = "pristine".to_owned();
         assert_eq!(
             broken_edges(&members, RULES),
             [
                 "xtask: stands in the table of layers but not in the workspace",
-                "newcomer: has no row in the table of layers; add one that says what it may know",
+                "pristine: has no row in the table of layers; add one that says what it may know",
             ]
         );
     }

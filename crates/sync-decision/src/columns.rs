@@ -14,7 +14,7 @@ pub fn table_of_unsent(unsent: &Unsent, shapes: &[TableShape]) -> Result<usize, 
         .position(|shape| shape.global_name.eq_ignore_ascii_case(&unsent.table));
     let fits = |table: &usize| match &unsent.rows {
         UnsentRows::One(key) => key.width() == shapes[*table].key.len() && key.len() == 1,
-        UnsentRows::Nameless(_) => true,
+        UnsentRows::UndecodableKeys(_) => true,
     };
     found.filter(fits).ok_or_else(|| {
         ProviderError::malformed(

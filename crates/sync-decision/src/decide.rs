@@ -98,7 +98,7 @@ pub struct Judge<'a> {
     /// What the destination has forgotten, where anything was cleaned up.
     pub forgotten: Option<&'a Knowledge>,
     /// The destination knows no replica but itself and was never a source.
-    pub newcomer: bool,
+    pub pristine: bool,
     /// Which rules apply.
     pub rules: Rules,
 }
@@ -167,7 +167,7 @@ impl Judge<'_> {
         }
         let same = sameness();
         let equal = same != Sameness::Different;
-        if equal && self.newcomer {
+        if equal && self.pristine {
             return take_over(same);
         }
         if self.both_settlements(local.update, remote.update) {
@@ -228,13 +228,13 @@ impl Judge<'_> {
 
 /// Hands out the versions of a destination's conflict outcomes within one apply transaction.
 #[derive(Copy, Clone, Debug)]
-pub struct Stamper {
+pub struct SettlementClock {
     rules: Rules,
     replica: ReplicaKey,
     last: Tick,
 }
 
-impl Stamper {
+impl SettlementClock {
     /// Starts above every settlement tick that either side knows. `replica` is the key of the destination's settlement replica.
     pub fn new(
         rules: Rules,
@@ -243,7 +243,7 @@ impl Stamper {
         made_with: &Knowledge,
     ) -> Self {
         let last = greatest_settlement_tick(known).max(greatest_settlement_tick(made_with));
-        Stamper {
+        SettlementClock {
             rules,
             replica,
             last,

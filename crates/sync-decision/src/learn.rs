@@ -6,7 +6,7 @@ use sync_knowledge::{ItemId, Knowledge, ReplicaKey, Version};
 
 /// What of a direction was not applied, or goes beyond its made-with knowledge.
 #[derive(Clone, Debug, Default)]
-pub struct Lesson {
+pub struct LearnedDelta {
     /// Row ids that stay unknown.
     pub rejected: Vec<ItemId>,
     /// Half-open id ranges that stay unknown: tables in which too many rows failed to remember each.
@@ -17,7 +17,7 @@ pub struct Lesson {
     pub settlement: Option<Version>,
 }
 
-impl Lesson {
+impl LearnedDelta {
     /// Takes note of a version under which a row was stored. It counts if it is one of `settlement`, the destination's settlement replica.
     ///
     /// A version that was handed out for a row which then failed must not count: nobody holds it, and a row that fails again in every
@@ -31,26 +31,26 @@ impl Lesson {
     }
 }
 
-/// Whether a replica knows no other: the first half of being a newcomer.
+/// Whether a replica knows no other: the first half of being a pristine replica.
 pub fn is_alone(knowledge: &Knowledge) -> bool {
     let own = knowledge.key_map().own();
     knowledge.max_tick_where(|id| id != own) == 0
 }
 
 /// What the destination knows afterwards. `known` and `made_with` share one key map.
-pub fn learn(known: &Knowledge, made_with: &Knowledge, lesson: &Lesson) -> Knowledge {
+pub fn learn(known: &Knowledge, made_with: &Knowledge, delta: &LearnedDelta) -> Knowledge {
     let mut taught = made_with.clone();
-    for (from, to) in &lesson.rejected_ranges {
+    for (from, to) in &delta.rejected_ranges {
         taught.exclude_range(from, to.as_ref());
     }
-    taught.exclude_items(&lesson.rejected);
+    taught.exclude_items(&delta.rejected);
     let mut result = known.clone();
     result.combine(&taught);
-    let rejected: BTreeSet<&ItemId> = lesson.rejected.iter().collect();
-    let stored = lesson.beyond.iter();
+    let rejected: BTreeSet<&ItemId> = delta.rejected.iter().collect();
+    let stored = delta.beyond.iter();
     let stored = stored.filter(|(item, _)| !rejected.contains(item));
     result.learn_items(stored.map(|(item, version)| (item, *version)));
-    if let Some(settlement) = lesson.settlement {
+    if let Some(settlement) = delta.settlement {
         result.raise(settlement.replica, settlement.tick);
     }
     result
@@ -101,11 +101,11 @@ mod tests {
     #[test]
     fn a_rejected_row_stays_unknown_and_nothing_else_does() {
         let rejected = ItemId::from_text("[t]-1");
-        let lesson = Lesson {
+        let delta = LearnedDelta {
             rejected: vec![rejected.clone()],
-            ..Lesson::default()
+            ..LearnedDelta::default()
         };
-        let after = learn(&knowledge(&[5, 2]), &knowledge(&[3, 9]), &lesson);
+        let after = learn(&knowledge(&[5, 2]), &knowledge(&[3, 9]), &delta);
         let version = Version::new(ReplicaKey(1), 9);
         assert!(!after.contains(rejected.as_bytes(), version));
         assert!(
@@ -113,7 +113,7 @@ mod tests {
             "what was known stays known"
         );
         assert!(after.contains(ItemId::from_text("[t]-2").as_bytes(), version));
-        let healed = learn(&after, &knowledge(&[3, 9]), &Lesson::default());
+        let healed = learn(&after, &knowledge(&[3, 9]), &LearnedDelta::default());
         assert!(
             healed.is_uniform(),
             "the exception is gone once the row applied"
@@ -124,12 +124,12 @@ mod tests {
     fn a_rejected_row_is_not_learned_beyond_the_mark_either() {
         let [rejected, stored] = ["[t]-1", "[t]-2"].map(ItemId::from_text);
         let version = Version::new(ReplicaKey(1), 12);
-        let lesson = Lesson {
+        let delta = LearnedDelta {
             rejected: vec![rejected.clone()],
             beyond: [&rejected, &stored].map(|id| (id.clone(), version)).into(),
-            ..Lesson::default()
+            ..LearnedDelta::default()
         };
-        let after = learn(&knowledge(&[5, 2]), &knowledge(&[3, 9]), &lesson);
+        let after = learn(&knowledge(&[5, 2]), &knowledge(&[3, 9]), &delta);
         assert!(after.contains(stored.as_bytes(), version));
         assert!(!after.contains(rejected.as_bytes(), version));
     }

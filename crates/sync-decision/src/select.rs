@@ -6,7 +6,7 @@ use sync_metadata::table_id_range;
 use sync_provider::{ProviderError, ReplicaInfo};
 
 use crate::learn::is_alone;
-use crate::outside::{check_held, knowledge_from_outside};
+use crate::untrusted::{check_held, untrusted_knowledge};
 
 /// The destination's knowledge as a source looks at it: in the source's own key map.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ impl Selection {
     /// Re-keys what a destination sent through the source's key map.
     ///
     /// # Errors
-    /// As [`knowledge_from_outside`] and [`check_held`].
+    /// As [`untrusted_knowledge`] and [`check_held`].
     pub fn new(
         source: &Knowledge,
         destination: &[u8],
@@ -33,7 +33,7 @@ impl Selection {
     ) -> Result<Self, ProviderError> {
         let held = remembered.iter().map(|id| id.len() as u64).sum();
         check_held("ids of rows that the destination remembers", held)?;
-        let remote = knowledge_from_outside("knowledge of the destination", source, destination)?;
+        let remote = untrusted_knowledge("knowledge of the destination", source, destination)?;
         remembered.sort_unstable();
         Ok(Selection {
             made_with: source.clone(),
@@ -165,8 +165,8 @@ pub fn check_peer_not_outdated(
         return Ok(());
     }
     let none = Knowledge::new(source.replica.clone());
-    let known = knowledge_from_outside("knowledge of the source", &none, &source.knowledge)?;
-    let forgotten = knowledge_from_outside(
+    let known = untrusted_knowledge("knowledge of the source", &none, &source.knowledge)?;
+    let forgotten = untrusted_knowledge(
         "forgotten knowledge of the source",
         &known,
         &source.forgotten,
@@ -179,7 +179,7 @@ pub fn check_peer_not_outdated(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outside::GREATEST_TICK;
+    use crate::untrusted::GREATEST_TICK;
     use uuid::Uuid;
 
     #[test]

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use sync_knowledge::{Knowledge, ReplicaId, ReplicaKey, Version};
 use sync_metadata::{Value, content_cmp, content_eq};
 
-use crate::decide::{Decision, Judge, RowFacts, Sameness, Stamper};
+use crate::decide::{Decision, Judge, RowFacts, Sameness, SettlementClock};
 use sync_provider::{ApplyAction, ApplyHandler, ConflictPolicy, Position, RowRef, Winner};
 use sync_provider::{ConflictRecord, ConflictSide, ConflictType, Unsent, UnsentRows};
 
@@ -84,7 +84,7 @@ pub struct Arbiter<'a> {
     /// Where the destination stands.
     pub position: Position,
     /// Hands out settlement versions.
-    pub stamper: Stamper,
+    pub clock: SettlementClock,
     /// Who is asked before the policy.
     pub handler: Option<&'a dyn ApplyHandler>,
 }
@@ -112,7 +112,7 @@ impl Arbiter<'_> {
                 Verdict::Write(take(&remote, remote.facts.update, content), None)
             }
             (Decision::Settle, Some(local)) => {
-                let version = self.stamper.stamp(local.facts.update, local_change);
+                let version = self.clock.stamp(local.facts.update, local_change);
                 Verdict::Write(keep(&local, version), None)
             }
             // Without a local row there is nothing to be equal to.
@@ -183,7 +183,7 @@ impl Arbiter<'_> {
                 if let Err(reason) = check_edited(table, &remote, &row) {
                     return Verdict::Again(reason);
                 }
-                let version = self.stamper.stamp(remote.facts.update, local_change);
+                let version = self.clock.stamp(remote.facts.update, local_change);
                 let outcome = take(&remote, version, true);
                 return Verdict::Merge(outcome, row, record(Some(Winner::Remote), EDITED));
             }
@@ -197,11 +197,11 @@ impl Arbiter<'_> {
         };
         let outcome = match (winner, local) {
             (Winner::Local, Some(local)) => {
-                keep(&local, self.stamper.stamp(local.facts.update, local_change))
+                keep(&local, self.clock.stamp(local.facts.update, local_change))
             }
             (Winner::Local, None) => {
                 // The deletion that was cleaned up here stays: it becomes a tombstone again, so that it can travel.
-                let version = self.stamper.stamp(remote.facts.update, local_change);
+                let version = self.clock.stamp(remote.facts.update, local_change);
                 Outcome {
                     tombstone: true,
                     ..take(&remote, version, false)
@@ -211,7 +211,7 @@ impl Arbiter<'_> {
                 let content = sameness(table, local.as_ref(), &remote) != Sameness::Identical;
                 take(
                     &remote,
-                    self.stamper.stamp(remote.facts.update, local_change),
+                    self.clock.stamp(remote.facts.update, local_change),
                     content,
                 )
             }
@@ -280,7 +280,7 @@ pub fn unsent_record(
 ) -> ConflictRecord {
     let key = match &unsent.rows {
         UnsentRows::One(key) => key.row(0).values().map(|cell| cell.to_owned()).collect(),
-        UnsentRows::Nameless(_) => Vec::new(),
+        UnsentRows::UndecodableKeys(_) => Vec::new(),
     };
     ConflictRecord {
         table: table.global_name.clone(),

@@ -7,7 +7,7 @@
 
 use sync_decision::{
     Arbiter, Decision, IncomingRow, Judge, LocalRow, Outcome, RowFacts, Rules, Sameness, Selection,
-    Stamper, TableShape, Verdict, check_edited, settlement_replica,
+    SettlementClock, TableShape, Verdict, check_edited, settlement_replica,
 };
 use sync_knowledge::{Knowledge, ReplicaId, ReplicaKey, Tick, Version};
 use sync_metadata::{ColumnDescription, TableDescription, TableName, Value, row_id};
@@ -119,12 +119,12 @@ impl Case<'_> {
                 known: &known,
                 made_with: &made_with,
                 forgotten: None,
-                newcomer: false,
+                pristine: false,
                 rules: Rules::SOUND,
             },
             policy: &self.policy,
             position: Position::Local,
-            stamper: Stamper::new(Rules::SOUND, SETTLER, &known, &made_with),
+            clock: SettlementClock::new(Rules::SOUND, SETTLER, &known, &made_with),
             handler: self.handler,
         };
         let local = local.zip(here.as_ref()).map(|(side, cells)| LocalRow {
@@ -234,7 +234,7 @@ fn types_of_conflicts() {
             known: &known,
             made_with: &made_with,
             forgotten: None,
-            newcomer: false,
+            pristine: false,
             rules: Rules::SOUND,
         };
         let facts = |replica, tombstone| RowFacts {
@@ -261,7 +261,7 @@ fn one_creation_is_an_update() {
             known: &known,
             made_with: &made_with,
             forgotten: None,
-            newcomer: false,
+            pristine: false,
             rules: Rules::SOUND,
         };
         let facts = |replica, create| RowFacts {
@@ -289,7 +289,7 @@ fn a_row_by_key_is_the_one_that_was_enumerated_or_one_that_the_source_claims() {
         known: &known,
         made_with: &made_with,
         forgotten: None,
-        newcomer: false,
+        pristine: false,
         rules: Rules::SOUND,
     };
     let check = |tick, enumerated: Option<Tick>, expected| {
@@ -308,8 +308,8 @@ fn a_row_by_key_is_the_one_that_was_enumerated_or_one_that_the_source_claims() {
 fn a_settlement_is_the_next_after_the_greatest() {
     let check = |known, made_with, expected| {
         let (known, made_with) = (knowledge(known), knowledge(made_with));
-        let mut stamper = Stamper::new(Rules::SOUND, SETTLER, &known, &made_with);
-        let stamps = [stamper.settlement(), stamper.settlement()];
+        let mut clock = SettlementClock::new(Rules::SOUND, SETTLER, &known, &made_with);
+        let stamps = [clock.settlement(), clock.settlement()];
         assert_eq!(stamps, [settled(expected), settled(expected + 1)]);
     };
     check([9, 0, 9, 9], [0, 0, 9, 0], 1);
@@ -395,7 +395,7 @@ fn versions_of_one_replica_are_no_conflict() {
         known: &known,
         made_with: &made_with,
         forgotten: None,
-        newcomer: false,
+        pristine: false,
         rules: Rules::SOUND,
     };
     let check = |ticks: [Tick; 2], same, expected| {

@@ -93,7 +93,7 @@ impl Direction<'_> {
                     self.report(SyncStage::ChangesApplied, tables, statistics);
                     return Ok(Some(statistics));
                 }
-                (Next::Unanswered(error), _) => {
+                (Next::InDoubt(error), _) => {
                     if let Some(listen) = self.on_conflict {
                         conflicts.show(&|record| listen(record))?;
                     }

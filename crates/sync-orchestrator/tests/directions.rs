@@ -33,7 +33,7 @@ enum Wants {
     UndoneSince(&'static [i64]),
     Restart,
     Committed,
-    Unanswered,
+    InDoubt,
     /// The database fails.
     Nothing,
 }
@@ -263,7 +263,7 @@ impl SyncProvider for Destination {
                 Wants::UndoneSince(wanted) => Next::UndoneSince(keys(wanted)),
                 Wants::Restart => Next::Restart,
                 Wants::Committed => Next::Committed,
-                Wants::Unanswered => Next::Unanswered(failure()),
+                Wants::InDoubt => Next::InDoubt(failure()),
                 Wants::Nothing => return Err(failure()),
             },
             ..BatchOutcome::default()
@@ -275,7 +275,7 @@ impl SyncProvider for Destination {
     }
 }
 
-use Wants::{Changes, Committed, CommittedSoFar, Nothing, Restart, Rows, Unanswered, UndoneSince};
+use Wants::{Changes, Committed, CommittedSoFar, InDoubt, Nothing, Restart, Rows, UndoneSince};
 
 #[test]
 fn batches_and_rows_that_are_asked_for_are_one_direction() {
@@ -363,7 +363,7 @@ fn what_is_undone_since_is_neither_counted_nor_told() {
 
 #[test]
 fn the_conflicts_of_a_commit_that_may_have_come_through_are_told() {
-    for (wants, told) in [(Unanswered, &[1, 2][..]), (Nothing, &[])] {
+    for (wants, told) in [(InDoubt, &[1, 2][..]), (Nothing, &[])] {
         let answers = [Answer(3, &[1], Changes), Answer(2, &[2], wants)];
         let expected = Expected {
             asked: "first, next",

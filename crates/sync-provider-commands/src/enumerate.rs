@@ -11,7 +11,7 @@ use super::connection::{CommandConnection, Query};
 use super::read::{ReadRow, fitted};
 use super::store::MOST_KEYS;
 use super::{CommandStore, SessionValue};
-use sync_relational::Appetite;
+use sync_relational::FetchSizer;
 use sync_relational::Needed;
 use sync_relational::{Cursor, Fetch, Fetched, Page, Scan};
 
@@ -59,14 +59,14 @@ impl<C: CommandConnection> CommandStore<C> {
         let shape = self.shapes[scan.table].clone();
         let mut needed = Needed::new(scan.selection, &shape);
         let mut filling = Filling::new(&shape, scan.deleted);
-        let mut appetite = Appetite::new(&shape);
+        let mut fetch_sizer = FetchSizer::new(&shape);
         let mut after = scan.after.map_or(0, |cursor| cursor.tick);
         let (mut refused, mut full) = (None, false);
         let mark = self.mark;
         loop {
             let (rows, bytes) = (filling.page.rows.len(), filling.page.bytes());
             let room = scan.budget.saturating_sub(bytes);
-            let asked = appetite.rows(room, Appetite::MOST_ROWS);
+            let asked = fetch_sizer.rows(room, FetchSizer::MOST_ROWS);
             let mut seen = 0;
             self.connection
                 .kept(scan.table, scan.deleted, after, asked, &mut |nr, cells| {
@@ -86,7 +86,7 @@ impl<C: CommandConnection> CommandStore<C> {
                     full = filling.page.bytes() >= scan.budget;
                 })
                 .await?;
-            appetite.came(filling.page.rows.len() - rows, filling.page.bytes() - bytes);
+            fetch_sizer.came(filling.page.rows.len() - rows, filling.page.bytes() - bytes);
             if full || refused.is_some() || seen < asked {
                 break;
             }
@@ -133,7 +133,7 @@ impl<C: CommandConnection> CommandStore<C> {
         let shape = self.shapes[fetch.table].clone();
         let mut needed = Needed::new(fetch.selection, &shape);
         let (mut deleted, mut live) = (Filling::new(&shape, true), Filling::new(&shape, false));
-        let mut appetite = Appetite::new(&shape);
+        let mut fetch_sizer = FetchSizer::new(&shape);
         let mut end = fetch.first;
         let mut full = false;
         while end < fetch.keys.len() && !full {
@@ -141,7 +141,7 @@ impl<C: CommandConnection> CommandStore<C> {
             let room = fetch.budget.saturating_sub(before.1);
             let first = end;
             end = end
-                .saturating_add(appetite.rows(room, MOST_KEYS))
+                .saturating_add(fetch_sizer.rows(room, MOST_KEYS))
                 .min(fetch.keys.len());
             let mut keys = Vec::new();
             for number in first..end {
@@ -176,7 +176,7 @@ impl<C: CommandConnection> CommandStore<C> {
                 }
             }
             let now = deleted.bytes() + live.bytes();
-            appetite.came(
+            fetch_sizer.came(
                 live.page.rows.len().saturating_sub(before.0),
                 now.saturating_sub(before.1),
             );
@@ -224,8 +224,8 @@ impl<'a> Filling<'a> {
         let key = match row.key {
             Ok(key) => key,
             Err(reason) => {
-                if needed.is_nameless(row.facts) {
-                    page.push_nameless(shape, row.facts, || reason);
+                if needed.is_undecodable(row.facts) {
+                    page.push_undecodable(shape, row.facts, || reason);
                 }
                 return false;
             }

@@ -7,7 +7,7 @@
 //!
 //! What a store of commands lacks: a place for rows that wait, for whether it was a source, and for who wrote a row and when. So rows that wait are
 //! exceptions in the knowledge and nothing else, which makes the source look from the exception's tick on in each session until they
-//! are through; it never counts as a newcomer; and policies that need time or writer are refused.
+//! are through; it never counts as a pristine; and policies that need time or writer are refused.
 
 mod adapter;
 mod cleanup;

@@ -302,7 +302,7 @@ impl ScopeRow {
             knowledge: self.knowledge.clone(),
             forgotten: self.forgotten.clone(),
             mark: tick(mark),
-            // Nothing says whether it was; one that was and takes itself for a newcomer would strand versions.
+            // Nothing says whether it was; one that was and takes itself for a pristine replica would strand versions.
             was_source: true,
         })
     }

@@ -7,11 +7,12 @@ use sync_metadata::{Value, ValueRef, table_id_range};
 
 use crate::replica::{MemoryReplica, MemoryRow, RowKey};
 use sync_decision::{
-    Arbiter, IncomingRow, Outcome, Verdict, failure_record, head_from_outside,
-    knowledge_from_outside, row_effect, settlement_replica, table_of_unsent, unsent_record,
-    version_from_outside,
+    Arbiter, IncomingRow, Outcome, Verdict, failure_record, row_effect, settlement_replica,
+    table_of_unsent, unsent_record, untrusted_head, untrusted_knowledge, untrusted_version,
 };
-use sync_decision::{ColumnMap, Judge, Lesson, RowFacts, Stamper, is_alone, learn, worth_storing};
+use sync_decision::{
+    ColumnMap, Judge, LearnedDelta, RowFacts, SettlementClock, is_alone, learn, worth_storing,
+};
 use sync_provider::{
     ApplyHandler, BatchOutcome, ChangeBatch, ConflictRecord, ConflictType, Next, ProviderError,
     RowHead, Unsent, UnsentRows,
@@ -55,13 +56,13 @@ impl MemoryReplica {
         let Some(first) = batches.first() else {
             return Ok(BatchOutcome::default());
         };
-        let remote = knowledge_from_outside(
+        let remote = untrusted_knowledge(
             "made-with knowledge of the batch",
             &self.knowledge,
             &first.made_with,
         )?;
         let mut known = self.knowledge.clone();
-        let newcomer = !self.was_source && is_alone(&known);
+        let pristine = !self.was_source && is_alone(&known);
         let mapping = known.mapping_from(remote.key_map());
         let made_with = known.map_remote_to_local(&remote);
         // Only a settlement that is issued brings its replica into the key map for good.
@@ -74,21 +75,21 @@ impl MemoryReplica {
             next: Next::Committed,
             ..BatchOutcome::default()
         };
-        let mut lesson = Lesson::default();
-        let stamper = Stamper::new(self.rules, settlement, &known, &made_with);
+        let mut delta = LearnedDelta::default();
+        let clock = SettlementClock::new(self.rules, settlement, &known, &made_with);
         let forgotten = self.forgotten.clone();
         let judge = Judge {
             known: &known_and_own,
             made_with: &made_with,
             forgotten: forgotten.as_ref(),
-            newcomer,
+            pristine,
             rules: self.rules,
         };
         let mut arbiter = Arbiter {
             judge,
             policy: &direction.policy,
             position: direction.position,
-            stamper,
+            clock,
             handler: beside.handler,
         };
         // Waiting rows that came: decided twice, a conflict would be settled and told twice.
@@ -113,7 +114,7 @@ impl MemoryReplica {
                 if self.waiting.contains_key(&id) && !came.insert(id.clone()) {
                     continue;
                 }
-                let head = head_from_outside(&mapping, head)?;
+                let head = untrusted_head(&mapping, head)?;
                 let as_enumerated = |head: &RowHead| {
                     !repeated || judge.is_as_enumerated(id.as_bytes(), head.update, None)
                 };
@@ -125,7 +126,7 @@ impl MemoryReplica {
                             head,
                             rehearsal,
                             &mut arbiter,
-                            &mut lesson,
+                            &mut delta,
                             &mut outcome,
                         );
                     }
@@ -137,25 +138,25 @@ impl MemoryReplica {
                         outcome.failed += 1;
                         outcome.deferred += 1;
                         outcome.records.push(record);
-                        lesson.rejected.push(id);
+                        delta.rejected.push(id);
                     }
                     _ => return Err(unknown_key(&changes.table)),
                 }
             }
         }
         for unsent in batches.iter().flat_map(|batch| &batch.unsent) {
-            let version = version_from_outside(&mapping, unsent.version)?;
-            if let Some(table) = next.leave_unsent(unsent, &mut lesson, &mut outcome)? {
+            let version = untrusted_version(&mapping, unsent.version)?;
+            if let Some(table) = next.leave_unsent(unsent, &mut delta, &mut outcome)? {
                 let source = mapping.key(ReplicaKey::LOCAL).unwrap_or(ReplicaKey::LOCAL);
                 let version = version.unwrap_or(RowFacts::untold(source, false).update);
                 let record = unsent_record(&known_and_own, &next.shapes[table], unsent, version);
                 outcome.records.push(record);
             }
         }
-        if lesson.settlement.is_some() {
+        if delta.settlement.is_some() {
             known.find_or_add_replica(&settlement_id);
         }
-        let mut learned = learn(&known, &made_with, &lesson);
+        let mut learned = learn(&known, &made_with, &delta);
         let own = next.knowledge.local_tick();
         if own > learned.local_tick() {
             learned.set_local_tick(own);
@@ -224,7 +225,7 @@ impl MemoryReplica {
         head: RowHead,
         rehearsal: bool,
         arbiter: &mut Arbiter<'_>,
-        lesson: &mut Lesson,
+        delta: &mut LearnedDelta,
         outcome: &mut BatchOutcome,
     ) {
         let shapes = self.shapes.clone();
@@ -282,7 +283,7 @@ impl MemoryReplica {
                 if let Some(handler) = arbiter.handler {
                     handler.apply_change_failed(&record);
                 }
-                self.leave(id, key, record, lesson, outcome);
+                self.leave(id, key, record, delta, outcome);
             }
             Verdict::Write(write, record) => {
                 outcome.applied += 1;
@@ -290,7 +291,7 @@ impl MemoryReplica {
                 tell(outcome, deleted, cells, write.effect(live));
                 outcome.conflicts += u64::from(record.is_some());
                 outcome.records.extend(record.map(|record| *record));
-                lesson.stored(arbiter.stamper.replica(), write.update);
+                delta.stored(arbiter.clock.replica(), write.update);
                 self.store(key, write, cells, present);
             }
             Verdict::Merge(write, row, record) => {
@@ -299,7 +300,7 @@ impl MemoryReplica {
                 tell(outcome, deleted, cells, write.effect(live));
                 outcome.conflicts += 1;
                 outcome.records.push(*record);
-                lesson.stored(arbiter.stamper.replica(), write.update);
+                delta.stored(arbiter.clock.replica(), write.update);
                 let mut edited = RowSet::new(row.len());
                 edited.push(row.iter().map(Value::as_ref));
                 spell_guids(&mut edited);
@@ -310,14 +311,14 @@ impl MemoryReplica {
                 let (known, local) = (arbiter.judge.known, present.as_ref());
                 let local = local.map(MemoryRow::local);
                 let record = failure_record(known, shape, local, remote, &reason);
-                self.leave(id, key, record, lesson, outcome);
+                self.leave(id, key, record, delta, outcome);
             }
             Verdict::Defer(record) => {
                 outcome.conflicts += 1;
                 outcome.deferred += 1;
                 outcome.repeated += u64::from(self.waiting.contains_key(&id));
                 outcome.records.push(*record);
-                lesson.rejected.push(id.clone());
+                delta.rejected.push(id.clone());
                 self.waiting.insert(id, key);
             }
         }
@@ -329,14 +330,14 @@ impl MemoryReplica {
         id: ItemId,
         key: RowKey,
         record: ConflictRecord,
-        lesson: &mut Lesson,
+        delta: &mut LearnedDelta,
         outcome: &mut BatchOutcome,
     ) {
         outcome.failed += 1;
         outcome.deferred += 1;
         outcome.repeated += u64::from(self.waiting.contains_key(&id));
         outcome.records.push(record);
-        lesson.rejected.push(id.clone());
+        delta.rejected.push(id.clone());
         self.waiting.insert(id, key);
     }
 
@@ -344,24 +345,24 @@ impl MemoryReplica {
     fn leave_unsent(
         &mut self,
         unsent: &Unsent,
-        lesson: &mut Lesson,
+        delta: &mut LearnedDelta,
         outcome: &mut BatchOutcome,
     ) -> Result<Option<usize>, ProviderError> {
         let table = table_of_unsent(unsent, &self.shapes)?;
         let rows = match &unsent.rows {
             UnsentRows::One(key) => {
                 let id = self.row_id(table, key.row(0));
-                if lesson.rejected.contains(&id) {
+                if delta.rejected.contains(&id) {
                     return Ok(None);
                 }
-                lesson.rejected.push(id.clone());
+                delta.rejected.push(id.clone());
                 let key = key.row(0).as_bytes().to_vec();
                 self.waiting.insert(id, (table, key));
                 1
             }
-            UnsentRows::Nameless(rows) => {
+            UnsentRows::UndecodableKeys(rows) => {
                 let (from, to) = table_id_range(&self.shapes[table].global_name);
-                lesson.rejected_ranges.push((from, Some(to)));
+                delta.rejected_ranges.push((from, Some(to)));
                 u64::from(*rows)
             }
         };

@@ -139,7 +139,7 @@ impl MemoryReplica {
     }
 
     /// Whether the replica knows no other and was never a source: it would adopt rows that it holds already.
-    pub fn is_newcomer(&self) -> bool {
+    pub fn is_pristine(&self) -> bool {
         !self.was_source && is_alone(&self.knowledge)
     }
 

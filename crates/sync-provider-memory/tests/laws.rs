@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use proptest::prelude::*;
 use sync_decision::{
-    Contender, Decision, Judge, Lesson, RowFacts, Rules, Sameness, Selection, Stamper,
-    check_not_outdated, is_alone, is_settlement, learn, settlement_order, settlement_replica,
-    winner, worth_storing,
+    Contender, Decision, Judge, LearnedDelta, RowFacts, Rules, Sameness, Selection,
+    SettlementClock, check_not_outdated, is_alone, is_settlement, learn, settlement_order,
+    settlement_replica, winner, worth_storing,
 };
 use sync_knowledge::{ItemId, Knowledge, ReplicaId, ReplicaKey, Tick, Version};
 use sync_metadata::table_id_range;
@@ -108,12 +108,12 @@ fn meetings() -> impl Strategy<Value = (RowFacts, RowFacts, Sameness)> {
     })
 }
 
-fn judge<'a>(known: &'a Knowledge, made_with: &'a Knowledge, newcomer: bool) -> Judge<'a> {
+fn judge<'a>(known: &'a Knowledge, made_with: &'a Knowledge, pristine: bool) -> Judge<'a> {
     Judge {
         known,
         made_with,
         forgotten: None,
-        newcomer,
+        pristine,
         rules: Rules::SOUND,
     }
 }
@@ -122,11 +122,11 @@ proptest! {
     #[test]
     fn a_row_is_not_needed_where_its_version_is_known_and_nowhere_else(
         known in knowledges(), made_with in knowledges(), (local, remote, same) in meetings(),
-        here in any::<bool>(), newcomer in any::<bool>(), index in 0..ITEMS.len(),
+        here in any::<bool>(), pristine in any::<bool>(), index in 0..ITEMS.len(),
     ) {
         let id = item(index);
         let present = here.then_some(local);
-        let decision = judge(&known, &made_with, newcomer).decide(id.as_bytes(), present, remote, || same);
+        let decision = judge(&known, &made_with, pristine).decide(id.as_bytes(), present, remote, || same);
         let needless = known.contains(id.as_bytes(), remote.update) || present.is_some_and(|row| row.update == remote.update);
         prop_assert_eq!(decision == Decision::NotNeeded, needless);
         if !here && !needless {
@@ -190,20 +190,20 @@ proptest! {
     /// Neither side knows the other's row.
     #[test]
     fn concurrent_rows_are_adopted_settled_ranked_or_in_conflict(
-        known in knowledges(), made_with in knowledges(), (local, remote, same) in meetings(), newcomer in any::<bool>(),
+        known in knowledges(), made_with in knowledges(), (local, remote, same) in meetings(), pristine in any::<bool>(),
         index in 0..ITEMS.len(),
     ) {
         let id = item(index);
         prop_assume!(!known.contains(id.as_bytes(), remote.update) && !made_with.contains(id.as_bytes(), local.update));
         prop_assume!(local.update.replica != remote.update.replica);
-        let decision = judge(&known, &made_with, newcomer).decide(id.as_bytes(), Some(local), remote, || same);
+        let decision = judge(&known, &made_with, pristine).decide(id.as_bytes(), Some(local), remote, || same);
         let settled = [local, remote].map(|row| is_settlement(&replica(row.update.replica.0)));
         let later = match settlement_order(&known, local.update, remote.update) {
             Ordering::Greater => Winner::Local,
             _ => Winner::Remote,
         };
         let expected = match (same != Sameness::Different, settled == [true; 2]) {
-            (true, _) if newcomer => decision == Decision::Apply { content: same == Sameness::Equal },
+            (true, _) if pristine => decision == Decision::Apply { content: same == Sameness::Equal },
             (true, true) if later == Winner::Remote => decision == Decision::Apply { content: same == Sameness::Equal },
             (true, true) => decision == Decision::Keep,
             (true, false) => decision == Decision::Settle,
@@ -237,8 +237,8 @@ proptest! {
     #[test]
     fn a_stamp_is_above_every_settlement_that_either_side_knows(known in knowledges(), made_with in knowledges(), winner in versions()) {
         let own = known.key_map().key(&settlement_replica(known.key_map().own())).unwrap();
-        let mut stamper = Stamper::new(Rules::SOUND, own, &known, &made_with);
-        let stamps: Vec<Version> = (0..3).map(|_| stamper.stamp(winner, || winner)).collect();
+        let mut clock = SettlementClock::new(Rules::SOUND, own, &known, &made_with);
+        let stamps: Vec<Version> = (0..3).map(|_| clock.stamp(winner, || winner)).collect();
         for (index, version) in every_claim(&known).into_iter().chain(every_claim(&made_with)) {
             if known.key_map().id(version.replica).is_some_and(is_settlement) {
                 prop_assert!(settlement_order(&known, stamps[0], version).is_gt(), "{} {:?}", index, version);
@@ -272,41 +272,41 @@ proptest! {
     }
 
     #[test]
-    fn exactly_what_was_taught_and_not_rejected_is_learned(known in knowledges(), made_with in knowledges(), lesson in lessons()) {
-        let learned = learn(&known, &made_with, &lesson);
+    fn exactly_what_was_taught_and_not_rejected_is_learned(known in knowledges(), made_with in knowledges(), delta in lessons()) {
+        let learned = learn(&known, &made_with, &delta);
         for (index, version) in (0..ITEMS.len()).flat_map(|index| every_version().map(move |version| (index, version))) {
             let id = item(index);
-            let rejected_alone = lesson.rejected.contains(&id);
+            let rejected_alone = delta.rejected.contains(&id);
             let rejected = rejected_alone
-                || lesson.rejected_ranges.iter().any(|(from, to)| *from <= id && to.as_ref().is_none_or(|to| id < *to));
+                || delta.rejected_ranges.iter().any(|(from, to)| *from <= id && to.as_ref().is_none_or(|to| id < *to));
             let of = |stored: &Version| stored.replica == version.replica && stored.tick >= version.tick;
             let expected = known.contains(id.as_bytes(), version)
                 || !rejected && made_with.contains(id.as_bytes(), version)
-                || !rejected_alone && lesson.beyond.get(&id).is_some_and(of)
-                || lesson.settlement.as_ref().is_some_and(of);
+                || !rejected_alone && delta.beyond.get(&id).is_some_and(of)
+                || delta.settlement.as_ref().is_some_and(of);
             prop_assert_eq!(learned.contains(id.as_bytes(), version), expected, "{} {:?}", ITEMS[index], version);
         }
     }
 
     #[test]
     fn learning_is_monotone_and_repeating_a_lesson_teaches_nothing(
-        less in knowledges(), more in knowledges(), made_with in knowledges(), lesson in lessons(),
+        less in knowledges(), more in knowledges(), made_with in knowledges(), delta in lessons(),
     ) {
         let more = less.combined(&more);
-        let learned = learn(&less, &made_with, &lesson);
+        let learned = learn(&less, &made_with, &delta);
         prop_assert!(learned.contains_knowledge(&less));
-        prop_assert!(learn(&more, &made_with, &lesson).contains_knowledge(&learned));
-        prop_assert_eq!(&learn(&learned, &made_with, &lesson), &learned);
-        let healed = learn(&learned, &made_with, &Lesson::default());
+        prop_assert!(learn(&more, &made_with, &delta).contains_knowledge(&learned));
+        prop_assert_eq!(&learn(&learned, &made_with, &delta), &learned);
+        let healed = learn(&learned, &made_with, &LearnedDelta::default());
         prop_assert!(healed.contains_knowledge(&made_with));
     }
 
     #[test]
     fn the_greatest_settlement_that_was_stored_is_learned(stored in prop::collection::vec(versions(), 0..5), key in 3..REPLICAS) {
-        let mut lesson = Lesson::default();
-        stored.iter().for_each(|version| lesson.stored(ReplicaKey(key), *version));
+        let mut delta = LearnedDelta::default();
+        stored.iter().for_each(|version| delta.stored(ReplicaKey(key), *version));
         let own = stored.iter().filter(|version| version.replica == ReplicaKey(key));
-        prop_assert_eq!(lesson.settlement, own.max_by_key(|version| version.tick).copied());
+        prop_assert_eq!(delta.settlement, own.max_by_key(|version| version.tick).copied());
     }
 
     #[test]
@@ -377,14 +377,14 @@ proptest! {
     }
 }
 
-fn lessons() -> impl Strategy<Value = Lesson> {
+fn lessons() -> impl Strategy<Value = LearnedDelta> {
     let rejected = prop::collection::vec(0..ITEMS.len(), 0..3);
     let ranges = prop::collection::vec((0..ITEMS.len(), 1..=ITEMS.len()), 0..2);
     let beyond = prop::collection::btree_map((0..ITEMS.len()).prop_map(item), versions(), 0..3);
     let settlement =
         prop::option::of((1..=HIGHEST).prop_map(|tick| Version::new(ReplicaKey(3), tick)));
     (rejected, ranges, beyond, settlement).prop_map(|(rejected, ranges, beyond, settlement)| {
-        Lesson {
+        LearnedDelta {
             rejected: rejected.into_iter().map(item).collect(),
             rejected_ranges: ranges
                 .into_iter()

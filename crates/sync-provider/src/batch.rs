@@ -143,7 +143,7 @@ pub enum UnsentRows {
     /// The row with this key, its cells in key order.
     One(RowSet),
     /// So many rows whose keys cannot be read either. Nobody can ask for them, so the whole table stays unlearned.
-    Nameless(u32),
+    UndecodableKeys(u32),
 }
 
 /// What travels with a row besides its cells. Replica keys are those of the source's made-with knowledge.
@@ -215,5 +215,5 @@ pub enum Next {
     Committed,
     /// Nothing, for the commit failed with this error, or nobody answered and the database cannot be asked: the direction may be committed. Its
     /// conflicts are told, since nobody else would tell those of one that is; of one that is not they come again.
-    Unanswered(ProviderError),
+    InDoubt(ProviderError),
 }

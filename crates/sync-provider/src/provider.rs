@@ -69,7 +69,7 @@ pub trait SyncProvider: Send + Sync {
     /// As destination: applies a batch, which continues the series of the last one or begins the one that was asked for; any other is refused, for
     /// what is missing would be learned without being there. The first batch opens the apply transaction; the answer [`Next::Committed`](crate::Next::Committed)
     /// says that it is committed together with what the direction taught.
-    /// A commit that fails is no error of this call but [`Next::Unanswered`](crate::Next::Unanswered): it may have come through.
+    /// A commit that fails is no error of this call but [`Next::InDoubt`](crate::Next::InDoubt): it may have come through.
     ///
     /// # Errors
     /// The batch is out of place or does not fit the scope, or the database fails; nothing of the direction stays then since its last

@@ -84,7 +84,7 @@ fn batch() -> ChangeBatch {
     batch.orphans = vec![("[t]".into(), 2)];
     batch.unsent = vec![Unsent {
         table: "[t]".into(),
-        rows: UnsentRows::Nameless(3),
+        rows: UnsentRows::UndecodableKeys(3),
         version: version(0, 9),
         reason: "unreadable".into(),
     }];

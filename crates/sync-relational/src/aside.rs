@@ -16,7 +16,7 @@ pub(crate) struct Aside {
     /// Failed rows that were asked for by key and have not come yet.
     expected: BTreeMap<(usize, RowKey), Failed>,
     /// Rows that nobody can name, for their keys cannot be read: how many of a table, and why.
-    nameless: BTreeMap<usize, (u64, String)>,
+    undecodable: BTreeMap<usize, (u64, String)>,
 }
 
 /// A row that failed.
@@ -78,15 +78,15 @@ impl Aside {
     }
 
     /// Takes note of rows whose keys cannot be read: the table stays unlearned.
-    pub(crate) fn fail_nameless(&mut self, table: usize, rows: u32, reason: &str) {
+    pub(crate) fn fail_undecodable(&mut self, table: usize, rows: u32, reason: &str) {
         let first = || (0, reason.to_owned());
-        let (count, _) = self.nameless.entry(table).or_insert_with(first);
+        let (count, _) = self.undecodable.entry(table).or_insert_with(first);
         *count += u64::from(rows);
     }
 
     /// The tables with such rows, and why, as it was first heard.
-    pub(crate) fn nameless(&self) -> impl Iterator<Item = (usize, &str)> {
-        let tables = self.nameless.iter();
+    pub(crate) fn undecodable(&self) -> impl Iterator<Item = (usize, &str)> {
+        let tables = self.undecodable.iter();
         tables.map(|(table, (_, reason))| (*table, reason.as_str()))
     }
 
@@ -138,8 +138,8 @@ impl Aside {
     pub(crate) fn failures(&self) -> u64 {
         let named = self.tables.values();
         let named = named.map(|of_table| of_table.failed.len() as u64 + of_table.more);
-        let nameless = self.nameless.values().map(|(rows, _)| rows);
-        named.sum::<u64>() + nameless.sum::<u64>()
+        let undecodable = self.undecodable.values().map(|(rows, _)| rows);
+        named.sum::<u64>() + undecodable.sum::<u64>()
     }
 
     /// Whether more rows of a table were set aside than are remembered.
@@ -157,7 +157,7 @@ impl Aside {
 
     /// The tables that stay unlearned as a whole.
     pub(crate) fn unlearned(&self) -> impl Iterator<Item = usize> {
-        self.beyond().chain(self.nameless.keys().copied())
+        self.beyond().chain(self.undecodable.keys().copied())
     }
 }
 
@@ -227,11 +227,11 @@ mod tests {
     fn rows_without_a_name_leave_the_table_unlearned_and_the_others_remembered() {
         let mut aside = Aside::default();
         aside.fail(0, key(1), no());
-        aside.fail_nameless(0, 2, "unreadable");
-        aside.fail_nameless(0, 1, "unreadable as well");
+        aside.fail_undecodable(0, 2, "unreadable");
+        aside.fail_undecodable(0, 1, "unreadable as well");
         assert_eq!(aside.failures(), 4);
         assert_eq!(aside.unlearned().collect::<Vec<_>>(), [0]);
-        assert_eq!(aside.nameless().collect::<Vec<_>>(), [(0, "unreadable")]);
+        assert_eq!(aside.undecodable().collect::<Vec<_>>(), [(0, "unreadable")]);
         assert_eq!(aside.expect_failed(|_| true).count(), 1);
     }
 

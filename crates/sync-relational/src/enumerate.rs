@@ -270,7 +270,7 @@ fn push_page(batch: &mut ChangeBatch, store: &dyn Store, part: Part, page: Page)
     if let Some(first) = page.unsent.first() {
         let key: Option<Vec<_>> = match &first.rows {
             UnsentRows::One(key) => Some(key.row(0).values().collect()),
-            UnsentRows::Nameless(_) => None,
+            UnsentRows::UndecodableKeys(_) => None,
         };
         let entries = page.unsent.len();
         tracing::warn!(table = %shape.global_name, entries, first_key = ?key, reason = %first.reason, "rows cannot be read and are not sent");

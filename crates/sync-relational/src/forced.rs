@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sync_decision::{IncomingRow, Stamper, TableShape, check_edited};
+use sync_decision::{IncomingRow, SettlementClock, TableShape, check_edited};
 use sync_metadata::Value;
 use sync_provider::{ApplyAction, ApplyHandler, ConflictRecord, ProviderError, RowSet, Winner};
 
@@ -26,7 +26,7 @@ pub(crate) fn ask(
     remote: &IncomingRow<'_>,
     write: Write,
     record: ConflictRecord,
-    stamper: &mut Stamper,
+    clock: &mut SettlementClock,
     failure: &mut RowFailure,
 ) -> Option<Forced> {
     let action = match failure.metadata {
@@ -44,7 +44,7 @@ pub(crate) fn ask(
         }
         // What nobody else has seen needs a version of its own.
         write.outcome.base = true;
-        write.outcome.update = stamper.settlement();
+        write.outcome.update = clock.settlement();
     }
     let record = ConflictRecord {
         winner: Some(Winner::Remote),
@@ -179,7 +179,7 @@ mod tests {
             writer: None,
         };
         for metadata in [false, true] {
-            let mut stamper = Stamper::new(Rules::SOUND, ReplicaKey(1), &known, &known);
+            let mut clock = SettlementClock::new(Rules::SOUND, ReplicaKey(1), &known, &known);
             let mut failure = RowFailure {
                 row: 0,
                 reason: "no".into(),
@@ -193,7 +193,7 @@ mod tests {
                 &remote,
                 write,
                 record,
-                &mut stamper,
+                &mut clock,
                 &mut failure,
             );
             let forced = forced.expect("the handler forces it");

@@ -8,16 +8,17 @@
 //! provider while the database works, and a caller that goes away leaves no transaction open.
 #![forbid(unsafe_code)]
 
-mod appetite;
 mod apply;
 mod aside;
 mod caution;
 mod circles;
 mod enumerate;
 mod failures;
+mod fetch_sizer;
 mod forced;
+mod in_doubt;
 mod inspect;
-mod meeting;
+mod knowledge_pair;
 mod page;
 mod provisioning;
 mod remember;
@@ -27,16 +28,15 @@ mod scope;
 mod session;
 mod sessions;
 mod store;
-mod unanswered;
 mod verify;
 
-pub use appetite::Appetite;
 pub use circles::{Circles, Link, RowName, in_circles};
+pub use fetch_sizer::FetchSizer;
 pub use inspect::{
     ProvisionedBy, ReplicaReader, ReplicaRow, ScopeStatus, TableStatus, UnreadableRow,
     UntrackedRow, WaitingRow,
 };
-pub use page::{Attributes, Lens, Needed};
+pub use page::{Attributes, Needed, ScopeView};
 pub use provisioning::{Provisioned, TableChoice, Tables, parents_first};
 pub use retries::Retries;
 pub use scope::own_knowledge;

@@ -10,7 +10,7 @@ use sync_decision::write_item_id;
 
 /// Which columns a scope looks at in a tracking row: its own id and how often the database was restored.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Lens {
+pub struct ScopeView {
     /// `scope_local_id`.
     pub scope_local_id: i32,
     /// `scope_restore_count`.
@@ -26,7 +26,7 @@ pub struct Attributes {
     pub writer: Option<i32>,
 }
 
-impl Lens {
+impl ScopeView {
     /// A tracking row as the decision sees it.
     pub fn facts(self, tracking: &TrackingRow) -> RowFacts {
         RowFacts {
@@ -82,7 +82,7 @@ impl<'a> Needed<'a> {
 
     /// Whether the destination may need a row in this state whose key cannot be read. It has no id of its own; as for keys that are too long,
     /// the first id of the table stands for it.
-    pub fn is_nameless(&self, facts: RowFacts) -> bool {
+    pub fn is_undecodable(&self, facts: RowFacts) -> bool {
         let (first, _) = table_id_range(&self.shape.global_name);
         self.selection.needs(first.as_bytes(), facts.update)
     }
@@ -138,14 +138,14 @@ impl Page {
     }
 
     /// Adds a row whose very key cannot be read. Such rows of a page are counted together, under the reason of the first.
-    pub fn push_nameless(
+    pub fn push_undecodable(
         &mut self,
         shape: &TableShape,
         facts: RowFacts,
         reason: impl FnOnce() -> String,
     ) {
         if let Some(Unsent {
-            rows: UnsentRows::Nameless(rows),
+            rows: UnsentRows::UndecodableKeys(rows),
             ..
         }) = self.unsent.first_mut()
         {
@@ -156,7 +156,7 @@ impl Page {
             0,
             Unsent {
                 table: shape.global_name.clone(),
-                rows: UnsentRows::Nameless(1),
+                rows: UnsentRows::UndecodableKeys(1),
                 version: facts.update,
                 reason: reason(),
             },

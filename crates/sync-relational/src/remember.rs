@@ -44,7 +44,7 @@ impl Remembered {
             });
         }
         let rejected = rows.iter().map(|waiting| waiting.id.clone()).collect();
-        rows.extend(aside.nameless().map(|(table, reason)| Waiting {
+        rows.extend(aside.undecodable().map(|(table, reason)| Waiting {
             id: table_id_range(&shapes[table].global_name).0,
             table,
             key: Vec::new(),

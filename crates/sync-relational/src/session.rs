@@ -14,11 +14,11 @@ use tokio::sync::{mpsc, oneshot};
 use crate::apply::{Applying, Settling, Step};
 use crate::caution::Caution;
 use crate::enumerate::Enumeration;
-use crate::meeting::is_idle;
+use crate::in_doubt::InDoubtCommit;
+use crate::knowledge_pair::is_idle;
 use crate::retries::Retries;
 use crate::scope::own_knowledge;
 use crate::store::{Attempt, ScopeState, Store, Waiting};
-use crate::unanswered::Unanswered;
 
 /// A call of the contract on its way to the owner of the connection.
 #[derive(Debug)]
@@ -463,7 +463,7 @@ impl Session {
                 Ok(outcome)
             }
             Step::Done(outcome) => Ok(self.committed(outcome)),
-            Step::Unanswered(commit) => match self.find(store, &commit).await {
+            Step::InDoubt(commit) => match self.find(store, &commit).await {
                 Ok(true) => Ok(self.committed(commit.outcome)),
                 Ok(false) => Ok(restart()),
                 Err(error) => {
@@ -482,7 +482,7 @@ impl Session {
     async fn find(
         &mut self,
         store: &mut dyn Store,
-        commit: &Unanswered,
+        commit: &InDoubtCommit,
     ) -> Result<bool, ProviderError> {
         let mut error = commit.error.clone();
         loop {

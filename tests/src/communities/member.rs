@@ -47,7 +47,7 @@ pub struct View {
     /// Items that it will ask for by key, in ascending order.
     pub waiting: Vec<usize>,
     /// Whether it would still adopt equal rows of others under their versions.
-    pub newcomer: bool,
+    pub pristine: bool,
 }
 
 /// A row or a tombstone.

@@ -67,7 +67,7 @@ impl Member for MemoryReplica {
                 .collect(),
             knowledge: self.knowledge().clone(),
             waiting: self.waiting_keys().map(|(_, key)| item(&key)).collect(),
-            newcomer: self.is_newcomer(),
+            pristine: self.is_pristine(),
         }
     }
 }

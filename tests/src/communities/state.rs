@@ -45,7 +45,7 @@ pub struct State {
     /// Items that the replica asks for by key.
     pub waiting: Vec<usize>,
     /// Whether equal rows of others would be adopted.
-    pub newcomer: bool,
+    pub pristine: bool,
     /// Kept by the watcher: items whose writes fail.
     pub failing: Vec<usize>,
     /// Kept by the watcher: for each item every version that the row descends from, itself included,
@@ -82,7 +82,7 @@ impl State {
             let tick = |key| view.knowledge.tick_at(probe.as_bytes(), key) as u32;
             known.extend(keys.iter().map(|key| key.map_or(0, tick)));
         }
-        let (uniform, newcomer) = (view.knowledge.is_uniform(), view.newcomer);
+        let (uniform, pristine) = (view.knowledge.is_uniform(), view.pristine);
         let waiting = view.waiting.clone();
         let accounted = vec![Vec::new(); items];
         let failing = Vec::new();
@@ -92,7 +92,7 @@ impl State {
             known,
             uniform,
             waiting,
-            newcomer,
+            pristine,
             failing,
             accounted,
         })

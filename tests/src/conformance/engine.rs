@@ -39,7 +39,7 @@ pub enum Ability {
     /// Keep the time and the writer of a row, which two policies need.
     KnowWriters,
     /// Remember by key which rows wait, and whether it was ever a source. Where it does not, rows that wait are exceptions in its
-    /// knowledge and nothing else, and it never counts as a newcomer.
+    /// knowledge and nothing else, and it never counts as a pristine replica.
     Remember,
     /// Take a changed key for a deletion and an insertion.
     FollowKeys,

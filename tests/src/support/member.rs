@@ -85,7 +85,7 @@ pub fn view(db: &Database, name: &str, own: &ReplicaId) -> View {
     waiting.sort_unstable();
     View {
         rows,
-        newcomer: db.number(&sources) == 0 && knowledge.max_tick_where(|id| id != own) == 0,
+        pristine: db.number(&sources) == 0 && knowledge.max_tick_where(|id| id != own) == 0,
         knowledge,
         waiting,
     }

@@ -43,7 +43,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "laws",
         package: "sync-provider-memory",
-        cargo: &["--test=laws", "--test=newcomer"],
+        cargo: &["--test=laws", "--test=pristine replica"],
         tests: &[],
     },
     Suite {

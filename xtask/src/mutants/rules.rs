@@ -150,14 +150,14 @@ const DECIDE: Broken = &[
         "same if same == Sameness::Different => take_over(same)",
     ),
     (
-        "a newcomer adopts equal content",
-        "if equal && self.newcomer {",
+        "a pristine replica adopts equal content",
+        "if equal && self.pristine {",
         "if false {",
     ),
     (
         "… and equal content alone",
-        "if equal && self.newcomer {",
-        "if self.newcomer {",
+        "if equal && self.pristine {",
+        "if self.pristine {",
     ),
     (
         "two settlements need no third",
@@ -407,7 +407,7 @@ const VERDICT: Broken = &[
     ),
     (
         "an edited row is a settlement",
-        "let version = self.stamper.stamp(remote.facts.update, local_change);\n                let outcome = take(&remote, version, true);",
+        "let version = self.clock.stamp(remote.facts.update, local_change);\n                let outcome = take(&remote, version, true);",
         "let outcome = take(&remote, remote.facts.update, true);",
     ),
     (
@@ -422,7 +422,7 @@ const VERDICT: Broken = &[
     ),
     (
         "the destination's row wins: it stays, under the settlement version",
-        "keep(&local, self.stamper.stamp(local.facts.update, local_change))",
+        "keep(&local, self.clock.stamp(local.facts.update, local_change))",
         "keep(&local, local.facts.update)",
     ),
     (
@@ -506,7 +506,7 @@ const VERDICT: Broken = &[
 const LEARN: Broken = &[
     (
         "what was not applied stays unknown",
-        "taught.exclude_items(&lesson.rejected);",
+        "taught.exclude_items(&delta.rejected);",
         "",
     ),
     (
@@ -600,7 +600,7 @@ const SELECT: Broken = &[
 ];
 
 const APPLY: Broken = &[(
-    "one that was a source is no newcomer",
+    "one that was a source is no pristine replica",
     "!self.was_source && is_alone(&known)",
     "is_alone(&known)",
 )];

@@ -4,7 +4,7 @@ use sync_decision::Selection;
 use sync_knowledge::Knowledge;
 
 use super::*;
-use sync_relational::Appetite;
+use sync_relational::FetchSizer;
 use sync_relational::{Fetch, Scan};
 
 /// A row as the commands that select give it.
@@ -135,7 +135,7 @@ fn rows_that_may_be_gone_are_looked_for_some_at_a_time() {
     let (pages, asked) = scan(store(false, fake), 1 << 20);
     let even: Vec<i64> = (1..=1_250).map(|half| 2 * half).collect();
     assert_eq!(pages.concat(), even);
-    assert_eq!(asked, [Appetite::MOST_ROWS, 1_000, 1_000, 500]);
+    assert_eq!(asked, [FetchSizer::MOST_ROWS, 1_000, 1_000, 500]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use sync_decision::TableShape;
 use sync_knowledge::{ReplicaId, Tick};
 use sync_metadata::{SqlType, TrackingRow, Value, ValueRef, quote};
 use sync_provider::{ProviderError, RowRef, RowSet};
-use sync_relational::{Lens, ReplicaReader, ReplicaRow, Scope, UnreadableRow, UntrackedRow};
+use sync_relational::{ReplicaReader, ReplicaRow, Scope, ScopeView, UnreadableRow, UntrackedRow};
 use tiberius::{ColumnData, Row};
 
 use crate::answer::Answer;
@@ -21,7 +21,7 @@ pub struct MssqlReader {
     opened: OpenedScope,
     scope: Scope,
     shapes: Vec<TableShape>,
-    lens: Lens,
+    view: ScopeView,
     /// Table by table, what its scope leaves out.
     columns_outside: Vec<Vec<String>>,
 }
@@ -60,7 +60,7 @@ impl MssqlReader {
                 .iter()
                 .map(TableShape::of)
                 .collect(),
-            lens: Lens {
+            view: ScopeView {
                 scope_local_id: stored.row.scope_local_id,
                 restore_count: stored.row.restore_count,
             },
@@ -121,7 +121,7 @@ impl ReplicaReader for MssqlReader {
         let Some((own, shape)) = self.opened.tables.get(table).zip(self.shapes.get(table)) else {
             return Ok(());
         };
-        let (lens, keys) = (self.lens, shape.key.len());
+        let (view, keys) = (self.view, shape.key.len());
         let types: Vec<&SqlType> = shape.key.iter().map(|&at| &shape.types[at]).collect();
         let (mut key, mut cells) = (RowSet::new(keys), RowSet::new(shape.columns.len()));
         let sql = tracked(own, shape);
@@ -142,7 +142,7 @@ impl ReplicaReader for MssqlReader {
             }
             show(Ok(ReplicaRow {
                 key: key.row(0),
-                facts: lens.facts(&tracking),
+                facts: view.facts(&tracking),
                 cells: live.then(|| cells.row(0)),
             }));
             Ok(())

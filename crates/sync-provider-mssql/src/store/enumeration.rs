@@ -2,7 +2,7 @@
 
 use sync_metadata::{TrackingRow, Value, ValueRef};
 use sync_provider::{ProviderError, RowSet};
-use sync_relational::{Appetite, Attributes, Cursor, Fetch, Fetched, Needed, Page, Scan};
+use sync_relational::{Attributes, Cursor, Fetch, FetchSizer, Fetched, Needed, Page, Scan};
 use tiberius::{ColumnData, ToSql};
 
 use crate::read;
@@ -21,7 +21,7 @@ impl MssqlStore {
     pub(super) fn reach(&self) -> Reach {
         Reach {
             mark: self.limit,
-            scope: self.lens.scope_local_id,
+            scope: self.view.scope_local_id,
         }
     }
 
@@ -55,20 +55,20 @@ impl MssqlStore {
         // The table has changed, or it would not be scanned: what the server leaves out was looked at, too.
         let others = u64::from(scan.after.is_none() && !scan.deleted);
         page.examined = others;
-        let mut appetite = Appetite::new(shape);
+        let mut fetch_sizer = FetchSizer::new(shape);
         let mut after = scan.after.clone();
         let mut nameless = 0;
         loop {
             let (before, room) = (page.rows.len(), scan.budget.saturating_sub(page.bytes()));
             let (asked, bytes) = (
-                appetite.rows(room, Appetite::MOST_ROWS) + nameless,
+                fetch_sizer.rows(room, FetchSizer::MOST_ROWS) + nameless,
                 page.bytes(),
             );
             let seen = self.scan_some(scan, after.take(), asked, &mut page).await?;
             let Some(seen) = seen else {
                 return Ok(None);
             };
-            appetite.came(page.rows.len() - before, page.bytes() - bytes);
+            fetch_sizer.came(page.rows.len() - before, page.bytes() - bytes);
             let full = page.bytes() >= scan.budget;
             if seen.rows < asked && !full {
                 return Ok(Some(page));
@@ -124,7 +124,7 @@ impl MssqlStore {
         let parameters: Vec<&dyn ToSql> =
             parameters.iter().map(|value| value as &dyn ToSql).collect();
         let mut needed = Needed::new(scan.selection, shape);
-        let (lens, mark) = (self.lens, self.limit);
+        let (view, mark) = (self.view, self.limit);
         let mut seen = Seen::default();
         let mut full = false;
         self.connection
@@ -143,12 +143,12 @@ impl MssqlStore {
                         .map(|()| key)
                 });
                 page.examined += 1;
-                let facts = lens.facts(&tracking);
+                let facts = view.facts(&tracking);
                 let key = match key {
                     Ok(key) => key,
                     Err(reason) => {
-                        if needed.is_nameless(facts) {
-                            page.push_nameless(shape, facts, || reason);
+                        if needed.is_undecodable(facts) {
+                            page.push_undecodable(shape, facts, || reason);
                         }
                         return Ok(());
                     }
@@ -161,7 +161,7 @@ impl MssqlStore {
                 if can_go && needed.is(facts, spelled()) {
                     if scan.deleted {
                         page.rows.push_row(packed.row(0));
-                        page.push_head(facts, lens.written(&tracking, attributes));
+                        page.push_head(facts, view.written(&tracking, attributes));
                     } else if !present {
                         page.orphans += 1;
                     } else {
@@ -171,7 +171,7 @@ impl MssqlStore {
                         }) {
                             Ok(cells) => {
                                 page.rows.push(cells.iter().map(Value::as_ref));
-                                page.push_head(facts, lens.written(&tracking, attributes));
+                                page.push_head(facts, view.written(&tracking, attributes));
                             }
                             Err(reason) => page.push_unsent(shape, packed.clone(), facts, reason),
                         }
@@ -205,7 +205,7 @@ impl MssqlStore {
             live: Page::new(shape.columns.len()),
             end: fetch.first,
         };
-        let mut appetite = Appetite::new(shape);
+        let mut fetch_sizer = FetchSizer::new(shape);
         while found.end < fetch.keys.len() {
             let (rows, bytes) = (
                 found.live.rows.len(),
@@ -214,7 +214,7 @@ impl MssqlStore {
             let room = fetch.budget.saturating_sub(bytes);
             let end = found
                 .end
-                .saturating_add(appetite.rows(room, MOST_KEYS))
+                .saturating_add(fetch_sizer.rows(room, MOST_KEYS))
                 .min(fetch.keys.len());
             match self.fetch_some(fetch, end, &mut found).await? {
                 Some(true) => break,
@@ -222,7 +222,7 @@ impl MssqlStore {
                 None => return Ok(None),
             }
             let now = found.deleted.bytes() + found.live.bytes();
-            appetite.came(found.live.rows.len() - rows, now - bytes);
+            fetch_sizer.came(found.live.rows.len() - rows, now - bytes);
         }
         Ok(Some(found))
     }
@@ -254,7 +254,7 @@ impl MssqlStore {
         let sql = self.tables[fetch.table].fetch(&counted);
         found.end = end;
         let mut needed = Needed::new(fetch.selection, shape);
-        let lens = self.lens;
+        let view = self.view;
         let (keys, width) = (shape.key.len(), shape.columns.len());
         let mut full = false;
         self.connection
@@ -268,7 +268,7 @@ impl MssqlStore {
                 }
                 let (tracking, attributes) = tracking(&mut cells)?;
                 let present = integer(cells.next()) == Some(1);
-                let facts = lens.facts(&tracking);
+                let facts = view.facts(&tracking);
                 texts.read(&mut cells);
                 let key = values(&mut cells, keys);
                 let Ok(key) = key.and_then(|key| {
@@ -308,7 +308,7 @@ impl MssqlStore {
                     }
                 }
                 if is_row {
-                    page.push_head(facts, lens.written(&tracking, attributes));
+                    page.push_head(facts, view.written(&tracking, attributes));
                 }
                 let bytes = found.deleted.bytes() + found.live.bytes();
                 full = bytes >= fetch.budget;

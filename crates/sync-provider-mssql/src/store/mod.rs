@@ -26,8 +26,8 @@ use sync_knowledge::{ReplicaId, Tick};
 use sync_metadata::TableDescription;
 use sync_provider::ProviderError;
 use sync_relational::{
-    Attempt, Begun, Circles, Commit, Fetch, Fetched, Learned, Lens, LocalSlice, Page, Patience,
-    RowName, Scan, Scope, ScopeState, Slice, Store, Waiting, Write, Written,
+    Attempt, Begun, Circles, Commit, Fetch, Fetched, Learned, LocalSlice, Page, Patience, RowName,
+    Scan, Scope, ScopeState, ScopeView, Slice, Store, Waiting, Write, Written,
 };
 
 use crate::catalog::{DatabaseFacts, ForeignKey};
@@ -75,7 +75,7 @@ pub(crate) struct MssqlStore {
     tables: Vec<TableNames>,
     names: names::Store,
     facts: DatabaseFacts,
-    lens: Lens,
+    view: ScopeView,
     /// Our own tables are beside Microsoft's: rows that wait are remembered.
     remembers: bool,
     options: Options,
@@ -167,7 +167,7 @@ impl MssqlStore {
         Ok(MssqlStore {
             connections,
             connection,
-            lens: Lens {
+            view: ScopeView {
                 scope_local_id: scope.row.scope_local_id,
                 restore_count: scope.row.restore_count,
             },

@@ -187,7 +187,7 @@ impl MssqlStore {
     /// Sync Framework's provider heeds no lock of ours; it compares the row's `scope_timestamp`, as is done here. Stored over what it learned
     /// meanwhile, our key map would give its replicas' keys to others, and rows would change their authors.
     pub(super) async fn close_apply(&mut self, learned: &Learned) -> Result<Commit, ProviderError> {
-        let scope = self.lens.scope_local_id;
+        let scope = self.view.scope_local_id;
         let mut sql = "SET NOCOUNT ON; DECLARE @stored int = 1; ".to_owned();
         if let Some(knowledge) = &learned.knowledge {
             sql.push_str(&format!(
@@ -270,17 +270,17 @@ impl MssqlStore {
             format!(
                 "COALESCE((SELECT CONVERT(int, was_source) FROM {} WHERE scope_local_id = {}), 0)",
                 object(&self.names.scopes),
-                self.lens.scope_local_id
+                self.view.scope_local_id
             )
         } else {
-            // Nobody can tell: it never counts as a newcomer.
+            // Nobody can tell: it never counts as a pristine replica.
             "1".to_owned()
         };
         format!(
             "SELECT scope_sync_knowledge, scope_tombstone_cleanup_knowledge, {mark}, {was_source}, CONVERT(bigint, scope_timestamp) \
              FROM {} WHERE scope_local_id = {}",
             object(&self.names.scope_info),
-            self.lens.scope_local_id
+            self.view.scope_local_id
         )
     }
 
@@ -291,13 +291,13 @@ impl MssqlStore {
         format!(
             "SELECT row_id, table_name, row_key, reason FROM {} WHERE scope_local_id = {}",
             object(&self.names.waiting),
-            self.lens.scope_local_id
+            self.view.scope_local_id
         )
     }
 
     fn note_source(&self) -> String {
         let scopes: &ObjectName = &self.names.scopes;
-        let (scopes, scope) = (object(scopes), self.lens.scope_local_id);
+        let (scopes, scope) = (object(scopes), self.view.scope_local_id);
         format!(
             "UPDATE {scopes} SET was_source = 1 WHERE scope_local_id = {scope} AND was_source = 0; \
              INSERT INTO {scopes} (scope_local_id, was_source) SELECT {scope}, 1 WHERE NOT EXISTS \

@@ -84,7 +84,7 @@ impl MssqlStore {
         }
         let (text, bytes) = packed.finish();
         let sql = self.tables[slice.table].stage(&counted);
-        let lens = self.lens;
+        let view = self.view;
         self.connection
             .call_each::<ProviderError>(&sql, &[&text, &bytes], |_, row| {
                 let mut cells = row.into_iter();
@@ -137,10 +137,10 @@ impl MssqlStore {
                     live = Some(local.cells.len());
                     local.cells.push(here.iter().map(Value::as_ref));
                 }
-                let (time, writer) = lens.written(&tracking, attributes);
+                let (time, writer) = view.written(&tracking, attributes);
                 if let Some(entry) = local.entries.get_mut(number) {
                     *entry = Some(LocalEntry {
-                        facts: lens.facts(&tracking),
+                        facts: view.facts(&tracking),
                         time,
                         writer,
                         local_tick: tracking.local_update_peer_timestamp,
@@ -177,7 +177,7 @@ impl MssqlStore {
         plan: &Plan,
         opening: &str,
     ) -> Result<Written, ProviderError> {
-        let scope = self.lens.scope_local_id;
+        let scope = self.view.scope_local_id;
         let table = &self.tables[slice.table];
         // The savepoint is undone where the statements for all rows fail, and each row is tried by itself.
         let together = format!(
@@ -248,7 +248,7 @@ impl MssqlStore {
             parts.add(effect, entry.is_some());
             let outcome = &write.outcome;
             let version = |version| {
-                VersionColumns::through_scope(version, self.lens.scope_local_id).map_err(|error| {
+                VersionColumns::through_scope(version, self.view.scope_local_id).map_err(|error| {
                     ProviderError::malformed(
                         format!("table {}", shape.global_name),
                         error.to_string(),

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use sync_decision::TableShape;
 use sync_knowledge::ReplicaId;
-use sync_relational::{Circles, Lens, Link, Scope};
+use sync_relational::{Circles, Link, Scope, ScopeView};
 
 use crate::catalog;
 use crate::connection::{Database, schema_version};
@@ -26,7 +26,7 @@ pub(super) struct ScopeTables {
     pub(super) tables: Vec<Table>,
     pub(super) sql: ScopeSql,
     pub(super) scope_local_id: i32,
-    pub(super) lens: Lens,
+    pub(super) view: ScopeView,
     /// Triggers do not fire on this connection: all that there were when it was opened are this store's, and they would leave the
     /// rows alone that it writes.
     pub(super) triggers_off: bool,
@@ -69,7 +69,7 @@ impl ScopeTables {
             tables,
             sql: ScopeSql::new(&stored.store),
             scope_local_id: stored.row.scope_local_id,
-            lens: Lens {
+            view: ScopeView {
                 scope_local_id: stored.row.scope_local_id,
                 restore_count: stored.row.restore_count,
             },

@@ -140,7 +140,7 @@ fn batches() {
     };
     check(
         "unsent elsewhere",
-        unsent(UnsentRows::Nameless(1), "[u]"),
+        unsent(UnsentRows::UndecodableKeys(1), "[u]"),
         None,
     );
     check(
@@ -151,13 +151,13 @@ fn batches() {
     check("examined", |batch| batch.examined = u64::MAX, both);
     check(
         "so many",
-        unsent(UnsentRows::Nameless(u32::MAX), "[t]"),
+        unsent(UnsentRows::UndecodableKeys(u32::MAX), "[t]"),
         both,
     );
     check(
         "unsent under a tick that cannot be",
         |batch| {
-            unsent(UnsentRows::Nameless(1), "[t]")(batch);
+            unsent(UnsentRows::UndecodableKeys(1), "[t]")(batch);
             batch.unsent[0].version.tick = u64::MAX;
         },
         None,

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sync_decision::{
-    Lesson, Rules, Stamper, TableShape, is_alone, learn, settlement_replica, worth_storing,
+    LearnedDelta, Rules, SettlementClock, TableShape, is_alone, learn, settlement_replica,
+    worth_storing,
 };
 use sync_knowledge::{ItemId, KeyMapping, Knowledge, ReplicaId};
 use sync_provider::{
@@ -20,11 +21,11 @@ use self::trials::Trials;
 use crate::aside::Aside;
 use crate::caution::{Ban, Caution, Row, undoing};
 use crate::failures::Failures;
-use crate::meeting::{Meeting, source_key};
+use crate::in_doubt::InDoubtCommit;
+use crate::knowledge_pair::{KnowledgePair, source_key};
 use crate::remember::{Remembered, forget, key_of_waiting, not_yet};
 use crate::row_key::RowKey;
 use crate::store::{Attempt, Commit, Learned, Patience, Store, Waiting};
-use crate::unanswered::Unanswered;
 
 /// How many rows that undo the transaction by themselves a rehearsal tells apart in all; then the rest of the table is taken for such rows, since each
 /// costs a rehearsal the whole direction.
@@ -61,9 +62,9 @@ pub(crate) struct Applying {
     forgotten: Option<Knowledge>,
     mapping: KeyMapping,
     settlement: ReplicaId,
-    newcomer: bool,
-    stamper: Stamper,
-    lesson: Lesson,
+    pristine: bool,
+    clock: SettlementClock,
+    delta: LearnedDelta,
     waiting: Vec<Waiting>,
     /// Rows that wait from earlier sessions: (table, key).
     waited: BTreeSet<(usize, RowKey)>,
@@ -78,7 +79,7 @@ pub(crate) struct Applying {
     /// Rows that failed when they came again: records of those that will have failed for good if none of them comes once more.
     failures: Failures,
     /// Records of rows that cannot come again, since their keys cannot be read.
-    nameless: Vec<ConflictRecord>,
+    undecodable: Vec<ConflictRecord>,
     moved: u64,
     examined: u64,
     asked: bool,
@@ -107,7 +108,7 @@ pub(crate) enum Step {
     /// It was rolled back and starts again, more carefully.
     Again(Caution),
     /// The commit failed, or its answer was lost.
-    Unanswered(Unanswered),
+    InDoubt(InDoubtCommit),
 }
 
 impl Applying {
@@ -140,13 +141,13 @@ impl Applying {
             Attempt::Busy(error) => return Ok(Attempt::Busy(error)),
         };
         let (_, waiting) = store.state().await?;
-        let Meeting {
+        let KnowledgePair {
             stored,
             known,
             made_with,
             mapping,
-        } = Meeting::of(store.scope(), &state, &sent_with)?;
-        let newcomer = !state.was_source && is_alone(&stored);
+        } = KnowledgePair::of(store.scope(), &state, &sent_with)?;
+        let pristine = !state.was_source && is_alone(&stored);
         let settlement = settlement_replica(known.key_map().own());
         let mut known_and_own = known.clone();
         let key = known_and_own.find_or_add_replica(&settlement);
@@ -167,7 +168,7 @@ impl Applying {
             rules,
             position,
             sent_with,
-            stamper: Stamper::new(Rules::SOUND, key, &known, &made_with),
+            clock: SettlementClock::new(Rules::SOUND, key, &known, &made_with),
             stored: state.knowledge,
             known,
             known_and_own,
@@ -175,8 +176,8 @@ impl Applying {
             forgotten,
             mapping,
             settlement,
-            newcomer,
-            lesson: Lesson::default(),
+            pristine,
+            delta: LearnedDelta::default(),
             overdue: waited.clone(),
             waited,
             waiting,
@@ -185,7 +186,7 @@ impl Applying {
             transaction: Transaction::Open,
             aside: Aside::default(),
             failures: Failures::default(),
-            nameless: Vec::new(),
+            undecodable: Vec::new(),
             moved: 0,
             examined: 0,
             asked: false,
@@ -238,7 +239,7 @@ impl Applying {
             return Err(self.refusal(store));
         }
         outcome.records.append(&mut self.failures.take());
-        outcome.records.append(&mut self.nameless);
+        outcome.records.append(&mut self.undecodable);
         self.finish(store, outcome).await
     }
 
@@ -266,7 +267,7 @@ impl Applying {
             return Ok(Err(opened.caution));
         }
         Ok(Ok(Box::new(Applying {
-            newcomer: self.newcomer,
+            pristine: self.pristine,
             waited: self.waited,
             overdue: BTreeSet::new(),
             trials: self.trials,
@@ -344,7 +345,7 @@ impl Applying {
     /// What ends a direction in which rows cannot be written: the first of them, where they are not too many to be told apart.
     fn refusal(&mut self, store: &dyn Store) -> ProviderError {
         let records = self.failures.take().into_iter();
-        match records.chain(self.nameless.drain(..)).next() {
+        match records.chain(self.undecodable.drain(..)).next() {
             Some(record) => record.into_error(),
             None => ProviderError::refused(
                 format!("scope {}", store.scope().description.name),
@@ -406,12 +407,12 @@ impl Applying {
             ranges,
         } = Remembered::of(&self.aside, &shapes);
         let remember = not_yet(&self.waiting, remember);
-        self.lesson.rejected = rejected;
-        self.lesson.rejected_ranges.extend(ranges);
-        if self.lesson.settlement.is_some() {
+        self.delta.rejected = rejected;
+        self.delta.rejected_ranges.extend(ranges);
+        if self.delta.settlement.is_some() {
             self.known.find_or_add_replica(&self.settlement);
         }
-        let learned = learn(&self.known, &self.made_with, &self.lesson);
+        let learned = learn(&self.known, &self.made_with, &self.delta);
         let source = source_key(&self.mapping);
         let store_it = worth_storing(&self.known, &learned, source, self.moved, self.examined);
         // A row waits as long as its id is an exception in the knowledge.
@@ -430,7 +431,7 @@ impl Applying {
                 let taught = changes.knowledge.filter(|now| before.as_ref() != Some(now));
                 // Rows that were to be tried by themselves are left to the next session.
                 self.count_failed(&mut outcome);
-                return Ok(Step::Unanswered(Unanswered {
+                return Ok(Step::InDoubt(InDoubtCommit {
                     outcome,
                     before,
                     taught,

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use sync_decision::{
     Arbiter, ColumnMap, IncomingRow, Judge, LocalRow, RowFacts, Rules, TableShape, Verdict,
-    failure_record, head_from_outside, row_effect, table_of_unsent, unsent_record,
-    version_from_outside,
+    failure_record, row_effect, table_of_unsent, unsent_record, untrusted_head, untrusted_version,
 };
 use sync_knowledge::{ItemId, Version};
 use sync_provider::{
@@ -16,7 +15,7 @@ use sync_provider::{
 use super::{Applying, Stance};
 use crate::aside::Failed;
 use crate::forced::{Apart, Forced, ask, write_apart};
-use crate::meeting::source_key;
+use crate::knowledge_pair::source_key;
 use crate::row_key::RowKey;
 use crate::store::{LocalSlice, RowFailure, Slice, Store, Write, Written};
 use sync_decision::{ids_are_unique, write_item_id};
@@ -196,8 +195,8 @@ impl Applying {
                             u64::from(record.conflict != ConflictType::ErrorsOccurred);
                         outcome.records.push(record);
                     }
-                    self.lesson
-                        .stored(self.stamper.replica(), write.outcome.update);
+                    self.delta
+                        .stored(self.clock.replica(), write.outcome.update);
                     self.note_beyond(&shape, slice, heads, write)?;
                 }
                 Some(failure) => {
@@ -248,7 +247,7 @@ impl Applying {
                 &remote,
                 *write,
                 record,
-                &mut self.stamper,
+                &mut self.clock,
                 failure,
             );
             forced.extend(asked);
@@ -304,14 +303,14 @@ impl Applying {
             known: &self.known_and_own,
             made_with: &self.made_with,
             forgotten: self.forgotten.as_ref(),
-            newcomer: self.newcomer,
+            pristine: self.pristine,
             rules: Rules::SOUND,
         };
         let mut arbiter = Arbiter {
             judge,
             policy: &self.rules.policy,
             position: self.position,
-            stamper: self.stamper,
+            clock: self.clock,
             handler: self.rules.handler.as_deref(),
         };
         let mut id = Vec::new();
@@ -416,7 +415,7 @@ impl Applying {
                 }
             }
         }
-        self.stamper = arbiter.stamper;
+        self.clock = arbiter.clock;
         self.failures.append(failures);
         for (row, reason) in held_back {
             let key = || RowKey::of_row(shape, slice, slice.rows.row(row));
@@ -434,7 +433,7 @@ impl Applying {
         head: &RowHead,
         cells: RowRef<'r>,
     ) -> Result<Option<IncomingRow<'r>>, ProviderError> {
-        let head = head_from_outside(&self.mapping, head)?;
+        let head = untrusted_head(&self.mapping, head)?;
         Ok(head.map(|head| IncomingRow {
             facts: RowFacts {
                 create: head.create,
@@ -476,7 +475,7 @@ impl Applying {
         repeated: bool,
     ) -> Result<(), ProviderError> {
         let table = table_of_unsent(unsent, shapes)?;
-        let enumerated = version_from_outside(&self.mapping, unsent.version)?;
+        let enumerated = untrusted_version(&self.mapping, unsent.version)?;
         let untold = || RowFacts::untold(source_key(&self.mapping), false).update;
         let (known, version) = (&self.known_and_own, enumerated.unwrap_or_else(untold));
         let record = unsent_record(known, &shapes[table], unsent, version);
@@ -495,9 +494,9 @@ impl Applying {
                 let failed = Failed { reason, enumerated };
                 self.aside.fail(table, || key, failed);
             }
-            UnsentRows::Nameless(rows) => {
-                self.nameless.push(record);
-                self.aside.fail_nameless(table, *rows, &unsent.reason);
+            UnsentRows::UndecodableKeys(rows) => {
+                self.undecodable.push(record);
+                self.aside.fail_undecodable(table, *rows, &unsent.reason);
             }
         }
         Ok(())
@@ -514,7 +513,7 @@ impl Applying {
         let own = self.mapping.version(heads[write.row].update) == Some(write.outcome.update);
         if !own
             || self.made_with.contains_uniform(write.outcome.update) == Some(true)
-            || self.lesson.beyond.len() >= MOST_BEYOND
+            || self.delta.beyond.len() >= MOST_BEYOND
             || !ids_are_unique(shape)
         {
             return Ok(());
@@ -525,7 +524,7 @@ impl Applying {
         }
         let id = ItemId::from_bytes(&id);
         if !self.made_with.contains(id.as_bytes(), write.outcome.update) {
-            self.lesson.beyond.insert(id, write.outcome.update);
+            self.delta.beyond.insert(id, write.outcome.update);
         }
         Ok(())
     }

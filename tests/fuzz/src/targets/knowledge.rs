@@ -1,6 +1,6 @@
 //! The forms of knowledge.
 
-use sync_decision::knowledge_from_outside;
+use sync_decision::untrusted_knowledge;
 use sync_knowledge::{
     ForgottenKnowledge, Knowledge, KnowledgeBlob, KnowledgeInspector, Relation, decode_envelope,
     encode_envelope,
@@ -38,7 +38,7 @@ pub(super) fn blob(bytes: &[u8]) -> Verdict {
     assert_eq!(canonical.to_bytes().len(), knowledge.to_bytes().len());
     let forgotten = ForgottenKnowledge::from_bytes(bytes).unwrap();
     assert_eq!(*forgotten.knowledge(), knowledge);
-    let _ = knowledge_from_outside("fuzzed knowledge", &knowledge, bytes);
+    let _ = untrusted_knowledge("fuzzed knowledge", &knowledge, bytes);
     Verdict::Read
 }
 

@@ -42,7 +42,7 @@ pub enum World {
     CleanedLater,
     /// They never met.
     Strangers {
-        /// A has met somebody else, so it is no newcomer.
+        /// A has met somebody else, so it is no pristine replica.
         established: bool,
     },
     /// They never met, and both have settled conflicts with others.
@@ -241,8 +241,8 @@ impl fmt::Display for World {
             World::Cleaned { a: true, .. } => "cleaned up at A",
             World::Cleaned { .. } => "cleaned up at B",
             World::CleanedLater => "cleaned up when both knew",
-            World::Strangers { established: false } => "two newcomers",
-            World::Strangers { established: true } => "a newcomer",
+            World::Strangers { established: false } => "two pristine replicas",
+            World::Strangers { established: true } => "a pristine replica",
             World::Settled => "settled with others",
         })
     }

@@ -212,7 +212,7 @@ impl Member {
         !self.known.is_superset(&source.forgotten) && !self.is_new_to(&source.forgotten)
     }
 
-    fn is_newcomer(&self) -> bool {
+    fn is_pristine(&self) -> bool {
         self.remembers && !self.was_source && self.is_alone()
     }
 }
@@ -242,12 +242,12 @@ fn direction(
     around: &Surroundings<'_>,
 ) -> Ended {
     source.was_source = true;
-    let newcomer = destination.is_newcomer();
+    let pristine = destination.is_pristine();
     let mut taught = source.known.clone();
     let mut meetings = Vec::new();
     for (key, incoming) in &source.held {
         let here = destination.held.get(key).cloned();
-        let fate = decide(source, destination, newcomer, place, incoming, around);
+        let fate = decide(source, destination, pristine, place, incoming, around);
         if let Fate::Deferred(..) = fate {
             taught.retain(|event| event.key != *key);
             destination.waiting.insert(*key);
@@ -270,7 +270,7 @@ fn direction(
 fn decide(
     source: &Member,
     destination: &Member,
-    newcomer: bool,
+    pristine: bool,
     place: Side,
     incoming: &Held,
     around: &Surroundings<'_>,
@@ -305,7 +305,7 @@ fn decide(
             false => Fate::Kept,
         };
     }
-    if source.known.contains(&here.update) || equal && newcomer {
+    if source.known.contains(&here.update) || equal && pristine {
         return Fate::TakenOver;
     }
     let kind = match (&here.text, &incoming.text) {

@@ -142,8 +142,8 @@ pub(super) fn outdated_destination(local: &dyn Engine, remote: &dyn Engine) -> V
     );
     assert_eq!(pair.states()[1], before[1]);
     // One that knows nothing is new, not outdated.
-    let newcomer = remote.make(Layout::Neutral);
-    between(pair.local.as_ref(), newcomer.as_ref()).run();
+    let pristine = remote.make(Layout::Neutral);
+    between(pair.local.as_ref(), pristine.as_ref()).run();
     Verdict::Passed
 }
 

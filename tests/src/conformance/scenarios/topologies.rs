@@ -149,13 +149,13 @@ pub(super) fn adoption(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
     assert_eq!(here.entries, before.entries);
     assert_eq!(
         there.entries, before.entries,
-        "the newcomer took the versions over"
+        "the pristine replica took the versions over"
     );
     assert_converged(&[here, there]);
     Verdict::Passed
 }
 
-pub(super) fn late_newcomer(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
+pub(super) fn late_pristine_replica(local: &dyn Engine, remote: &dyn Engine) -> Verdict {
     let pair = Pair::new(local, remote);
     for n in 0..6 {
         pair.local.write(ITEM, &item(n, "row"), 1);

@@ -64,10 +64,10 @@ pub(super) fn read_local(
                 }
             }
         }
-        let (time, writer) = scope.tables.lens.written(&tracking, attributes);
+        let (time, writer) = scope.tables.view.written(&tracking, attributes);
         let local_tick = tracking.local_update_peer_timestamp;
         local.entries.push(Some(LocalEntry {
-            facts: scope.tables.lens.facts(&tracking),
+            facts: scope.tables.view.facts(&tracking),
             time,
             writer,
             local_tick,

@@ -35,7 +35,7 @@ impl Snapshot<'_> {
                 continue;
             };
             let (tracking, attributes) = tracking_row(row, 0).map_err(fail)?;
-            let facts = self.scope.tables.lens.facts(&tracking);
+            let facts = self.scope.tables.view.facts(&tracking);
             if !needed.is(facts, key.values()) {
                 continue;
             }
@@ -63,7 +63,7 @@ impl Snapshot<'_> {
                 }
                 &mut found.live
             };
-            page.push_head(facts, self.scope.tables.lens.written(&tracking, attributes));
+            page.push_head(facts, self.scope.tables.view.written(&tracking, attributes));
             let bytes = found.deleted.bytes() + found.live.bytes();
             if bytes >= fetch.budget {
                 let too_many = bytes > fetch.budget && before > 0;

@@ -6,7 +6,7 @@
 //! that was claimed meanwhile: the session either moved C before the writer began, or could not get the lock.
 //!
 //! In the latter case the session goes on with the old mark. Changes that are visible in its snapshot but above that mark travel all the
-//! same; the destination learns each of them by itself (`Lesson::beyond`), and no more.
+//! same; the destination learns each of them by itself (`LearnedDelta::beyond`), and no more.
 
 use std::time::Duration;
 

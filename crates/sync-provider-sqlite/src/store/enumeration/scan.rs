@@ -43,7 +43,7 @@ impl Snapshot<'_> {
         Ok(needs(
             &mut needed,
             shape,
-            self.scope.tables.lens.facts(&tracking),
+            self.scope.tables.view.facts(&tracking),
             row,
         ))
     }
@@ -138,14 +138,14 @@ impl Snapshot<'_> {
             if needs(
                 &mut needed,
                 shape,
-                self.scope.tables.lens.facts(&tracking),
+                self.scope.tables.view.facts(&tracking),
                 row,
             ) {
                 let attributes = other_columns(&mut tracking, row, keys).map_err(fail)?;
-                let facts = self.scope.tables.lens.facts(&tracking);
+                let facts = self.scope.tables.view.facts(&tracking);
                 match take(row, &mut page.rows)? {
                     Taken::Row => {
-                        page.push_head(facts, self.scope.tables.lens.written(&tracking, attributes))
+                        page.push_head(facts, self.scope.tables.view.written(&tracking, attributes))
                     }
                     Taken::Nothing => page.orphans += 1,
                     Taken::Unreadable(cell) => leave_out(&mut page, shape, row, facts, cell),
@@ -201,7 +201,7 @@ fn needs<'a>(needed: &mut Needed<'a>, shape: &TableShape, facts: RowFacts, row: 
     }
     match readable::key(row, 0, shape) {
         Ok(key) => needed.is(facts, key.into_iter()),
-        Err(_) => needed.is_nameless(facts),
+        Err(_) => needed.is_undecodable(facts),
     }
 }
 
@@ -217,7 +217,7 @@ fn leave_out(
     match push_key(row, 0, &mut key, shape) {
         Ok(()) => page.push_unsent(shape, key, facts, unreadable.reason(shape)),
         Err(unreadable) => {
-            page.push_nameless(shape, facts, || unreadable.reason_with_key(shape, row, 0));
+            page.push_undecodable(shape, facts, || unreadable.reason_with_key(shape, row, 0));
         }
     }
 }

@@ -63,7 +63,7 @@ impl Snapshot<'_> {
             }
             show(Ok(ReplicaRow {
                 key: key.row(0),
-                facts: self.scope.tables.lens.facts(&tracking),
+                facts: self.scope.tables.view.facts(&tracking),
                 cells: live.then(|| cells.row(0)),
             }));
         }

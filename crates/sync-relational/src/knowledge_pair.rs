@@ -1,6 +1,6 @@
 //! The knowledge of a source and of a destination, side by side.
 
-use sync_decision::{Lesson, knowledge_from_outside, learn, worth_storing};
+use sync_decision::{LearnedDelta, learn, untrusted_knowledge, worth_storing};
 use sync_knowledge::{KeyMapping, Knowledge, ReplicaKey};
 use sync_provider::{BatchKind, ChangeBatch, ProviderError};
 
@@ -24,14 +24,14 @@ pub(crate) async fn is_idle(
         Some(seen) => seen,
         None => store.state().await?,
     };
-    let meeting = Meeting::of(store.scope(), &state, &batch.made_with)?;
-    let learned = learn(&meeting.known, &meeting.made_with, &Lesson::default());
+    let meeting = KnowledgePair::of(store.scope(), &state, &batch.made_with)?;
+    let learned = learn(&meeting.known, &meeting.made_with, &LearnedDelta::default());
     let source = source_key(&meeting.mapping);
     Ok(waiting.is_empty() && !worth_storing(&meeting.known, &learned, source, 0, batch.examined))
 }
 
 /// The knowledge of both sides over the destination's key map.
-pub(crate) struct Meeting {
+pub(crate) struct KnowledgePair {
     /// As the scope row holds it.
     pub(crate) stored: Knowledge,
     /// With everything made here, and with the source's replicas in its key map.
@@ -40,20 +40,19 @@ pub(crate) struct Meeting {
     pub(crate) mapping: KeyMapping,
 }
 
-impl Meeting {
+impl KnowledgePair {
     pub(crate) fn of(
         scope: &Scope,
         state: &ScopeState,
         made_with: &[u8],
     ) -> Result<Self, ProviderError> {
         let stored = own_knowledge(scope, state.knowledge.as_deref())?;
-        let remote =
-            knowledge_from_outside("made-with knowledge of the batch", &stored, made_with)?;
+        let remote = untrusted_knowledge("made-with knowledge of the batch", &stored, made_with)?;
         let mut known = stored.clone();
         known.set_local_tick(state.mark.max(stored.local_tick()));
         let mapping = known.mapping_from(remote.key_map());
         let made_with = known.map_remote_to_local(&remote);
-        Ok(Meeting {
+        Ok(KnowledgePair {
             stored,
             known,
             made_with,

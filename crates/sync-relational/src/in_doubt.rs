@@ -6,7 +6,7 @@ use crate::store::ScopeState;
 
 /// A commit of which nobody knows whether it came through.
 #[derive(Debug)]
-pub(crate) struct Unanswered {
+pub(crate) struct InDoubtCommit {
     /// What the direction led to, if it did.
     pub(crate) outcome: BatchOutcome,
     /// The scope row's knowledge before.
@@ -17,7 +17,7 @@ pub(crate) struct Unanswered {
     pub(crate) error: ProviderError,
 }
 
-impl Unanswered {
+impl InDoubtCommit {
     /// Whether the scope row shows that it came through, or that it did not; `None` where another session has taught something since.
     pub(crate) fn came_through(&self, state: &ScopeState) -> Option<bool> {
         match &state.knowledge {
@@ -36,7 +36,7 @@ impl Unanswered {
             (false, _) => self.error,
         };
         BatchOutcome {
-            next: Next::Unanswered(error),
+            next: Next::InDoubt(error),
             ..self.outcome
         }
     }
@@ -63,7 +63,7 @@ mod tests {
 
     /// What is said of a commit that failed with `error`, when looking for it ended with `reason`.
     fn check(error: ProviderError, reason: ProviderError, expected: &str) {
-        let commit = Unanswered {
+        let commit = InDoubtCommit {
             outcome: BatchOutcome {
                 applied: 3,
                 ..BatchOutcome::default()
@@ -75,7 +75,7 @@ mod tests {
         let outcome = commit.left_open(reason);
         assert_eq!(outcome.applied, 3);
         match outcome.next {
-            Next::Unanswered(error) => assert_eq!(error.to_string(), expected),
+            Next::InDoubt(error) => assert_eq!(error.to_string(), expected),
             other => panic!("{other:?}"),
         }
     }
@@ -84,7 +84,7 @@ mod tests {
     fn the_scope_row_tells_whether_it_came_through_unless_somebody_else_has_taught_since() {
         let bytes = |byte: u8| Some(vec![byte]);
         let check = |before: u8, taught: Option<u8>, now: u8, expected: Option<bool>| {
-            let commit = Unanswered {
+            let commit = InDoubtCommit {
                 outcome: BatchOutcome::default(),
                 before: bytes(before),
                 taught: taught.and_then(bytes),

@@ -8,12 +8,12 @@ const FIRST_LARGE: usize = 16;
 
 /// How many rows a call asks for, so that not many more bytes come than there is room for: what comes beyond is read and thrown away.
 #[derive(Copy, Clone, Debug)]
-pub struct Appetite {
+pub struct FetchSizer {
     rows: usize,
     bytes: usize,
 }
 
-impl Appetite {
+impl FetchSizer {
     /// Rows that a call asks for at most.
     pub const MOST_ROWS: usize = 5_000;
 
@@ -30,7 +30,7 @@ impl Appetite {
             true => FIRST_LARGE,
             false => Self::MOST_ROWS,
         };
-        Appetite { rows, bytes: 0 }
+        FetchSizer { rows, bytes: 0 }
     }
 
     /// Rows to ask for where there is room for so many bytes.
@@ -71,13 +71,13 @@ mod tests {
     fn it_follows_the_size_of_what_came() {
         let check = |sql_type: &str, first: usize| {
             assert_eq!(
-                Appetite::new(&shape(sql_type)).rows(1 << 20, Appetite::MOST_ROWS),
+                FetchSizer::new(&shape(sql_type)).rows(1 << 20, FetchSizer::MOST_ROWS),
                 first,
                 "{sql_type}"
             );
         };
-        check("int", Appetite::MOST_ROWS);
-        check("nvarchar(4000)", Appetite::MOST_ROWS);
+        check("int", FetchSizer::MOST_ROWS);
+        check("nvarchar(4000)", FetchSizer::MOST_ROWS);
         for large in [
             "nvarchar(max)",
             "varbinary(max)",
@@ -88,13 +88,13 @@ mod tests {
         ] {
             check(large, FIRST_LARGE);
         }
-        let mut appetite = Appetite::new(&shape("varbinary(max)"));
+        let mut fetch_sizer = FetchSizer::new(&shape("varbinary(max)"));
         // Nothing was needed: more may be looked at.
-        appetite.came(0, 0);
-        assert_eq!(appetite.rows(1 << 20, 5_000), 4 * FIRST_LARGE);
-        appetite.came(4, 4 << 20);
-        assert_eq!(appetite.rows(10 << 20, 5_000), 11);
-        assert_eq!(appetite.rows(0, 5_000), 1, "one at least");
-        assert_eq!(appetite.rows(usize::MAX, 1_000), 1_000);
+        fetch_sizer.came(0, 0);
+        assert_eq!(fetch_sizer.rows(1 << 20, 5_000), 4 * FIRST_LARGE);
+        fetch_sizer.came(4, 4 << 20);
+        assert_eq!(fetch_sizer.rows(10 << 20, 5_000), 11);
+        assert_eq!(fetch_sizer.rows(0, 5_000), 1, "one at least");
+        assert_eq!(fetch_sizer.rows(usize::MAX, 1_000), 1_000);
     }
 }

@@ -27,7 +27,7 @@ fn row(name: &str) -> Vec<Value> {
 
 /// Whoever handed its rows to somebody does not adopt equal ones: its version is known elsewhere.
 #[test]
-fn one_that_was_a_source_is_no_newcomer() {
+fn one_that_was_a_source_is_not_pristine() {
     let scope = ScopeDescription::new("s", vec![described()]).expect("the scope is right");
     let fresh = |number| MemoryReplica::new(replica(number), scope.clone());
     let direction = Direction {
@@ -41,7 +41,7 @@ fn one_that_was_a_source_is_no_newcomer() {
         if handed_out {
             transfer(&mut here, &mut third, &direction).expect("it is served");
         }
-        assert_eq!(here.is_newcomer(), !handed_out);
+        assert_eq!(here.is_pristine(), !handed_out);
         transfer(&mut there, &mut here, &direction).expect("it is served");
         let (_, stored) = here.rows().next().expect("there is a row");
         let author = here.knowledge().key_map().id(stored.facts.update.replica);

@@ -9,7 +9,7 @@ use sync_provider::{ProviderError, RowHead};
 /// # Errors
 /// It does not decode, is [too much](check_combined) together with what is here, or holds a tick above half of what a signed 64-bit column takes: ticks are stored in such columns, and those issued
 /// after one that was learned are higher still.
-pub fn knowledge_from_outside(
+pub fn untrusted_knowledge(
     object: &'static str,
     local: &Knowledge,
     bytes: &[u8],
@@ -73,13 +73,13 @@ pub fn check_combined(
 /// the made-with knowledge of the batch does not.
 ///
 /// # Errors
-/// A tick is above what [`knowledge_from_outside`] lets in.
-pub fn head_from_outside(
+/// A tick is above what [`untrusted_knowledge`] lets in.
+pub fn untrusted_head(
     mapping: &KeyMapping,
     head: &RowHead,
 ) -> Result<Option<RowHead>, ProviderError> {
-    let create = version_from_outside(mapping, head.create)?;
-    let update = version_from_outside(mapping, head.update)?;
+    let create = untrusted_version(mapping, head.create)?;
+    let update = untrusted_version(mapping, head.update)?;
     let writer = head.writer.map(|key| mapping.key(key));
     let (Some(create), Some(update), None | Some(Some(_))) = (create, update, writer) else {
         return Ok(None);
@@ -92,11 +92,11 @@ pub fn head_from_outside(
     }))
 }
 
-/// A version of a batch in the destination's key map; `None` as for [`head_from_outside`].
+/// A version of a batch in the destination's key map; `None` as for [`untrusted_head`].
 ///
 /// # Errors
-/// As [`head_from_outside`].
-pub fn version_from_outside(
+/// As [`untrusted_head`].
+pub fn untrusted_version(
     mapping: &KeyMapping,
     version: Version,
 ) -> Result<Option<Version>, ProviderError> {
@@ -149,7 +149,7 @@ mod tests {
             .range(ItemId::zero(), all)
             .unwrap()
             .build();
-        let sent = |rows: &Knowledge| knowledge_from_outside("knowledge", &many, &rows.to_bytes());
+        let sent = |rows: &Knowledge| untrusted_knowledge("knowledge", &many, &rows.to_bytes());
         assert!(sent(&rows(1_000)).is_ok());
         let error = sent(&rows(1_200)).unwrap_err().to_string();
         let reason = "knowledge: together with what is known here it can grow to 72061201 clock entries, and no more than 67108864 are taken in";
@@ -178,7 +178,7 @@ mod tests {
                 time: None,
                 writer: writer.map(ReplicaKey),
             };
-            let mapped = head_from_outside(&mapping, &head);
+            let mapped = untrusted_head(&mapping, &head);
             assert_eq!(mapped.map(|head| head.is_some()).ok(), expected, "{head:?}");
         };
         check((0, 1), (0, GREATEST_TICK), Some(0), Some(true));
