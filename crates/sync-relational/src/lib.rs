@@ -20,6 +20,7 @@ mod in_doubt;
 mod inspect;
 mod knowledge_pair;
 mod page;
+mod place;
 mod provisioning;
 mod remember;
 mod retries;

@@ -32,7 +32,7 @@ const SUITES: &[Suite] = &[
         name: "sync-relational",
         package: "sync-relational",
         cargo: &["--lib"],
-        tests: &["session"],
+        tests: &["place"],
     },
     Suite {
         name: "sync-decision",

@@ -24,7 +24,7 @@ pub(super) fn all() -> Vec<Rule> {
         ("sync-decision/src/winner.rs", WINNER),
         ("sync-provider/src/policy.rs", POLICY),
         ("sync-provider/src/call.rs", CALL),
-        ("sync-relational/src/session.rs", PLACE),
+        ("sync-relational/src/place.rs", PLACE),
         ("sync-decision/src/verdict.rs", VERDICT),
         ("sync-decision/src/learn.rs", LEARN),
         ("sync-decision/src/select.rs", SELECT),
