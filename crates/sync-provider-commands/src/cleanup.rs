@@ -88,8 +88,10 @@ impl<C: CommandConnection> CommandStore<C> {
         }
         let forgotten = self.forgotten(&known, &outgoing.versions)?.to_bytes();
         let knowledge = self.row.knowledge.clone();
-        self.store_scope(knowledge.as_deref(), Some(&forgotten))
-            .await?;
+        let superseded = self.store_scope(knowledge.as_deref(), Some(&forgotten));
+        if let Some(error) = superseded.await? {
+            return Err(error);
+        }
         self.tell_overlapping_scopes(&outgoing).await?;
         let failed = self.delete_metadata(&outgoing).await?;
         self.connection.commit().await?;

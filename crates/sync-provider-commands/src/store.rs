@@ -391,12 +391,12 @@ impl<C: CommandConnection> CommandStore<C> {
         Ok(local)
     }
 
-    /// Writes the scope row, if it still is what this transaction found.
+    /// Writes the scope row, if it still is what this transaction found; otherwise gives the error that says so.
     pub(super) async fn store_scope(
         &mut self,
         knowledge: Option<&[u8]>,
         forgotten: Option<&[u8]>,
-    ) -> Result<(), ProviderError> {
+    ) -> Result<Option<ProviderError>, ProviderError> {
         let mut values = self.session_values().to_vec();
         values.extend([
             (
@@ -428,12 +428,12 @@ impl<C: CommandConnection> CommandStore<C> {
         let object = format!("scope {}", self.scope.description.name);
         let failures = failures.map_err(|error| error.at(object.clone()))?;
         let Some(failure) = failures.into_iter().next() else {
-            return Ok(());
+            return Ok(None);
         };
-        Err(match failure.reason {
-            Some(reason) => ProviderError::database(object, reason, "run it again"),
-            None => scope_row_changed(object),
-        })
+        match failure.reason {
+            Some(reason) => Err(ProviderError::database(object, reason, "run it again")),
+            None => Ok(Some(scope_row_changed(object))),
+        }
     }
 }
 
@@ -574,8 +574,10 @@ impl<C: CommandConnection> Store for CommandStore<C> {
     async fn commit(&mut self, learned: &Learned) -> Result<Commit, ProviderError> {
         if let Some(knowledge) = &learned.knowledge {
             let forgotten = self.row.forgotten.clone();
-            self.store_scope(Some(knowledge), forgotten.as_deref())
-                .await?;
+            let superseded = self.store_scope(Some(knowledge), forgotten.as_deref());
+            if let Some(error) = superseded.await? {
+                return Ok(Commit::Superseded(error));
+            }
         }
         self.connection.commit().await?;
         Ok(Commit::Done)

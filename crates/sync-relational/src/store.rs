@@ -275,6 +275,9 @@ pub enum Commit {
     Done,
     /// Rolled back: a constraint that is checked at the end of a transaction is broken.
     Broken(Breach),
+    /// Nothing is committed: the scope row is not as it was when the apply transaction began. The error says so, and is transient: the direction starts again
+    /// with what is there now.
+    Superseded(ProviderError),
 }
 
 /// What is known of a constraint that a commit breaks.
@@ -362,8 +365,7 @@ pub trait Store: Send {
     }
 }
 
-/// The error of a store whose scope row is not as it was when the apply transaction began, and which has not written it therefore. It is transient:
-/// the direction starts again with what is there now.
+/// The error of a store whose scope row is not as it was when its transaction began, and which has not written it therefore. It is transient.
 pub fn scope_row_changed(object: String) -> ProviderError {
     ProviderError::transient(
         object,

@@ -242,11 +242,11 @@ impl MssqlStore {
                 self.busy = self.rehearsed.applied;
                 Ok(Commit::Done)
             }
-            _ => Err(scope_row_changed(format!(
+            _ => Ok(Commit::Superseded(scope_row_changed(format!(
                 "scope {} of {}",
                 self.scope.description.name,
                 self.connection.server()
-            ))),
+            )))),
         }
     }
 

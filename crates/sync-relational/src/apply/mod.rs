@@ -456,6 +456,8 @@ impl Applying {
                 self.count_failed(&mut outcome);
                 Ok(Step::Done(outcome))
             }
+            // The database answered, so nothing is in doubt.
+            Commit::Superseded(error) => Err(error),
             Commit::Broken(breach) => {
                 let findings = breach.findings.clone();
                 match self.caution.after(breach, &shapes) {
