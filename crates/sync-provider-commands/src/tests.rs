@@ -13,7 +13,7 @@ use super::connection::{
 };
 use super::*;
 use sync_relational::{
-    Attempt, Learned, LocalEntry, LocalSlice, Patience, Slice, Store as _, Write, Written,
+    Attempt, Commit, Learned, LocalEntry, LocalSlice, Patience, Slice, Store as _, Write, Written,
 };
 
 mod cleaning;
@@ -170,7 +170,12 @@ impl CommandConnection for Fake {
             let cells = arguments.iter().next();
             self.forgotten =
                 cells.and_then(|cells| Some(cells.values().nth(forgotten)?.to_owned()));
-            return Ok(Vec::new());
+            let changed = self.silent.contains("store").then_some(CallFailure {
+                row: 0,
+                step: 0,
+                reason: None,
+            });
+            return Ok(changed.into_iter().collect());
         }
         let mut failures = Vec::new();
         for (row, cells) in arguments.iter().enumerate() {
@@ -551,6 +556,10 @@ fn the_scope_row_is_compared_with_what_was_decided_upon() {
         knowledge: Some(vec![1]),
         ..Learned::default()
     };
-    now(store.commit(&learned)).unwrap();
+    assert_eq!(now(store.commit(&learned)), Ok(Commit::Done));
     assert_eq!(store.connection.compared, Some(Value::Integer(1)));
+    // Somebody else was faster: the store has answered, so whether it is committed is in no doubt.
+    store.connection.silent.insert("store");
+    let commit = now(store.commit(&learned));
+    assert!(matches!(commit, Ok(Commit::Superseded(error)) if error.is_transient()));
 }
