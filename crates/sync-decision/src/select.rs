@@ -172,7 +172,13 @@ pub fn check_peer_not_outdated(
         &source.forgotten,
     )?;
     let forgotten = known.clone().map_remote_to_local(&forgotten);
-    let selection = Selection::new(&known, &destination.knowledge, Vec::new())?;
+    let mut theirs = untrusted_knowledge(
+        "knowledge of the destination",
+        &known,
+        &destination.knowledge,
+    )?;
+    theirs.set_local_tick(destination.tick.max(theirs.local_tick()));
+    let selection = Selection::new(&known, &theirs.to_bytes(), Vec::new())?;
     check_not_outdated(&source.description.name, &selection, Some(&forgotten))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sync_knowledge::ReplicaId;
+use sync_knowledge::{ReplicaId, Tick};
 use sync_metadata::ScopeDescription;
 use uuid::Uuid;
 
@@ -118,6 +118,8 @@ pub struct ReplicaInfo {
     pub capabilities: BTreeSet<Capability>,
     /// What it knows, encoded (version 5), so that outdated peers are found before any row moves.
     pub knowledge: Vec<u8>,
+    /// The greatest tick of its own up to which every change is committed: it knows those as well, whatever the knowledge says.
+    pub tick: Tick,
     /// What it has forgotten, encoded; empty where nothing was cleaned up.
     pub forgotten: Vec<u8>,
 }
@@ -131,6 +133,7 @@ impl ReplicaInfo {
             description,
             capabilities: BTreeSet::new(),
             knowledge,
+            tick: 0,
             forgotten: Vec::new(),
         }
     }

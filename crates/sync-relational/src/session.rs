@@ -171,6 +171,7 @@ impl Session {
         let (replica, description) = (scope.replica.clone(), scope.description.clone());
         let mut info = ReplicaInfo::new(replica, description, knowledge);
         info.contract = self.begin.contract.min(ContractVersion::CURRENT);
+        info.tick = state.mark;
         info.forgotten = state.forgotten.clone().unwrap_or_default();
         info.capabilities.extend(self.capabilities);
         if scope.attributes {
